@@ -1,0 +1,22 @@
+"""The graph of a spiking network in each stage of its lowering, as immutable values."""
+
+from .connections import Affine, AvgPool, Conv, Scale, SumPool, Window
+from .continuous import LI, ContinuousNeuron, CubaLI, CubaLIF, I, IF, LIF, Threshold
+from .dialect import Dialect, IFConvention, Integrator
+from .discrete import Neuron, Reset
+from .dtypes import BIPOLAR, TERNARY, WeightType, narrowest_type, signed, weight_type_named
+from .graph import Edge, Graph
+from .integer import IntegerAffine, IntegerConv, IntegerNeuron, LeakyState, Overflow, Rounding
+from .node import Node, Shape, ShapeError, compact
+from .stage import LEGAL_NODES, Stage
+from .structure import Delay, Flatten, Input, Output
+from .verify import faults_of, verify
+
+__all__ = [
+    "BIPOLAR", "LEGAL_NODES", "LI", "LIF", "TERNARY", "Affine", "AvgPool", "ContinuousNeuron",
+    "Conv", "CubaLI", "CubaLIF", "Delay", "Dialect", "Edge", "Flatten", "Graph", "I", "IF",
+    "IFConvention", "Input", "IntegerAffine", "IntegerConv", "IntegerNeuron", "Integrator",
+    "LeakyState", "Neuron", "Node", "Output", "Overflow", "Reset", "Rounding", "Scale", "Shape",
+    "ShapeError", "Stage", "SumPool", "Threshold", "WeightType", "Window", "compact", "faults_of",
+    "narrowest_type", "signed", "verify", "weight_type_named",
+]  # fmt: skip

@@ -1,0 +1,72 @@
+"""The neuron in discrete time: one equation for every neuron of NIR, in every dialect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import ClassVar
+
+import numpy as np
+
+from .node import Node, Shape, broadcasts_to, require_shape
+
+
+class Reset(StrEnum):
+    """What a spike does to the membrane potential."""
+
+    HARD = "hard"
+    """v[t] = v_reset where z[t]."""
+    SUBTRACT = "subtract"
+    """v[t] = u[t] - threshold where z[t]."""
+    SUBTRACT_NEXT = "subtract-next"
+    """The threshold is subtracted in the step after: snnTorch's delayed soft reset."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neuron(Node):
+    """A population of leaky neurons in discrete time, of shape `shape`.
+
+    In step t, with a[t] the sum of what comes in:
+
+        i[t] = current_decay * i[t-1] + current_gain * a[t]    (i[t] = a[t] without current_decay)
+        u[t] = decay * v[t-1] + gain * i[t] + leak
+        z[t] = u[t] > threshold                                (strict)
+        v[t] = u[t], reset where z[t] as `reset` says
+
+    Output: z[t]; without a threshold u[t] itself, a real number. v[0] before the first step is
+    `v_start`, i is 0. Every parameter broadcasts to `shape`.
+    """
+
+    kind: ClassVar[str] = "Neuron"
+    is_stateful: ClassVar[bool] = True
+    shape: Shape
+    decay: np.ndarray
+    gain: np.ndarray
+    leak: np.ndarray
+    threshold: np.ndarray | None = None
+    v_reset: np.ndarray | None = None
+    reset: Reset = Reset.HARD
+    current_decay: np.ndarray | None = None
+    current_gain: np.ndarray | None = None
+    v_start: np.ndarray | None = None
+
+    @property
+    def spikes(self) -> bool:
+        """Whether the output is spikes rather than the membrane potential."""
+        return self.threshold is not None
+
+    def output_shape(self, input_shape: Shape | None) -> Shape:
+        require_shape(input_shape, self.shape)
+        return self.shape
+
+    def faults(self) -> list[str]:
+        found = super().faults()
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and not broadcasts_to(value, self.shape):
+                found.append(f"{field.name} has shape {value.shape}, expected {self.shape}")
+        if (self.current_decay is None) != (self.current_gain is None):
+            found.append("current_decay and current_gain must both be there or both be absent")
+        if self.spikes and self.reset is Reset.HARD and self.v_reset is None:
+            found.append("a hard reset needs v_reset")
+        return found
