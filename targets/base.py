@@ -1,0 +1,162 @@
+"""The contract between axonc and a chip: check, compile, run, cost.
+
+A target is a small value without state. What it makes of a graph is a `Program`; what a program
+does with spikes is a `Run`. Targets are found by name (`axonc.targets.registry`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import numpy as np
+
+from axonc.toolchain.cost import CostReport
+from axonc.toolchain.errors import InputError, LoweringError
+from axonc.toolchain.ir import Graph
+
+
+class Verdict(StrEnum):
+    """What becomes of one node on a target."""
+
+    EXACT = "exact"
+    APPROXIMATE = "approximate"
+    HOST = "host"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeVerdict:
+    """One row of the table of verdicts.
+
+    detail: for `approximate` the cause and the size of the error, for `host` why, for
+    `unsupported` the reason and the remedy; may be empty for `exact`.
+    """
+
+    node: str
+    kind: str
+    verdict: Verdict
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A graph made ready for one target; targets derive their own.
+
+    graph: the integer graph whose reference execution equals this program on every bin. It may
+    differ from the graph that was compiled where the chip's arithmetic must differ.
+    latency_steps: steps between an input spike and the output spike it can cause at the earliest.
+    """
+
+    graph: Graph
+    latency_steps: int
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Return (what, value) rows for people: cores used, memories, fits."""
+        return []
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a program did with a batch of spike trains.
+
+    spikes: per output node and probed node, bool of shape (batch, time, *node shape), aligned to
+    the input: the target's latency is removed.
+    potentials: per probed node, the membrane potential before reset, int64, same shape.
+    wall_s: the run alone, without start-up of an engine.
+    synaptic_operations: additions of a synapse into a membrane, over the whole batch.
+    cycles: clock cycles over the whole batch, None where the target has no clock.
+    counters: further totals over the whole batch, by name (overflows, memory reads, ...).
+    layers: the same broken down by node: {node: {counter: total}}.
+    """
+
+    spikes: Mapping[str, np.ndarray]
+    latency_steps: int
+    wall_s: float
+    synaptic_operations: int
+    cycles: int | None = None
+    potentials: Mapping[str, np.ndarray] = field(default_factory=dict)
+    counters: Mapping[str, int] = field(default_factory=dict)
+    layers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+class Target(ABC):
+    """A chip, or a model of one. Subclasses are stateless; options are their dataclass fields."""
+
+    name: ClassVar[str]
+    """What users type after --target."""
+    engines: ClassVar[tuple[str, ...]]
+    """What can execute a program of this target, the default first."""
+
+    @abstractmethod
+    def check(self, graph: Graph) -> tuple[NodeVerdict, ...]:
+        """Return a verdict for every node of an integer graph, in order, never only the first."""
+
+    @abstractmethod
+    def compile(self, graph: Graph) -> Program:
+        """Lower an integer graph.
+
+        Raises:
+            LoweringError: nodes are unsupported or limits exceeded; every reason is listed.
+        """
+
+    @abstractmethod
+    def run(
+        self,
+        program: Program,
+        spikes: np.ndarray,
+        *,
+        engine: str | None = None,
+        probes: Sequence[str] = (),
+    ) -> Run:
+        """Run (batch, time, *input shape) integer spike counts through `program`.
+
+        Raises:
+            InputError: the engine does not exist, or the spikes do not fit the program.
+            EngineError: an external engine broke.
+        """
+
+    @abstractmethod
+    def cost(self, program: Program, run: Run | None = None) -> CostReport:
+        """Return what the program costs: memory always, activity and energy where `run` is given."""
+
+    # -- shared by all targets -------------------------------------------------------------------
+
+    def require_lowerable(self, graph: Graph) -> None:
+        """Raise LoweringError, listing every unsupported node, if there is any."""
+        reasons = [
+            f"node {row.node!r} ({row.kind}): {row.detail}"
+            for row in self.check(graph)
+            if row.verdict is Verdict.UNSUPPORTED
+        ]
+        if reasons:
+            raise LoweringError(f"graph {graph.name!r} cannot be lowered to {self.name}", reasons)
+
+    def chosen_engine(self, engine: str | None) -> str:
+        """Return `engine`, or the default one.
+
+        Raises:
+            InputError: the target has no such engine.
+        """
+        if engine is None:
+            return self.engines[0]
+        if engine not in self.engines:
+            raise InputError(
+                f"engine of target {self.name}",
+                got=repr(engine),
+                expected=f"one of {', '.join(self.engines)}",
+                remedy="leave --engine out for the default",
+            )
+        return engine
+
+
+def describe(rows: Sequence[NodeVerdict], target: str) -> list[dict[str, Any]]:
+    """Return the rows as JSON-ready objects: {node, kind, target, verdict, detail}."""
+    return [
+        {"node": row.node, "kind": row.kind, "target": target, "verdict": str(row.verdict),
+         "detail": row.detail}
+        for row in rows
+    ]  # fmt: skip

@@ -1,0 +1,113 @@
+"""Energy: counts of events times a table in which every entry has its source."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyEntry:
+    """The energy of one event in picojoule, and where the figure comes from."""
+
+    pj: float
+    source: str
+
+
+@dataclass(frozen=True)
+class EnergyEstimate:
+    """The energy of one inference under one profile.
+
+    parts_pj: energy by event. unpriced: events that happened and that the profile has no figure
+    for; while there are any, there is no total.
+    """
+
+    profile: str
+    basis: str
+    source: str
+    parts_pj: Mapping[str, float]
+    unpriced: tuple[str, ...] = ()
+    static_power_w: float | None = None
+
+    @property
+    def total_pj(self) -> float | None:
+        """The sum of the parts, None where an event has no published figure."""
+        return None if self.unpriced else sum(self.parts_pj.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return {"total", "parts", "unpriced", "basis", "source", "static_power_w"}."""
+        return {
+            "total": self.total_pj,
+            "parts": dict(self.parts_pj),
+            "unpriced": list(self.unpriced),
+            "basis": self.basis,
+            "source": self.source,
+            "static_power_w": self.static_power_w,
+        }
+
+
+@dataclass(frozen=True)
+class EnergyProfile:
+    """A named price list: event name -> picojoule with source.
+
+    basis: how the figures were come by (silicon, simulation, arithmetic alone).
+    static_power_w: power that flows whether or not anything happens; told apart, never added.
+    """
+
+    name: str
+    basis: str
+    source: str
+    entries: Mapping[str, EnergyEntry]
+    static_power_w: float | None = None
+
+    @classmethod
+    def from_toml(cls, text: str, where: str) -> EnergyProfile:
+        """Read a profile: `name`, `basis`, `source`, and `[event.NAME]` with `pj` and `source`.
+
+        Raises:
+            InputError: not TOML, a key missing, or an energy that is not a number of at least 0.
+        """
+        try:
+            raw = tomllib.loads(text)
+            entries = {
+                event: EnergyEntry(float(entry["pj"]), str(entry.get("source", raw["source"])))
+                for event, entry in raw["event"].items()
+            }
+            static = raw.get("static_power_w")
+            profile = cls(raw["name"], raw["basis"], raw["source"], entries, static)
+        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"energy profile {where}",
+                got=f"{type(error).__name__}: {error}",
+                expected="name, basis, source and [event.NAME] tables with pj",
+                remedy="compare it with a shipped profile",
+            ) from None
+        for event, entry in entries.items():
+            if not entry.pj >= 0:
+                raise InputError(
+                    f"energy profile {where}, event {event}",
+                    got=f"{entry.pj} pJ",
+                    expected="a number of at least 0",
+                    remedy="give the energy of one event in picojoule",
+                )
+        return profile
+
+    def price(self, events: Mapping[str, float]) -> EnergyEstimate:
+        """Return the energy of `events` (name -> count per inference)."""
+        happened = {event: count for event, count in events.items() if count}
+        return EnergyEstimate(
+            profile=self.name,
+            basis=self.basis,
+            source=self.source,
+            parts_pj={
+                event: count * self.entries[event].pj
+                for event, count in happened.items()
+                if event in self.entries
+            },
+            unpriced=tuple(event for event in happened if event not in self.entries),
+            static_power_w=self.static_power_w,
+        )
