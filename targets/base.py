@@ -121,7 +121,7 @@ class Target(ABC):
 
     @abstractmethod
     def cost(self, program: Program, run: Run | None = None) -> CostReport:
-        """Return what the program costs: memory always, activity and energy where `run` is given."""
+        """Return what the program costs: memory always, activity and energy for a given `run`."""
 
     # -- shared by all targets -------------------------------------------------------------------
 

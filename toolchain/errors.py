@@ -40,7 +40,7 @@ class LoweringError(AxoncError):
 
 
 class InternalError(AxoncError):
-    """A fault of axonc itself: an invariant that its own code must keep does not hold (status 3)."""
+    """A fault of axonc itself: an invariant that its own code keeps does not hold (status 3)."""
 
 
 class EngineError(AxoncError):

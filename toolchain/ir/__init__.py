@@ -1,7 +1,7 @@
 """The graph of a spiking network in each stage of its lowering, as immutable values."""
 
 from .connections import Affine, AvgPool, Conv, Scale, SumPool, Window
-from .continuous import LI, ContinuousNeuron, CubaLI, CubaLIF, I, IF, LIF, Threshold
+from .continuous import IF, LI, LIF, ContinuousNeuron, CubaLI, CubaLIF, I, Threshold
 from .dialect import Dialect, IFConvention, Integrator
 from .discrete import Neuron, Reset
 from .dtypes import BIPOLAR, TERNARY, WeightType, narrowest_type, signed, weight_type_named

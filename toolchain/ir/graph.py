@@ -9,10 +9,13 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from ..errors import InternalError
+from .continuous import ContinuousNeuron
 from .dialect import Dialect
+from .discrete import Neuron
+from .integer import IntegerNeuron
 from .node import Node, Shape, ShapeError
 from .stage import Stage
-from .structure import Input, Output
+from .structure import Delay, Flatten, Input, Output
 
 SomeNode = TypeVar("SomeNode", bound=Node)
 
@@ -85,6 +88,16 @@ class Graph:
         return self.of_type(Output)
 
     @cached_property
+    def spiking(self) -> tuple[str, ...]:
+        """The neuron nodes that send spikes (not potentials), in order."""
+        return tuple(
+            name
+            for name, node in self.nodes.items()
+            if isinstance(node, IntegerNeuron)
+            or (isinstance(node, (ContinuousNeuron, Neuron)) and node.spikes)
+        )
+
+    @cached_property
     def order(self) -> tuple[str, ...]:
         """The nodes in execution order: sources first within a step, file order where free.
 
@@ -132,6 +145,12 @@ class Graph:
             if len(others) > 1:
                 raise ShapeError(f"node {edge.target!r} is fed different shapes: {sorted(others)}")
         return found
+
+    def carries_spikes(self, name: str) -> bool:
+        """Whether what `name` sends is bits: a spiking neuron, or one passed through unchanged."""
+        if isinstance(self.nodes[name], (Flatten, Delay, Output)):
+            return len(self.incoming[name]) == 1 and self.carries_spikes(self.sources(name)[0])
+        return name in self.spiking
 
     def input_shape(self, name: str) -> Shape:
         """Return the shape that flows into node `name`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from .connections import Affine, AvgPool, Conv, Scale, SumPool
-from .continuous import LI, CubaLI, CubaLIF, I, IF, LIF, Threshold
+from .continuous import IF, LI, LIF, CubaLI, CubaLIF, I, Threshold
 from .discrete import Neuron
 from .integer import IntegerAffine, IntegerConv, IntegerNeuron
 from .node import Node

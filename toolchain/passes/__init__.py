@@ -1,0 +1,15 @@
+"""Passes: one rewriting of a graph each, exact or with its error told."""
+
+from .base import Effect, Finding, Findings, Pass, run_passes
+from .discretize import Discretize, discrete_neuron
+from .fixed_point import FixedPoint
+from .fold_bias import FoldBias
+from .integer_weights import IntegerWeights
+from .pipeline import integer_pipeline, to_discrete, to_integer
+from .sink_scales import AverageToSum, SinkScales
+
+__all__ = [
+    "AverageToSum", "Discretize", "Effect", "Finding", "Findings", "FixedPoint", "FoldBias",
+    "IntegerWeights", "Pass", "SinkScales", "discrete_neuron", "integer_pipeline", "run_passes",
+    "to_discrete", "to_integer",
+]  # fmt: skip

@@ -1,0 +1,274 @@
+"""Discrete neurons become integer neurons: the choice of fraction bits, width and decay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import InternalError, LoweringError
+from ..ir import (
+    Affine,
+    Conv,
+    Graph,
+    IntegerAffine,
+    IntegerConv,
+    IntegerNeuron,
+    LeakyState,
+    Neuron,
+    Node,
+    Reset,
+    Rounding,
+    Scale,
+    Stage,
+    compact,
+    narrowest_type,
+)
+from .base import Findings, Pass
+from .range_analysis import input_range, membrane_range
+
+_WIDEST_DECAY = 12  # bits of a decay's fraction, what Loihi has
+_WIDEST_FRACTION = 16
+_SAME_DECAY = 2e-7  # files hold tau in float32: 1 - dt/tau carries its error of 2^-24, relative
+
+
+@dataclass(frozen=True)
+class FixedPoint(Pass):
+    """Give every neuron integer parameters; connections must have integer weights already.
+
+    The membrane is counted in units of one synapse of weight 1: v' = v / (gain * current_gain).
+    Then, with F fraction bits,
+
+        threshold = floor(theta' * 2^F)   so that u > theta' exactly where the integer u > threshold
+        bias      = round(leak' * 2^F)    half to even
+        decay     = m / 2^s               exact with the smallest s, else nearest with s = 12
+
+    A row with negative gain has its weights negated. The width B is the smallest that the range
+    analysis proves sufficient for any spike train; a membrane without leak, which no width holds
+    for ever, gets what `horizon_steps` steps need and saturates there.
+
+    Without `fraction_bits` F is the smallest for which rounding moves a neuron's distance to its
+    threshold by at most `tolerance` of it.
+    """
+
+    name: ClassVar[str] = "fixed-point"
+    takes: ClassVar[Stage] = Stage.DISCRETE
+    gives: ClassVar[Stage] = Stage.INTEGER
+
+    fraction_bits: int | None = None
+    membrane_bits: int | None = None
+    tolerance: float = 1 / 256
+    horizon_steps: int = 64
+    rounding: Rounding = Rounding.TOWARD_ZERO
+    input_count: int = 1
+
+    def apply(self, graph: Graph, findings: Findings) -> Graph:
+        _refuse_what_has_no_integer_form(graph, findings)
+        findings.raise_if_unsupported(graph, "made integer")
+        made: dict[str, Node] = {}
+        for name, node in graph.of_type(Neuron).items():
+            graph, node = _with_positive_gain(graph, name, node)
+            made[name] = self._integer_neuron(graph, name, node, findings)
+        for name, connection in graph.nodes.items():
+            if isinstance(connection, (Affine, Conv)):
+                made[name] = _integer_connection(connection)
+        return graph.with_nodes(made, Stage.INTEGER)
+
+    def _integer_neuron(
+        self, graph: Graph, name: str, node: Neuron, findings: Findings
+    ) -> IntegerNeuron:
+        assert node.threshold is not None and node.v_reset is not None
+        scale = node.gain * (1.0 if node.current_gain is None else node.current_gain)
+        silent = scale == 0
+        unit = np.where(silent, 1.0, scale)
+        theta, leak = node.threshold / unit, node.leak / unit
+        v_reset = node.v_reset / unit
+        normal = replace(
+            node,
+            gain=np.ones(1),
+            current_gain=None if node.current_gain is None else np.ones(1),
+            threshold=theta,
+            leak=leak,
+            v_reset=v_reset,
+        )
+        fraction = self._fraction(normal)
+        lowest, highest, holds = membrane_range(
+            normal, input_range(graph, name, self.input_count), self.horizon_steps
+        )
+        one = 1 << fraction
+        # A fraction of one unit more on either side: bias and reset are rounded by half a unit.
+        reach = int(max(np.max(highest), -np.min(lowest), np.max(np.abs(v_reset))) * one) + 2
+        bits = max(reach.bit_length() + 1, 2)
+        if self.membrane_bits is not None:
+            holds = holds and bits <= self.membrane_bits
+            bits = self.membrane_bits
+        top = (1 << bits - 1) - 1
+        threshold = np.minimum(np.floor(theta * one), top)
+        threshold = np.where(silent, top, threshold)
+        membrane = _leaky_state(node.decay, -top - 1, top, self.rounding)
+        current = None
+        if node.current_decay is not None:
+            current = _leaky_state(node.current_decay, -top - 1, top, self.rounding)
+        neuron = IntegerNeuron(
+            shape=node.shape,
+            threshold=compact(threshold.astype(np.int64)),
+            bias=compact(np.round(leak * one).astype(np.int64)),
+            v_reset=compact(np.round(v_reset * one).astype(np.int64)),
+            membrane=membrane,
+            current=current,
+            fraction_bits=fraction,
+            reset=node.reset,
+        )
+        _report(name, normal, neuron, holds, self.horizon_steps, findings)
+        return neuron
+
+    def _fraction(self, node: Neuron) -> int:
+        """Return F: the smallest with rounding errors below tolerance * |threshold|."""
+        if self.fraction_bits is not None:
+            return self.fraction_bits
+        assert node.threshold is not None and node.v_reset is not None
+        theta = np.abs(node.threshold)
+        for fraction in range(_WIDEST_FRACTION):
+            if np.all(
+                _rounding_error(node, fraction, self.horizon_steps) <= self.tolerance * theta
+            ):
+                return fraction
+        return _WIDEST_FRACTION
+
+
+def _rounding_error(node: Neuron, fraction: int, horizon_steps: int) -> np.ndarray:
+    """Return a bound, in synapses of weight 1, on how far rounding moves u from its real value.
+
+    Each step rounds the decayed potential (by less than one unit, unless nothing decays) and the
+    bias (by its own error); the errors add up over the membrane's memory. Where the potential
+    itself stays on the grid, the threshold's floor changes nothing.
+    """
+    unit = 2.0**-fraction
+    settle = np.minimum(1 / np.maximum(1 - node.decay, 1e-12), horizon_steps)
+    decays = (node.decay != 0) & (node.decay != 1)
+    per_step = decays * unit + np.abs(node.leak - np.round(node.leak / unit) * unit)
+    if node.current_decay is not None:
+        current_settle = np.minimum(1 / np.maximum(1 - node.current_decay, 1e-12), horizon_steps)
+        per_step = per_step + unit * current_settle
+    bound: np.ndarray = per_step * settle
+    return bound
+
+
+def _leaky_state(decay: np.ndarray, low: int, high: int, rounding: Rounding) -> LeakyState:
+    for shift in range(_WIDEST_DECAY + 1):
+        multiplier = np.round(decay * 2.0**shift)
+        if np.all(np.abs(multiplier / 2.0**shift - decay) < _SAME_DECAY):
+            break
+    return LeakyState(compact(multiplier.astype(np.int64)), shift, low, high, rounding)
+
+
+def _report(
+    name: str,
+    node: Neuron,
+    made: IntegerNeuron,
+    holds: bool,
+    horizon_steps: int,
+    findings: Findings,
+) -> None:
+    causes = []
+    error = np.abs(made.membrane.multiplier / 2.0**made.membrane.shift - node.decay)
+    if np.any(error > _SAME_DECAY):
+        causes.append(f"decay rounded to {made.membrane.shift} bits, off by {error.max():.2g}")
+    bound = _rounding_error(node, made.fraction_bits, horizon_steps)
+    if np.any(bound > 0):
+        assert node.threshold is not None
+        share = float(np.max(bound / np.maximum(np.abs(node.threshold), 1e-12)))
+        causes.append(f"rounding moves the potential by at most {100 * share:.2g} % of threshold")
+    if not holds:
+        causes.append(f"the membrane saturates at {made.membrane.bits} bits if driven for long")
+    form = f"{made.membrane.bits}-bit membrane, {made.fraction_bits} fraction bits"
+    if causes:
+        findings.approximate(name, f"{form}: " + "; ".join(causes))
+    else:
+        findings.exact(name, form)
+
+
+def _with_positive_gain(graph: Graph, name: str, node: Neuron) -> tuple[Graph, Neuron]:
+    """Negate the weights of rows whose gain is negative, so that a spike is always `u > theta`."""
+    gain = node.gain * (1.0 if node.current_gain is None else node.current_gain)
+    negative = np.broadcast_to(gain < 0, node.shape)
+    if not negative.any():
+        return graph, node
+    rows = negative.reshape(node.shape[0], -1)
+    if not np.all(rows == rows[:, :1]):
+        raise LoweringError(
+            f"node {name!r} cannot be made integer",
+            ["its gain changes sign within a channel; export one gain a channel"],
+        )
+    sign = np.where(rows[:, 0], -1, 1)
+    for source in graph.sources(name):
+        connection = graph.nodes[source]
+        if not isinstance(connection, (Affine, Conv)) or len(graph.outgoing[source]) != 1:
+            raise LoweringError(
+                f"node {name!r} cannot be made integer",
+                [f"its gain is negative and {source!r} is not a connection of its own"],
+            )
+        signs = sign.reshape(-1, *(1,) * (connection.weight.ndim - 1))
+        weight = (connection.weight * signs).astype(connection.weight.dtype)
+        graph = graph.with_nodes({source: replace(connection, weight=weight)})
+    if node.current_gain is not None:
+        return graph, replace(node, gain=np.abs(node.gain), current_gain=np.abs(node.current_gain))
+    return graph, replace(node, gain=np.abs(node.gain))
+
+
+def _integer_connection(node: Affine | Conv) -> IntegerAffine | IntegerConv:
+    if node.weight.dtype.kind != "i" or node.bias is not None:
+        raise InternalError("connection with real weights or a bias; run integer-weights first")
+    kind = narrowest_type(node.weight)
+    if isinstance(node, Affine):
+        return IntegerAffine(node.weight, kind)
+    return IntegerConv(node.weight, kind, node.window, node.groups)
+
+
+def _refuse_what_has_no_integer_form(graph: Graph, findings: Findings) -> None:
+    for name, node in graph.nodes.items():
+        if isinstance(node, Neuron):
+            _refuse_neuron(name, node, findings)
+        elif isinstance(node, Scale):
+            findings.unsupported(
+                name,
+                "this scale could not be folded into one neuron behind it",
+                "scale by channel, directly in front of a neuron",
+            )
+        elif isinstance(node, (Affine, Conv)):
+            if node.bias is not None:
+                findings.unsupported(
+                    name,
+                    "its bias does not reach a neuron directly",
+                    "put the bias on the connection right in front of the neuron",
+                )
+            elif any(target in graph.outputs for target in graph.targets(name)):
+                findings.unsupported(
+                    name,
+                    "a real-valued read-out without a neuron stays on the host",
+                    "end the network with a spiking neuron, or run with --precision float",
+                )
+
+
+def _refuse_neuron(name: str, node: Neuron, findings: Findings) -> None:
+    if not node.spikes:
+        findings.unsupported(
+            name,
+            "a neuron that never spikes sends real numbers",
+            "give it a threshold, or run with --precision float",
+        )
+    if node.reset is Reset.SUBTRACT_NEXT:
+        findings.unsupported(
+            name,
+            "the delayed subtracting reset has no integer form",
+            "use --reset subtract or --reset hard",
+        )
+    if np.any(node.decay < 0) or np.any(node.decay > 1):
+        findings.unsupported(
+            name,
+            f"decay {node.decay.min():g} to {node.decay.max():g} lies outside 0 to 1",
+            "choose a dt smaller than tau, or --integrator exponential",
+        )
+    if node.v_start is not None and np.any(node.v_start != 0):
+        findings.unsupported(name, "it starts from a potential other than 0", "start from 0")

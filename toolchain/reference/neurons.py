@@ -1,0 +1,192 @@
+"""Neurons and delays, stepped one time step at a time: slow, obvious, the oracle of all else.
+
+Each class holds the state of one node for one batch; calling it with the summed input a[t] of
+shape (batch, *shape) advances it by a step and returns what the node sends. `potential` is then
+u[t], the membrane potential before reset.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InputError
+from ..ir import (
+    IF,
+    LI,
+    LIF,
+    ContinuousNeuron,
+    CubaLI,
+    CubaLIF,
+    Delay,
+    Dialect,
+    I,
+    IFConvention,
+    IntegerNeuron,
+    Integrator,
+    Neuron,
+    Reset,
+    Threshold,
+)
+
+
+class ContinuousStepper:
+    """A NIR neuron under a dialect (the equations are those of NIR's neuron docs).
+
+    euler:              x <- x + dt/tau * (rest - x + gain * input)
+    exponential:        x <- rest + e * (x - rest) + (1 - e) * gain * input,   e = exp(-dt/tau)
+    exponential-delta:  x <- rest + e * (x - rest) + dt/tau * gain * input
+    without leak (I, IF):  v <- v + r * input, times dt under the per-second convention
+
+    A synaptic current moves first, the membrane then sees the current of the same step.
+    """
+
+    def __init__(self, node: ContinuousNeuron, dialect: Dialect, batch: int) -> None:
+        self.node, self.dialect = node, dialect
+        self.current = np.zeros((batch, *node.shape))
+        self.v = np.zeros((batch, *node.shape))
+        self.potential = self.v
+        self.fired_before = np.zeros((batch, *node.shape), bool)
+
+    def __call__(self, a: np.ndarray) -> np.ndarray:
+        node, dialect = self.node, self.dialect
+        match node:
+            case Threshold():
+                self.potential = a
+                return a > node.threshold
+            case I() | IF():
+                per_second = dialect.if_convention is IFConvention.PER_SECOND
+                u = self.v + (dialect.dt if per_second else 1.0) * node.r * a
+            case LI() | LIF():
+                u = self._leak(self.v, node.tau, node.v_leak, node.r, a)
+            case CubaLI() | CubaLIF():
+                self.current = self._leak(self.current, node.tau_syn, 0.0, node.w_in, a)
+                u = self._leak(self.v, node.tau_mem, node.v_leak, node.r, self.current)
+            case _:  # pragma: no cover  the classes above are all there are
+                raise TypeError(node.kind)
+        if not isinstance(node, (IF, LIF, CubaLIF)):
+            self.v = self.potential = u
+            return u
+        if dialect.reset is Reset.SUBTRACT_NEXT:
+            u = u - self.fired_before * node.v_threshold
+        z = u > node.v_threshold
+        self.potential = u
+        if dialect.reset is Reset.HARD:
+            self.v = np.where(z, node.v_reset, u)
+        elif dialect.reset is Reset.SUBTRACT:
+            self.v = u - z * node.v_threshold
+        else:
+            self.v, self.fired_before = u, z
+        return z
+
+    def _leak(
+        self,
+        x: np.ndarray,
+        tau: np.ndarray,
+        rest: np.ndarray | float,
+        gain: np.ndarray,
+        a: np.ndarray,
+    ) -> np.ndarray:
+        ratio = self.dialect.dt / tau.astype(np.float64)
+        if self.dialect.integrator is Integrator.EULER:
+            return x + ratio * (rest - x + gain * a)
+        e = np.exp(-ratio)
+        pulse = ratio if self.dialect.integrator is Integrator.EXPONENTIAL_DELTA else 1 - e
+        return rest + e * (x - rest) + pulse * gain * a
+
+
+class NeuronStepper:
+    """A discrete `Neuron`; the equation is in its docstring."""
+
+    def __init__(self, node: Neuron, batch: int) -> None:
+        self.node = node
+        start = 0.0 if node.v_start is None else node.v_start
+        self.v = np.zeros((batch, *node.shape)) + start
+        self.current = np.zeros((batch, *node.shape))
+        self.potential = self.v
+        self.fired_before = np.zeros((batch, *node.shape), bool)
+
+    def __call__(self, a: np.ndarray) -> np.ndarray:
+        node = self.node
+        if node.current_decay is None:
+            self.current = a
+        else:
+            self.current = node.current_decay * self.current + node.current_gain * a
+        u = node.decay * self.v + node.gain * self.current + node.leak
+        if node.threshold is None:
+            self.v = self.potential = u
+            return u
+        if node.reset is Reset.SUBTRACT_NEXT:
+            u = u - self.fired_before * node.threshold
+        z: np.ndarray = u > node.threshold
+        self.potential = u
+        if node.reset is Reset.HARD:
+            self.v = np.where(z, np.asarray(node.v_reset), u)
+        elif node.reset is Reset.SUBTRACT:
+            self.v = u - z * node.threshold
+        else:
+            self.v, self.fired_before = u, z
+        return z
+
+
+class IntegerNeuronStepper:
+    """An `IntegerNeuron`, in int64; the equation is in its docstring.
+
+    overflows: how many states (currents and membranes) have been saturated or wrapped so far.
+    """
+
+    def __init__(self, node: IntegerNeuron, batch: int) -> None:
+        self.node = node
+        self.v = np.zeros((batch, *node.shape), np.int64)
+        self.current = np.zeros_like(self.v)
+        self.potential = self.v
+        self.overflows = 0
+
+    def __call__(self, a: np.ndarray) -> np.ndarray:
+        node = self.node
+        i = a << node.fraction_bits
+        if node.current is not None:
+            exact = node.current.leak(self.current) + i
+            i = self.current = node.current.fit(exact)
+            self.overflows += int(np.count_nonzero(i != exact))
+        exact = node.membrane.leak(self.v) + i + node.bias
+        u = node.membrane.fit(exact)
+        self.overflows += int(np.count_nonzero(u != exact))
+        z: np.ndarray = u > node.threshold
+        self.potential = u
+        after = node.v_reset if node.reset is Reset.HARD else u - node.threshold
+        self.v = np.where(z, after, u)
+        return z
+
+
+class DelayStepper:
+    """y[t] = x[t - steps], each neuron with its own number of steps, zero before the start."""
+
+    def __init__(self, name: str, steps: np.ndarray, shape: tuple[int, ...], batch: int) -> None:
+        if np.any(steps != np.round(steps)):
+            raise InputError(
+                f"delay node {name!r}",
+                got=f"a delay of {steps.flat[np.argmax(steps != np.round(steps))]:g} steps",
+                expected="whole steps of dt",
+                remedy="choose a dt that divides every delay, or discretise the graph first",
+            )
+        self.steps = np.broadcast_to(steps.astype(np.int64), shape)
+        self.past = np.zeros((int(self.steps.max()) + 1, batch, *shape))
+        self.t = 0
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        length = len(self.past)
+        self.past[self.t % length] = x
+        slots = (self.t - self.steps) % length
+        delayed = np.take_along_axis(self.past, slots[None, None], axis=0)[0]
+        self.t += 1
+        return delayed.astype(x.dtype)
+
+
+def delay_steps(node: Delay, dialect: Dialect | None) -> np.ndarray:
+    """Return a Delay's length in steps: `delay / dt` under a dialect, `delay` itself without."""
+    if dialect is None:
+        return node.delay
+    steps = node.delay / dialect.dt
+    nearest = np.round(steps)
+    # 3 ms at dt = 0.1 ms is 30.000000000000004 steps in float64: 1e-6 of a step is noise.
+    return np.where(np.abs(steps - nearest) < 1e-6, nearest, steps)
