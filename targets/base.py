@@ -83,6 +83,15 @@ class Run:
     layers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """Whether an engine can run on this machine; `detail` says how it was found or what to do."""
+
+    engine: str
+    works: bool
+    detail: str
+
+
 class Target(ABC):
     """A chip, or a model of one. Subclasses are stateless; options are their dataclass fields."""
 
@@ -122,6 +131,24 @@ class Target(ABC):
     @abstractmethod
     def cost(self, program: Program, run: Run | None = None) -> CostReport:
         """Return what the program costs: memory always, activity and energy for a given `run`."""
+
+    def engine_status(self) -> tuple[EngineStatus, ...]:
+        """Say of each engine whether it can run here; overridden by targets with external ones."""
+        return tuple(EngineStatus(engine, True, "built in") for engine in self.engines)
+
+    def install_engine(self, engine: str) -> None:
+        """Get an external engine ready ahead of its first use.
+
+        Raises:
+            InputError: the engine is unknown or needs no installation.
+            EngineError: the installation failed.
+        """
+        raise InputError(
+            f"installing engine {self.chosen_engine(engine)} of target {self.name}",
+            got="an engine that is built in",
+            expected="an external engine",
+            remedy="nothing to do",
+        )
 
     # -- shared by all targets -------------------------------------------------------------------
 

@@ -2,10 +2,12 @@
 
 from .breakdown import Breakdown, CostReport
 from .energy import EnergyEntry, EnergyEstimate, EnergyProfile
+from .estimate import chipless_cost, shipped_profile
 from .memory import float_memory, integer_memory
 from .workload import Workload, fan_out, synapse_count, workload
 
 __all__ = [
     "Breakdown", "CostReport", "EnergyEntry", "EnergyEstimate", "EnergyProfile", "Workload",
-    "fan_out", "float_memory", "integer_memory", "synapse_count", "workload",
+    "chipless_cost", "fan_out", "float_memory", "integer_memory", "shipped_profile",
+    "synapse_count", "workload",
 ]  # fmt: skip

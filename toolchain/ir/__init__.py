@@ -8,8 +8,10 @@ from .dtypes import BIPOLAR, TERNARY, WeightType, narrowest_type, signed, weight
 from .graph import Edge, Graph
 from .integer import IntegerAffine, IntegerConv, IntegerNeuron, LeakyState, Overflow, Rounding
 from .node import Node, Shape, ShapeError, compact
+from .serialize import read_graph, save_graph
 from .stage import LEGAL_NODES, Stage
 from .structure import Delay, Flatten, Input, Output
+from .text import graph_text
 from .verify import faults_of, verify
 
 __all__ = [
@@ -18,5 +20,6 @@ __all__ = [
     "IFConvention", "Input", "IntegerAffine", "IntegerConv", "IntegerNeuron", "Integrator",
     "LeakyState", "Neuron", "Node", "Output", "Overflow", "Reset", "Rounding", "Scale", "Shape",
     "ShapeError", "Stage", "SumPool", "Threshold", "WeightType", "Window", "compact", "faults_of",
-    "narrowest_type", "signed", "verify", "weight_type_named",
+    "graph_text", "narrowest_type", "read_graph", "save_graph", "signed", "verify",
+    "weight_type_named",
 ]  # fmt: skip

@@ -1,0 +1,118 @@
+"""Options that several commands share, and what they are turned into."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..driver import Lowering
+
+
+def command(
+    subparsers: Any, name: str, execute: Any, help_text: str, epilog: str
+) -> argparse.ArgumentParser:
+    """Add a command; its `epilog` holds examples and is printed as written."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=help_text,
+        description=help_text[:1].upper() + help_text[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(execute=execute)
+    return parser
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the model, its dialect and the options of its lowering."""
+    parser.add_argument("model", type=Path, metavar="MODEL.nir", help="a NIR graph")
+    dialect = parser.add_argument_group(
+        "dialect", "what NIR leaves open; whatever is not given is read from the file or assumed"
+    )
+    dialect.add_argument("--dt", type=float, help="time step, in the file's unit of time")
+    dialect.add_argument(
+        "--integrator",
+        choices=["euler", "exponential", "exponential-delta"],
+        help="how a leaky state moves on by one step",
+    )
+    dialect.add_argument(
+        "--reset",
+        choices=["hard", "subtract", "subtract-next"],
+        help="what a spike does to the membrane potential",
+    )
+    dialect.add_argument(
+        "--if-convention",
+        choices=["per-step", "per-second"],
+        help="IF neurons: v += r x each step, or v += dt r x",
+    )
+    numbers = parser.add_argument_group("integers")
+    numbers.add_argument(
+        "--weight-bits", type=int, default=8, metavar="N",
+        help="bits of weights that are not binary, 2 to 9 (default: 8)",
+    )  # fmt: skip
+    numbers.add_argument(
+        "--fraction-bits", type=int, metavar="N",
+        help="fraction bits of membrane potentials (default: chosen per layer)",
+    )  # fmt: skip
+
+
+def lowered(options: argparse.Namespace) -> Lowering:
+    """Load the model that the options name, and lower it as far as it goes."""
+    from ..driver import lower
+    from ..errors import InputError
+    from ..frontend import DialectOptions, load_graph
+    from ..ir import IFConvention, Integrator, Reset
+    from ..passes import FixedPoint, IntegerWeights
+
+    if not 2 <= options.weight_bits <= 9:
+        raise InputError(
+            "--weight-bits",
+            got=str(options.weight_bits),
+            expected="2 to 9",
+            remedy="binary weights are found by themselves and take 1 bit",
+        )
+    if options.fraction_bits is not None and not 0 <= options.fraction_bits <= 24:
+        raise InputError(
+            "--fraction-bits",
+            got=str(options.fraction_bits),
+            expected="0 to 24",
+            remedy="leave it out to have it chosen",
+        )
+    dialect = DialectOptions(
+        dt=options.dt,
+        integrator=options.integrator and Integrator(options.integrator),
+        reset=options.reset and Reset(options.reset),
+        if_convention=options.if_convention and IFConvention(options.if_convention),
+    )
+    return lower(
+        load_graph(options.model, options=dialect),
+        weights=IntegerWeights(options.weight_bits),
+        fixed_point=FixedPoint(options.fraction_bits),
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add --json."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON object on standard output."""
+    json.dump(document, sys.stdout, indent=2)
+    print()
+
+
+def print_dialect(lowering: Lowering) -> None:
+    """Tell on standard error how the graph was read, and what of it was assumed."""
+    dialect = lowering.imported.dialect
+    assert dialect is not None
+    print(
+        f"read with dt = {dialect.dt:g}, {dialect.integrator} integration, {dialect.reset} reset",
+        file=sys.stderr,
+    )
+    for note in dialect.notes:
+        print(f"  assumed: {note}", file=sys.stderr)

@@ -1,0 +1,84 @@
+"""`axonc`: parse, dispatch, and turn every outcome into one message and one exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from ..errors import AxoncError
+from . import check, compile_, cost, demo, doctor, export, run, train
+
+_COMMANDS = (demo, train, export, check, compile_, run, cost, doctor)
+
+_DESCRIPTION = """\
+Take a spiking network from training to chips: train binary networks, export them as NIR, lower any
+NIR graph to integers, run it on neuromorphic targets, and say what it costs.
+"""
+
+_EPILOG = """\
+the usual way:
+  axonc demo --out demo               train on handwritten digits, then everything below
+  axonc check model.nir               what becomes of each node, and what was assumed
+  axonc run model.nir --target loihi --input spikes.npz --output result.npz
+  axonc cost model.nir --target binary_synapse --input spikes.npz
+
+exit status: 0 done, 1 the input cannot be used, 2 wrong usage, 3 a fault of axonc or an engine
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    0 done; 1 the user's input cannot be used; 2 wrong usage; 3 a fault of axonc or of an external
+    engine; 130 interrupted. Errors are one message on standard error.
+    """
+    parser = argparse.ArgumentParser(
+        prog="axonc",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add_parser(commands)
+    options = parser.parse_args(arguments)
+    if options.version:
+        from importlib.metadata import version
+
+        print(f"axonc {version('axonc')}")
+        return 0
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        status: int = options.execute(options)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("axonc: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has left; nobody is there to complain to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if options.debug:
+            raise
+        # The errors of axonc.models carry their own status: they know nothing of the toolchain.
+        status = getattr(error, "exit_status", 3)
+        if isinstance(error, AxoncError) or hasattr(error, "exit_status"):
+            print(f"axonc: {error}", file=sys.stderr)
+        else:
+            print(
+                f"axonc: internal error: {type(error).__name__}: {error}\n"
+                f"This is a fault of axonc; run again with `axonc --debug {options.command} ...`",
+                file=sys.stderr,
+            )
+        return status

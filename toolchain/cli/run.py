@@ -1,0 +1,78 @@
+"""`axonc run`: spikes in, spikes out, on any target."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ._arguments import add_json, add_model, command, lowered, print_dialect, print_json
+
+_EPILOG = """\
+Spikes are .npz files, key `spikes`, shape (batch, time, *node shape), bool or counts. The output's
+rasters are aligned to the input: the latency of the target is removed.
+
+examples:
+  axonc run model.nir --input in.npz --output out.npz
+  axonc run model.nir --precision int --input in.npz --output out.npz --probe lif1
+  axonc run model.nir --target loihi --engine lava --input in.npz --output out.npz
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = command(subparsers, "run", execute, "run a network on a target", _EPILOG)
+    add_model(parser)
+    parser.add_argument("--target", default="reference", help="default: reference")
+    parser.add_argument("--engine", help="what executes the program; axonc doctor lists them")
+    parser.add_argument(
+        "--precision",
+        choices=["float", "int"],
+        default="float",
+        help="reference only: the discrete graph in float64, or the integer graph",
+    )
+    parser.add_argument("--input", type=Path, required=True, metavar="IN.npz")
+    parser.add_argument("--output", type=Path, required=True, metavar="OUT.npz")
+    parser.add_argument(
+        "--probe",
+        action="append",
+        default=[],
+        metavar="NODE",
+        help="also write spikes/NODE and potential/NODE; may be repeated",
+    )
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run, write OUT.npz, print the figures."""
+    from ..driver import run
+    from ..report import print_figures, progress_bar
+    from ..spike_files import read_spikes, write_arrays
+
+    spikes = read_spikes(options.input)
+    lowering = lowered(options)
+    with progress_bar("steps", quiet=options.json) as progress:
+        done = run(
+            lowering,
+            spikes,
+            target=options.target,
+            engine=options.engine,
+            precision=options.precision,
+            probes=options.probe,
+            progress=progress,
+        )
+    first = next(iter(lowering.imported.outputs))
+    arrays = {"spikes": done.run.spikes[first]}
+    arrays |= {
+        f"spikes/{name}": array
+        for name, array in done.run.spikes.items()
+        if name in options.probe or name != first
+    }
+    arrays |= {f"potential/{name}": array for name, array in done.run.potentials.items()}
+    write_arrays(options.output, arrays)
+    if options.json:
+        print_json(done.summary())
+    else:
+        print_dialect(lowering)
+        print_figures(done.summary(), f"{options.model} on {done.target} ({done.engine})")
+    return 0

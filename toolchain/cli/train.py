@@ -1,0 +1,63 @@
+"""`axonc train`: train a binary spiking network from a TOML file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ._arguments import add_json, command, print_json
+
+_EPILOG = """\
+The folder DIR gets checkpoint.pt (after every epoch, and on Ctrl-C), metrics.csv and config.toml.
+--resume goes on where the checkpoint stands and reaches the same weights as an unbroken run.
+
+examples:
+  axonc train --out runs/digits                       the demo's network on 5,000 digits
+  axonc train --config digits.toml --out runs/digits
+  axonc train --out runs/digits --resume
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = command(subparsers, "train", execute, "train a binary spiking network", _EPILOG)
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="default: the demo's")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--seed", type=int, default=None, help="overrides the file's seed")
+    parser.add_argument("--epochs", type=int, default=None, help="overrides the file's epochs")
+    parser.add_argument("--resume", action="store_true", help="go on from DIR/checkpoint.pt")
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Train."""
+    from dataclasses import replace
+
+    from ..report import print_figures, training_bar
+    from ._training import require_training
+
+    models = require_training()
+    if options.config:
+        config = models.TrainingConfig.from_toml(options.config)
+    else:
+        config = models.TrainingConfig.demo(options.seed if options.seed is not None else 0)
+    overrides = {
+        key: getattr(options, key)
+        for key in ("seed", "epochs")
+        if getattr(options, key) is not None
+    }
+    config = replace(config, **overrides)
+    with training_bar(quiet=options.json) as progress:
+        result = models.train(config, options.out, resume=options.resume, progress=progress)
+    figures = {
+        "checkpoint": str(options.out / "checkpoint.pt"),
+        "test_accuracy": result.test_accuracy,
+        "validation_accuracy": result.validation_accuracy,
+        "wall_s": result.wall_s,
+    }
+    if options.json:
+        print_json(figures)
+    else:
+        print_figures(figures, "trained")
+    return 0

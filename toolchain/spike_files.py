@@ -1,0 +1,77 @@
+"""Spikes on disk: `.npz`, key `spikes`, shape (batch, time, *node shape), bool or counts."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .errors import InputError
+
+_LARGEST_BYTES = 8 << 30
+
+
+def read_spikes(path: Path) -> np.ndarray:
+    """Return the array `spikes` of an `.npz` file.
+
+    Raises:
+        InputError: no such file, not an `.npz`, no key `spikes`, pickled objects inside, or more
+            than 8 GiB when unpacked.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > _LARGEST_BYTES:
+            raise _bad(path, f"{size} bytes unpacked", f"at most {_LARGEST_BYTES}")
+        with np.load(path, allow_pickle=False) as file:
+            if "spikes" not in file:
+                raise _bad(path, f"keys {sorted(file)}", "a key 'spikes'")
+            spikes: np.ndarray = file["spikes"]
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise _bad(path, "no such file", "an .npz file") from None
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise _bad(path, f"{error}", "an .npz file with an array 'spikes'") from None
+    if spikes.ndim < 3 or spikes.size == 0 or spikes.dtype.kind not in "biuf":
+        got = f"an array of shape {spikes.shape} and type {spikes.dtype}"
+        raise _bad(path, got, "numbers of shape (batch, time, *node shape)")
+    return spikes
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays to an `.npz` file: beside it first, then renamed.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(beside, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """Return the error to raise when an output cannot be written."""
+    return InputError(
+        f"output {path}",
+        got=error.strerror or str(error),
+        expected="a place that can be written",
+        remedy="choose another folder, or make this one writable",
+    )
+
+
+def _bad(path: Path, got: str, expected: str) -> InputError:
+    return InputError(
+        f"spike file {path}",
+        got=got,
+        expected=expected,
+        remedy="write it with numpy.savez(path, spikes=array)",
+    )
