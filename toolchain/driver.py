@@ -216,6 +216,12 @@ def cost_of(lowering: Lowering, target: str, spikes: np.ndarray | None = None) -
     return chip.cost(program, None if spikes is None else chip.run(program, spikes))
 
 
+def cost_of_run(lowering: Lowering, done: Execution) -> CostReport:
+    """Return the cost of a run on a target that is already there."""
+    chip = load_target(done.target)
+    return chip.cost(lowering.program(chip), done.run)
+
+
 def workload_of(graph: Graph, recording: Recording) -> Workload:
     """Return the counted work of a reference recording of `graph`."""
     return workload(graph, recording.spike_counts, recording.samples, recording.steps)
