@@ -1,0 +1,46 @@
+# make demo    the main job on real data, in ./axonc-demo
+# make test    the whole test suite
+# make lint    ruff, mypy, import-linter
+# make bench   speed against peers, as ratios
+# make clean   remove the environment and all caches of this folder
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# One BLAS thread a process: the tests already run on every core.
+TEST_JOBS ?= 2
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.ready
+	$(BIN)/axonc demo --out axonc-demo
+
+test: $(VENV)/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+
+lint: $(VENV)/.ready .typeroot/axonc
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks --benchmarks -s
+
+# mypy finds the namespace package `axonc` through this link.
+.typeroot/axonc:
+	mkdir -p .typeroot
+	ln -sfn .. .typeroot/axonc
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v < (3, 14))' || \
+	  { echo "axonc needs Python 3.11 to 3.13, $(PYTHON) is $$($(PYTHON) -V 2>&1). Remedy: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "$(PYTHON) cannot make environments. Remedy: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .typeroot build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
