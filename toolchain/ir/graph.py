@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -129,11 +130,21 @@ class Graph:
         Raises:
             ShapeError: a node cannot take what it is fed; the text names it.
         """
+        # a node fed over delayed edges alone comes before its sources: populations know their shape
+        known: dict[str, Shape] = {
+            name: node.shape for name, node in self.nodes.items() if hasattr(node, "shape")
+        }
         found: dict[str, Shape] = {}
-        pending = list(self.order)
+        pending, deferred = deque(self.order), 0
         while pending:
-            name = pending.pop(0)
-            feeding = [found[s] for s in self.sources(name) if s in found]
+            name = pending.popleft()
+            shapes = (found.get(source, known.get(source)) for source in self.sources(name))
+            feeding = [shape for shape in shapes if shape is not None]
+            if self.incoming[name] and not feeding and deferred < len(pending):
+                pending.append(name)
+                deferred += 1
+                continue
+            deferred = 0
             if len(set(feeding)) > 1:
                 raise ShapeError(f"node {name!r} is fed different shapes: {feeding}")
             try:
