@@ -1,0 +1,47 @@
+"""Inputs and outputs that a file leaves out, added as the package nir adds them, with a note."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ir
+from .faults import described
+from .flatten_subgraphs import FlatGraph
+from .nir_nodes import Parsed
+from .raw import RawNode
+from .shapes import wanted_shape
+
+
+def add_missing_ends(graph: FlatGraph, parsed: dict[str, Parsed]) -> list[str]:
+    """Feed each node that nothing feeds by an Input, lead each dead end to an Output.
+
+    A node that cannot tell the shape of its input gets none; shape inference refuses it.
+    Returns the notes.
+    """
+    notes = []
+    sources, targets = graph.sources, graph.targets
+    for name in list(graph.nodes):
+        kind = graph.nodes[name].kind
+        shape = wanted_shape(parsed[name])
+        if not sources[name] and kind != "Input" and shape is not None:
+            added = _free(graph, f"input_{name}")
+            graph.nodes[added] = RawNode("Input", {"shape": np.array(shape)})
+            parsed[added] = Parsed(ir.Input(shape))
+            graph.edges.append((added, name))
+            notes.append(
+                f"{described(name, kind)} is fed by nothing: an Input {added!r} was added."
+            )
+        if not targets[name] and kind != "Output":
+            added = _free(graph, f"output_{name}")
+            graph.nodes[added] = RawNode("Output")
+            parsed[added] = Parsed(ir.Output(()))
+            graph.edges.append((name, added))
+            notes.append(f"{described(name, kind)} feeds nothing: an Output {added!r} was added.")
+    return notes
+
+
+def _free(graph: FlatGraph, name: str) -> str:
+    candidate, number = name, 0
+    while candidate in graph.nodes:
+        candidate, number = f"{name}_{number}", number + 1
+    return candidate

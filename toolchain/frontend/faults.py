@@ -1,0 +1,27 @@
+"""Faults of a graph are collected, so that the user sees all of them and not the first alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import InputError
+
+
+def described(name: str, kind: str) -> str:
+    """Return how messages name a node."""
+    return f"node {name!r} ({kind})"
+
+
+def raise_all(source: str, faults: Sequence[InputError]) -> None:
+    """Raise one InputError that tells every fault of `source`; do nothing where there is none."""
+    if not faults:
+        return
+    if len(faults) == 1:
+        (only,) = faults
+        raise InputError(
+            f"{source}: {only.what}", got=only.got, expected=only.expected, remedy=only.remedy
+        ) from None
+    lines = "".join(f"\n  - {fault}" for fault in faults)
+    raise InputError(
+        source, got=f"{len(faults)} faults", expected="none", remedy=f"mend each of them:{lines}"
+    ) from None

@@ -1,0 +1,170 @@
+"""Nested graphs made flat: names joined with ".", inner inputs and outputs dissolved into edges."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import InputError
+from .faults import described
+from .raw import RawNode
+
+Edges = list[tuple[str, str]]
+
+
+@dataclass
+class FlatGraph:
+    """A graph without nesting: nodes by full name, edges between full names.
+
+    dissolved: declared shape of each inner Input and Output, by full name.
+    sources_of: what feeds each dissolved one, to compare the declared shape with the real.
+    """
+
+    nodes: dict[str, RawNode] = field(default_factory=dict)
+    edges: Edges = field(default_factory=list)
+    dissolved: dict[str, RawNode] = field(default_factory=dict)
+    sources_of: dict[str, list[str]] = field(default_factory=dict)
+    in_order: bool = True
+
+    @property
+    def targets(self) -> dict[str, list[str]]:
+        """The names of the nodes that each node feeds, in natural order."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for source, target in self.edges:
+            found[source].append(target)
+        return {name: sorted(targets, key=natural) for name, targets in found.items()}
+
+    @property
+    def sources(self) -> dict[str, list[str]]:
+        """The names of the nodes that feed each node, in natural order."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for source, target in self.edges:
+            found[target].append(source)
+        return {name: sorted(sources, key=natural) for name, sources in found.items()}
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Return a sort key under which "10" comes after "2"."""
+    parts = re.split(r"(\d+)", name)
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
+
+
+def flattened(root: RawNode) -> tuple[FlatGraph, list[InputError]]:
+    """Return the graph without nesting, and the faults of its names and edges."""
+    flat, faults = FlatGraph(), list[InputError]()
+    _collect(root, "", flat, faults)
+    if faults:
+        return flat, faults
+    for name in list(flat.nodes):
+        inner = flat.nodes[name].kind in ("Input", "Output") and "." in name
+        if inner and name in flat.dissolved:
+            _dissolve(name, flat)
+    faults += _duplicates(flat.edges, "after nested graphs are dissolved")
+    return flat, faults
+
+
+def _collect(graph: RawNode, prefix: str, flat: FlatGraph, faults: list[InputError]) -> None:
+    flat.in_order &= graph.in_order
+    for name, node in graph.nodes.items():
+        full = prefix + name
+        if not name or full in flat.nodes:
+            faults.append(
+                InputError(
+                    described(full, node.kind),
+                    got="a name that is empty or taken",
+                    expected="one name a node, nested names joined with '.'",
+                    remedy="rename the node",
+                )  # fmt: skip
+            )
+        elif node.kind == "NIRGraph":
+            _collect(node, f"{full}.", flat, faults)
+        else:
+            flat.nodes[full] = node
+            if prefix and node.kind in ("Input", "Output"):
+                flat.dissolved[full] = node
+    faults += _duplicates(graph.edges, f"in graph {prefix[:-1] or 'the root'!r}")
+    for source, target in graph.edges:
+        ends = _port(graph, source, "Output"), _port(graph, target, "Input")
+        if isinstance(ends[0], str) and isinstance(ends[1], str):
+            flat.edges.append((prefix + ends[0], prefix + ends[1]))
+            continue
+        what = f"edge {prefix + source!r} -> {prefix + target!r}"
+        for end in ends:
+            if isinstance(end, tuple):
+                faults.append(InputError(what, got=end[0], expected=end[1], remedy=end[2]))
+
+
+def _port(graph: RawNode, end: str, side: str) -> str | tuple[str, str, str]:
+    """Return the name within `graph` of the plain node that an end of an edge means."""
+    node, rest = graph.nodes.get(end), ""
+    if node is None and "." in end:  # the end may name a port of a nested graph: "sub.input"
+        head, _, rest = end.partition(".")
+        node = graph.nodes.get(head)
+        if node is not None and node.kind == "NIRGraph":
+            inner = _port(node, rest, side)
+            return f"{head}.{inner}" if isinstance(inner, str) else inner
+        node = None
+    if node is None:
+        return (
+            f"no node {end!r}", f"one of {_shown(graph.nodes)}",
+            f"correct the edge{_suggestion(end, graph.nodes)}",
+        )  # fmt: skip
+    if node.kind != "NIRGraph":
+        return end
+    ports = [name for name, inner in node.nodes.items() if inner.kind == side]
+    if len(ports) != 1:
+        return (
+            f"the nested graph {end!r} with {len(ports)} {side} nodes", "exactly one",
+            f"let the edge name the port, as in '{end}.{ports[0] if ports else side.lower()}'",
+        )  # fmt: skip
+    return f"{end}.{ports[0]}"
+
+
+def _dissolve(name: str, flat: FlatGraph) -> None:
+    before = [source for source, target in flat.edges if target == name]
+    after = [target for source, target in flat.edges if source == name]
+    flat.sources_of[name] = before
+    flat.edges = [edge for edge in flat.edges if name not in edge]
+    flat.edges += [(source, target) for source in before for target in after]
+    del flat.nodes[name]
+    for other, sources in flat.sources_of.items():
+        if name in sources and other != name:
+            flat.sources_of[other] = [s for s in sources if s != name] + before
+
+
+def _duplicates(edges: Iterable[tuple[str, str]], where: str) -> list[InputError]:
+    return [
+        InputError(
+            f"edge {source!r} -> {target!r}",
+            got=f"{count} of them {where}",
+            expected="at most one (NIR's text sums duplicates, its package refuses them)",
+            remedy="drop the repetition, or say 2*x with a Scale node",
+        )  # fmt: skip
+        for (source, target), count in Counter(edges).items()
+        if count > 1
+    ]
+
+
+def declared_shape(node: RawNode, key: str = "shape") -> tuple[int, ...] | None:
+    """Return a shape field as written, or None where it is absent or says nothing."""
+    value = node.fields.get(key)
+    if not isinstance(value, np.ndarray) or value.ndim > 1 or value.size == 0:
+        return None
+    if value.dtype.kind not in "iu" or np.any(value < 1):
+        return None
+    return tuple(int(n) for n in value.reshape(-1))
+
+
+def _shown(names: Mapping[str, object]) -> str:
+    known = sorted(names, key=natural)
+    return ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+
+
+def _suggestion(name: str, names: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f": did you mean {near[0]!r}?" if near else ""

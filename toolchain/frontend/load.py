@@ -1,0 +1,168 @@
+"""From a NIR file or object to a graph of the imported stage: the front end's one way through."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .. import ir
+from ..errors import InputError
+from ..ir import Dialect, Graph, Stage
+from .diagnostics import diagnose
+from .dialects import DialectOptions, dialect_of
+from .ends import add_missing_ends
+from .faults import described, raise_all
+from .flatten_subgraphs import FlatGraph, flattened, natural
+from .nir_nodes import parsed
+from .objects import is_nir_object, read_object
+from .raw import Limits, RawFile, RawNode
+from .reader_process import read_isolated
+from .recurrence import delayed_edges, loop_without_neuron, order_along_edges
+from .shapes import ShapeInference
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def load_graph(
+    source: str | os.PathLike[str] | Any,
+    *,
+    options: DialectOptions | None = None,
+    limits: Limits | None = None,
+) -> Graph:
+    """Return the network of a NIR file, or of a `nir.NIRGraph`, as a graph of the imported stage.
+
+    Nested graphs are flattened (names joined with "."), shapes are inferred along the edges, every
+    feedback loop gets its delay of one step, and `graph.dialect` says how NIR's differential
+    equations are to be stepped; its notes tell what was assumed or repaired, one sentence each.
+    Weights keep their type (signed integers, float32, float64); nothing of `source` is changed.
+    A file is read by a child process, so that a hostile one harms nothing.
+
+    Nodes are ordered as in the file where it keeps an order, else along the edges.
+
+    Raises:
+        InputError: `source` cannot be used; the text tells every fault that was found.
+    """
+    limits = limits or Limits()
+    name, file = _read(source, limits)
+    root = file.root
+    if root.kind != "NIRGraph":  # nir writes single nodes too
+        root = RawNode("NIRGraph", nodes={root.kind.lower(): root}, in_order=True)
+    flat, faults = flattened(root)
+    raise_all(name, faults)
+    parses = {key: parsed(key, raw, faults) for key, raw in flat.nodes.items()}
+    nodes = {key: node for key, node in parses.items() if node is not None}
+    faults += _misplaced_ends(flat)
+    if len(nodes) < len(parses):
+        raise_all(name, faults)
+    notes = add_missing_ends(flat, nodes)
+    order = order_along_edges(flat)
+    if loop := loop_without_neuron(flat):
+        faults.append(
+            InputError(
+                f"nodes {', '.join(loop[:8])}",
+                got="a loop that passes through no neuron",
+                expected="a neuron in every feedback loop",
+                remedy="NIR does not say when such a signal arrives: put a neuron into the loop",
+            )  # fmt: skip
+        )
+        raise_all(name, faults)
+    shapes = ShapeInference(flat, nodes, order, limits.elements)
+    raise_all(name, [*faults, *shapes.faults])
+    dialect = dialect_of(
+        shapes.nodes,
+        metadata=file.root.metadata,
+        version=file.version,
+        without_reset=[key for key, node in nodes.items() if node.lacks_reset],
+        options=options or DialectOptions(),
+    )
+    graph = _assembled(name, flat, shapes, order, dialect)
+    raise_all(name, [_from_verifier(fault) for fault in ir.faults_of(graph)])
+    found = diagnose(graph, dialect)
+    raise_all(name, found.faults)
+    return _with_notes(graph, dialect, (*notes, *shapes.notes, *dialect.notes, *found.notes))
+
+
+def _assembled(
+    name: str, flat: FlatGraph, shapes: ShapeInference, order: list[str], dialect: Dialect
+) -> Graph:
+    delayed = delayed_edges(flat, order)
+    names: Iterable[str] = flat.nodes if flat.in_order else order
+    return Graph(
+        Stage.IMPORTED,
+        {key: shapes.nodes[key] for key in names},
+        tuple(ir.Edge(*edge, delay=int(edge in delayed)) for edge in flat.edges),
+        dialect,
+        Path(name).stem if name else "network",
+    )
+
+
+def _with_notes(graph: Graph, dialect: Dialect, notes: tuple[str, ...]) -> Graph:
+    return replace(graph, dialect=replace(dialect, notes=notes))
+
+
+def _read(source: Any, limits: Limits) -> tuple[str, RawFile]:
+    if is_nir_object(source):
+        return "the NIR graph", read_object(source, limits)
+    if not isinstance(source, str | os.PathLike):
+        raise InputError(
+            "the network", got=type(source).__name__, expected="a path or a nir.NIRGraph",
+            remedy="pass the path of a .nir file",
+        )  # fmt: skip
+    path = os.fspath(source)
+    _require_hdf5(path, limits)
+    try:
+        return path, read_isolated(os.path.abspath(path), limits)
+    except InputError as fault:
+        raise_all(path, [fault])
+        raise
+
+
+def _require_hdf5(path: str, limits: Limits) -> None:
+    """Refuse what is no HDF5 file at all, before any library looks at it."""
+    remedy = "give the path of a file written by nir.write"
+    try:
+        found = os.stat(path)
+        regular = stat.S_ISREG(found.st_mode)
+        with open(path, "rb") if regular else open(os.devnull, "rb") as file:
+            head = file.read(len(_SIGNATURE))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            path, got=f"{reason!r}", expected="a readable file", remedy=remedy
+        ) from None
+    if not regular:
+        raise InputError(path, got="no regular file", expected="a NIR file", remedy=remedy)
+    if found.st_size > limits.file_bytes:
+        raise InputError(
+            path, got=f"{found.st_size} bytes", expected=f"at most {limits.file_bytes}",
+            remedy="if it can be trusted, raise the limit: Limits(file_bytes=...)",
+        )  # fmt: skip
+    if head != _SIGNATURE:
+        begins = f"a file that begins with {head!r}" if head else "an empty file"
+        raise InputError(
+            path, got=begins, expected="a NIR file (HDF5, which begins with \\x89HDF)",
+            remedy=remedy,
+        )  # fmt: skip
+
+
+def _misplaced_ends(flat: FlatGraph) -> list[InputError]:
+    into = {target for _, target in flat.edges if flat.nodes[target].kind == "Input"}
+    out_of = {source for source, _ in flat.edges if flat.nodes[source].kind == "Output"}
+    return [
+        InputError(
+            described(name, flat.nodes[name].kind),
+            got=f"an edge {side} it",
+            expected="none",
+            remedy="signals enter by an Input and leave by an Output: drop the edge",
+        )
+        for side, names in (("into", into), ("out of", out_of))
+        for name in sorted(names, key=natural)
+    ]
+
+
+def _from_verifier(fault: str) -> InputError:
+    return InputError("the graph", got=fault, expected="a graph that can run", remedy="mend it")
