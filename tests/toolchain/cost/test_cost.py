@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from graph_strategies import convolutional_networks, dense_networks, spike_trains
+from hypothesis import given, settings
+
+from axonc.toolchain.cost import (
+    EnergyProfile,
+    chipless_cost,
+    fan_out,
+    float_memory,
+    integer_memory,
+    shipped_profile,
+    workload,
+)
+from axonc.toolchain.errors import InputError
+from axonc.toolchain.ir import Affine, Conv, Graph
+from axonc.toolchain.passes import Findings, to_discrete, to_integer
+from axonc.toolchain.reference import execute, linear_step
+
+
+@settings(max_examples=40, deadline=None)
+@given(graph=convolutional_networks() | dense_networks())
+def test_fan_out_is_what_one_spike_reaches(graph: Graph) -> None:
+    for name, node in graph.nodes.items():
+        if not isinstance(node, (Affine, Conv)):
+            continue
+        shape = graph.input_shape(name)
+        present = (node.weight != 0).astype(float)
+        counting = (
+            Affine(present) if isinstance(node, Affine) else Conv(present, node.window, node.groups)
+        )
+        one_spike_each = np.eye(int(np.prod(shape))).reshape(-1, *shape)
+        reached = linear_step(counting)(one_spike_each).reshape(len(one_spike_each), -1).sum(axis=1)
+        assert np.array_equal(fan_out(node, shape).reshape(-1), reached)
+
+
+@settings(max_examples=30, deadline=None)
+@given(graph=convolutional_networks() | dense_networks())
+def test_workload_counts_every_synapse_that_a_spike_reaches(graph: Graph) -> None:
+    integer = to_integer(to_discrete(graph, Findings()), Findings())
+    spikes = spike_trains(graph)
+    recording = execute(integer, spikes, probes=list(integer.nodes))
+    counted = workload(integer, recording.spike_counts, recording.samples, recording.steps)
+    for name, operations in counted.synaptic_operations.items():
+        arriving = sum(
+            recording.spikes[s][:, : recording.steps - e.delay].astype(np.int64)
+            if e.delay
+            else recording.spikes[s].astype(np.int64)
+            for e in integer.incoming[name]
+            for s in [e.source]
+        )
+        fan = fan_out(integer.nodes[name], integer.input_shape(name))
+        last = 0
+        for e in integer.incoming[name]:
+            if e.delay:  # spikes of the last steps are counted though they arrive after the end
+                last += int((recording.spikes[e.source][:, -e.delay :] * fan).sum())
+        assert operations == int((arriving * fan).sum()) + last
+    assert counted.spikes["input"] == spikes.sum()
+    for name, updates in counted.neuron_updates.items():
+        assert updates == np.prod(integer.nodes[name].shape) * spikes.shape[0] * spikes.shape[1]  # type: ignore[attr-defined]
+
+
+def test_memory_of_a_binary_layer_is_one_bit_a_synapse() -> None:
+    from graph_strategies import chain, lif
+
+    from axonc.toolchain.ir import Dialect, Input, Output
+
+    rng = np.random.default_rng(0)
+    nodes = {
+        "input": Input((16,)),
+        "linear": Affine(rng.choice([-1, 1], (8, 16)).astype(np.int8), rng.normal(size=8)),
+        "neuron": lif((8,), rng),
+        "output": Output((8,)),
+    }
+    discrete = to_discrete(chain(nodes, Dialect(1e-3)), Findings())
+    integer = to_integer(discrete, Findings())
+    width = integer.nodes["neuron"].membrane.bits  # type: ignore[attr-defined]
+    assert integer_memory(integer).parts == {
+        "linear synapses": 128,
+        "neuron membranes": 8 * width,
+        "neuron parameters": 16 * width,
+    }
+    assert float_memory(discrete).parts == {
+        "linear synapses": 128 * 32,
+        "linear parameters": 8 * 32,
+        "neuron membranes": 8 * 32,
+        "neuron parameters": 8 * 32,
+    }
+
+
+PROFILE = """
+name = "made up"
+basis = "none"
+source = "this test"
+static_power_w = 0.1
+[event.spike]
+pj = 2.5
+[event.hop]
+pj = 4
+source = "elsewhere"
+"""
+
+
+def test_energy_is_the_sum_of_its_parts_and_says_its_source() -> None:
+    profile = EnergyProfile.from_toml(PROFILE, "made_up.toml")
+    estimate = profile.price({"spike": 4, "hop": 2.5})
+    assert estimate.parts_pj == {"spike": 10.0, "hop": 10.0}
+    assert estimate.total_pj == 20.0
+    assert profile.entries["hop"].source == "elsewhere"
+    assert profile.entries["spike"].source == "this test"
+    assert estimate.static_power_w == 0.1
+
+
+def test_an_event_without_a_figure_leaves_no_total() -> None:
+    estimate = EnergyProfile.from_toml(PROFILE, "x").price({"spike": 1, "barrier": 3, "dma": 0})
+    assert estimate.unpriced == ("barrier",)
+    assert estimate.total_pj is None
+    assert estimate.as_json()["total"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("name = 3 =", "TOMLDecodeError"),
+        ("name = 'x'", "KeyError: 'event'"),
+        (PROFILE.replace("2.5", "-1"), "-1.0 pJ"),
+        (PROFILE.replace("2.5", "nan"), "nan pJ"),
+    ],
+)
+def test_unusable_profiles_are_refused(text: str, got: str) -> None:
+    with pytest.raises(InputError, match=f"energy profile bad.toml.*got {got}"):
+        EnergyProfile.from_toml(text, "bad.toml")
+
+
+@pytest.mark.parametrize("name", ["horowitz_45nm_float32", "horowitz_45nm_int16"])
+def test_shipped_profiles_name_their_source(name: str) -> None:
+    profile = shipped_profile(name)
+    assert "ISSCC 2014" in profile.source
+    assert all(entry.source for entry in profile.entries.values())
+
+
+@settings(max_examples=10, deadline=None)
+@given(graph=dense_networks())
+def test_a_cost_report_adds_up(graph: Graph) -> None:
+    integer = to_integer(to_discrete(graph, Findings()), Findings())
+    recording = execute(integer, spike_trains(graph))
+    work = workload(integer, recording.spike_counts, recording.samples, recording.steps)
+    report = chipless_cost(integer, work, "reference").as_json()
+    for figure in ("memory_bits", "synaptic_operations", "neuron_updates", "spikes"):
+        assert report[figure]["total"] == sum(report[figure]["parts"].values())
+    (energy,) = report["energy_pj"].values()
+    assert energy["total"] == pytest.approx(sum(energy["parts"].values()))  # float sum order
+    assert report["synaptic_operations"]["total"] * recording.samples == pytest.approx(
+        sum(work.synaptic_operations.values())  # a mean times its count, in float64
+    )

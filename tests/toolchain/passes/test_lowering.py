@@ -1,0 +1,302 @@
+"""Every pass keeps the meaning: run before, run after, compare."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from graph_strategies import (
+    chain,
+    convolutional_networks,
+    dense_networks,
+    integrate_and_fire,
+    lif,
+    spike_trains,
+)
+from hypothesis import given, settings
+
+from axonc.toolchain.errors import LoweringError
+from axonc.toolchain.ir import (
+    BIPOLAR,
+    IF,
+    LI,
+    TERNARY,
+    Affine,
+    Dialect,
+    Edge,
+    Graph,
+    Input,
+    IntegerAffine,
+    IntegerNeuron,
+    Neuron,
+    Output,
+    Reset,
+    Scale,
+    Stage,
+)
+from axonc.toolchain.passes import (
+    AverageToSum,
+    Effect,
+    Findings,
+    FixedPoint,
+    FoldBias,
+    IntegerWeights,
+    Pass,
+    SinkScales,
+    integer_pipeline,
+    run_passes,
+    to_discrete,
+    to_integer,
+)
+from axonc.toolchain.reference import Recording, execute
+
+RNG = np.random.default_rng(5)
+
+
+def recorded(graph: Graph, spikes: np.ndarray) -> Recording:
+    return execute(graph, spikes, probes=[name for name in graph.spiking])
+
+
+def decided(recording: Recording, graph: Graph) -> bool:
+    """Whether no potential came so close to its threshold that float64 rounding could matter.
+
+    Folding changes the order of float64 operations, each good to 1.1e-16 relative; potentials
+    here stay below 1e4, so 1e-9 is far more than their sum of errors.
+    """
+    for name, potential in recording.potentials.items():
+        node = graph.nodes[name]
+        assert isinstance(node, Neuron)
+        if np.any(np.abs(potential - node.threshold) < 1e-9):
+            return False
+    return True
+
+
+@settings(max_examples=60, deadline=None)
+@given(graph=dense_networks())
+def test_discretize_keeps_every_spike_and_potential(graph: Graph) -> None:
+    spikes = spike_trains(graph)
+    before, discrete = recorded(graph, spikes), to_discrete(graph, Findings())
+    after = recorded(discrete, spikes)
+    for name in graph.spiking:
+        # v + k(r x - v) and (1 - k) v + k r x differ by float64 rounding only
+        np.testing.assert_allclose(
+            after.potentials[name], before.potentials[name], rtol=1e-9, atol=1e-9
+        )
+    if decided(after, discrete):
+        assert np.array_equal(before.output, after.output)
+
+
+@pytest.mark.parametrize("step", [AverageToSum(), SinkScales(), FoldBias()], ids=str)
+@settings(max_examples=40, deadline=None)
+@given(graph=dense_networks() | convolutional_networks())
+def test_folding_keeps_every_spike(step: Pass, graph: Graph) -> None:
+    before = to_discrete(graph, Findings())
+    after = run_passes(before, [AverageToSum(), step], Findings())
+    spikes = spike_trains(graph)
+    expected = recorded(before, spikes)
+    if decided(expected, before):
+        assert np.array_equal(recorded(after, spikes).output, expected.output)
+
+
+@settings(max_examples=60, deadline=None)
+@given(graph=convolutional_networks())
+def test_binary_convolutions_lower_exactly_but_for_rounding(graph: Graph) -> None:
+    discrete = to_discrete(graph, Findings())
+    integer = to_integer(discrete, Findings(), passes=integer_pipeline(fixed_point=FixedPoint(12)))
+    spikes = spike_trains(graph)
+    expected, got = recorded(discrete, spikes), recorded(integer, spikes)
+    conv = integer.nodes["conv"]
+    assert conv.weight_type is BIPOLAR  # type: ignore[attr-defined]
+    # Without leak and bias nothing is rounded but the threshold, and that keeps its meaning.
+    if decided(expected, discrete):
+        assert np.array_equal(got.spikes["neuron0"], expected.spikes["neuron0"])
+
+
+@settings(max_examples=80, deadline=None)
+@given(graph=dense_networks())
+def test_integer_potentials_stay_within_the_stated_bound(graph: Graph) -> None:
+    """Where no spike differs, potentials differ by at most what the pass said."""
+    discrete = run_passes(to_discrete(graph, Findings()), integer_pipeline()[:-1], Findings())
+    fixed = FixedPoint(fraction_bits=10)
+    integer = run_passes(discrete, [fixed], Findings())
+    spikes = spike_trains(graph)
+    expected, got = recorded(discrete, spikes), recorded(integer, spikes)
+    assert all(count == 0 for count in got.overflows.values()), "the proven range was left"
+    for name in graph.spiking:
+        if not np.array_equal(got.spikes[name], expected.spikes[name]):
+            break  # what follows sees other inputs
+        neuron, made = discrete.nodes[name], integer.nodes[name]
+        assert isinstance(neuron, Neuron) and isinstance(made, IntegerNeuron)
+        if neuron.reset is Reset.SUBTRACT:
+            continue  # a subtracted threshold is rounded too, at every spike
+        potential = got.potentials[name] / 2.0**made.fraction_bits
+        settle = np.minimum(1 / np.maximum(1 - neuron.decay, 1e-12), 12)
+        decay_error = np.abs(made.membrane.multiplier / 2.0**made.membrane.shift - neuron.decay)
+        reach = np.abs(expected.potentials[name] / neuron.gain).max()
+        bound = settle * (1.5 * 2.0**-made.fraction_bits + decay_error * reach * settle) + 1e-9
+        assert np.all(
+            np.abs(potential - expected.potentials[name] / np.abs(neuron.gain)) <= bound.max()
+        )
+
+
+def digits(weight: np.ndarray, bias: np.ndarray | None = None) -> Graph:
+    nodes = {
+        "input": Input((weight.shape[1],)),
+        "linear": Affine(weight, bias),
+        "neuron": integrate_and_fire((len(weight),), np.random.default_rng(1)),
+        "output": Output((len(weight),)),
+    }
+    return chain(nodes, Dialect(1e-3))
+
+
+def lowered(graph: Graph, **options: int) -> tuple[Graph, Findings]:
+    findings = Findings()
+    discrete = to_discrete(graph, findings)
+    passes = integer_pipeline(IntegerWeights(**options))
+    return to_integer(discrete, findings, passes=passes), findings
+
+
+def test_a_scaled_sign_is_recovered_exactly() -> None:
+    signs = RNG.choice([-1, 1], (4, 9)).astype(np.int16)
+    alpha = RNG.uniform(0.1, 2, (4, 1)).astype(np.float32)
+    integer, findings = lowered(digits(signs * alpha))
+    linear = integer.nodes["linear"]
+    assert isinstance(linear, IntegerAffine)
+    assert linear.weight_type is BIPOLAR
+    assert np.array_equal(linear.weight, signs)
+    assert {row.effect for row in findings.about("linear")} == {Effect.EXACT}
+
+
+def test_absent_synapses_make_a_ternary_layer() -> None:
+    signs = np.array([[1, 0, -1], [-1, 1, 0]], np.float32) * np.float32(0.3)
+    linear = lowered(digits(signs))[0].nodes["linear"]
+    assert isinstance(linear, IntegerAffine)
+    assert linear.weight_type is TERNARY
+
+
+def test_one_odd_bit_is_not_taken_for_binary() -> None:
+    weight = np.full((1, 5), np.float32(0.3))
+    weight[0, 2] = np.nextafter(np.float32(0.3), np.float32(1))
+    integer, findings = lowered(digits(weight))
+    assert integer.nodes["linear"].weight_type.name == "INT8"  # type: ignore[attr-defined]
+    assert [row.effect for row in findings.about("linear")] == [Effect.APPROXIMATE]
+
+
+def test_small_integer_weights_are_kept() -> None:
+    weight = RNG.integers(-100, 101, (3, 8)).astype(np.float32)
+    integer, _ = lowered(digits(weight))
+    assert np.array_equal(integer.nodes["linear"].weight, weight)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8, 9])
+def test_quantised_weights_are_at_most_half_a_step_off(bits: int) -> None:
+    weight = RNG.normal(size=(5, 40)).astype(np.float32)
+    integer, findings = lowered(digits(weight), weight_bits=bits)
+    linear = integer.nodes["linear"]
+    assert isinstance(linear, IntegerAffine)
+    top = 2 ** (bits - 1) - 1
+    assert np.abs(linear.weight).max() == top
+    step = np.abs(weight).max(axis=1, keepdims=True) / top
+    # half a step, and the rounding of w / step in float64
+    assert np.all(np.abs(linear.weight * step - weight) <= step * (0.5 + 1e-9))
+    assert f"rounded to {bits} bits" in findings.about("linear")[0].detail
+
+
+def test_a_negative_gain_negates_the_row() -> None:
+    signs = np.array([[1, -1, 1], [1, 1, -1]], np.int8)
+    nodes = {
+        "input": Input((3,)),
+        "linear": Affine(signs),
+        "scale": Scale(np.array([0.5, -0.5], np.float32)),
+        "neuron": lif((2,), RNG),
+        "output": Output((2,)),
+    }
+    graph = chain(nodes, Dialect(1e-3))
+    integer, _ = lowered(graph)
+    assert integer.nodes["linear"].weight.tolist() == [[1, -1, 1], [-1, -1, 1]]  # type: ignore[attr-defined]
+    assert np.all(integer.nodes["neuron"].threshold > 0)  # type: ignore[attr-defined]
+
+
+def test_the_width_is_the_smallest_that_never_overflows() -> None:
+    """All excitatory synapses active, then all inhibitory, for long: the bound is reached."""
+    signs = np.repeat(np.array([[1, -1]], np.int8), 20, axis=1).reshape(1, 40)
+    nodes = {
+        "input": Input((40,)),
+        "linear": Affine(signs),
+        "neuron": lif((1,), np.random.default_rng(0), tau=4e-3),
+        "output": Output((1,)),
+    }
+    integer, _ = lowered(chain(nodes, Dialect(1e-3)))
+    neuron = integer.nodes["neuron"]
+    assert isinstance(neuron, IntegerNeuron)
+    worst = np.zeros((1, 60, 40), bool)
+    worst[:, :, signs[0] < 0] = True
+    recording = execute(integer, worst, probes=["neuron"])
+    lowest = int(recording.potentials["neuron"].min())
+    assert recording.overflows["neuron"] == 0
+    assert lowest < -(1 << neuron.membrane.bits - 2), "one bit less would have overflowed"
+
+
+def test_strict_comparison_keeps_its_meaning_at_whole_thresholds() -> None:
+    """theta = 2: three spikes are more than two, two are not."""
+    nodes = {
+        "input": Input((1,)),
+        "linear": Affine(np.array([[1]], np.int8)),
+        "neuron": IF((1,), *[np.array([x]) for x in (1.0, 2.0, 0.0)]),
+        "output": Output((1,)),
+    }
+    integer, findings = lowered(chain(nodes, Dialect(1.0)))
+    output = execute(integer, np.ones((1, 6, 1), bool)).output
+    assert output[0, :, 0].tolist() == [False, False, True, False, False, True]
+    assert {row.effect for row in findings} <= {Effect.EXACT, Effect.APPROXIMATE}
+
+
+def test_everything_refused_is_told_at_once() -> None:
+    full = np.ones(2)
+    nodes = {
+        "input": Input((2,)),
+        "linear": Affine(np.eye(2, dtype=np.float32)),
+        "readout": LI((2,), 2e-3 * full, full, 0 * full),
+        "neuron": lif((2,), RNG, tau=0.5e-3),
+        "last": Affine(np.eye(2, dtype=np.float32)),
+        "output": Output((2,)),
+    }
+    discrete = to_discrete(chain(nodes, Dialect(1e-3)), Findings())
+    with pytest.raises(LoweringError) as error:
+        to_integer(discrete, Findings())
+    assert str(error.value) == (
+        "graph 'network' cannot be made integer:\n"
+        "  - node 'readout' (Neuron): a neuron that never spikes sends real numbers; give it a "
+        "threshold, or run with --precision float\n"
+        "  - node 'neuron' (Neuron): decay -1 to -1 lies outside 0 to 1; choose a dt smaller than "
+        "tau, or --integrator exponential\n"
+        "  - node 'last' (Affine): a real-valued read-out without a neuron stays on the host; end "
+        "the network with a spiking neuron, or run with --precision float"
+    )
+
+
+def test_recurrent_connections_share_the_scale_of_their_neuron() -> None:
+    alpha = np.float32(0.7)
+    nodes = {
+        "input": Input((3,)),
+        "linear": Affine(alpha * RNG.choice([-1, 1], (4, 3)).astype(np.float32)),
+        "neuron": lif((4,), RNG),
+        "recurrent": Affine(alpha * RNG.choice([-1, 1], (4, 4)).astype(np.float32)),
+        "output": Output((4,)),
+    }
+    edges = (
+        Edge("input", "linear"), Edge("linear", "neuron"), Edge("neuron", "recurrent", 1),
+        Edge("recurrent", "neuron"), Edge("neuron", "output"),
+    )  # fmt: skip
+    graph = Graph(Stage.IMPORTED, nodes, edges, Dialect(1e-3))
+    integer, _ = lowered(graph)
+    for name in ("linear", "recurrent"):
+        assert integer.nodes[name].weight_type is BIPOLAR  # type: ignore[attr-defined]
+    spikes = spike_trains(graph, steps=40)
+    discrete = to_discrete(graph, Findings())
+    assert np.array_equal(execute(integer, spikes).output, execute(discrete, spikes).output)
+
+
+def test_passes_print_their_options() -> None:
+    assert str(IntegerWeights()) == "integer-weights"
+    assert str(IntegerWeights(weight_bits=4)) == "integer-weights{weight-bits=4}"
+    assert str(FixedPoint(fraction_bits=3)) == "fixed-point{fraction-bits=3}"
