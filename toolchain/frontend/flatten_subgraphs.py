@@ -54,17 +54,14 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
 
 
-def flattened(root: RawNode) -> tuple[FlatGraph, list[InputError]]:
+def flattened(root: RawNode, most_edges: int) -> tuple[FlatGraph, list[InputError]]:
     """Return the graph without nesting, and the faults of its names and edges."""
     flat, faults = FlatGraph(), list[InputError]()
     _collect(root, "", flat, faults)
-    if faults:
-        return flat, faults
-    for name in list(flat.nodes):
-        inner = flat.nodes[name].kind in ("Input", "Output") and "." in name
-        if inner and name in flat.dissolved:
-            _dissolve(name, flat)
-    faults += _duplicates(flat.edges, "after nested graphs are dissolved")
+    if not faults:
+        faults += _dissolve_ports(flat, most_edges)
+    if not faults:
+        faults += _duplicates(flat.edges, "after nested graphs are dissolved")
     return flat, faults
 
 
@@ -125,16 +122,43 @@ def _port(graph: RawNode, end: str, side: str) -> str | tuple[str, str, str]:
     return f"{end}.{ports[0]}"
 
 
-def _dissolve(name: str, flat: FlatGraph) -> None:
-    before = [source for source, target in flat.edges if target == name]
-    after = [target for source, target in flat.edges if source == name]
-    flat.sources_of[name] = before
-    flat.edges = [edge for edge in flat.edges if name not in edge]
-    flat.edges += [(source, target) for source in before for target in after]
-    del flat.nodes[name]
-    for other, sources in flat.sources_of.items():
-        if name in sources and other != name:
-            flat.sources_of[other] = [s for s in sources if s != name] + before
+def _dissolve_ports(flat: FlatGraph, most_edges: int) -> list[InputError]:
+    """Join the edges into each inner Input and Output to the edges out of it."""
+    into: dict[str, list[str]] = {name: [] for name in flat.nodes}
+    out_of: dict[str, list[str]] = {name: [] for name in flat.nodes}
+    for source, target in flat.edges:
+        into[target].append(source)
+        out_of[source].append(target)
+    count = len(flat.edges)
+    for name in flat.dissolved:
+        sources, targets = into.pop(name), out_of.pop(name)
+        count += len(sources) * len(targets) - len(sources) - len(targets)
+        if count > most_edges or name in sources:
+            return [
+                InputError(
+                    described(name, flat.nodes[name].kind),
+                    got=f"{len(sources)} edges in and {len(targets)} out of a port",
+                    expected=f"ports that make at most {most_edges} edges and no loop",
+                    remedy="write the graph without nesting",
+                )
+            ]
+        for source in sources:
+            out_of[source] = _replaced(out_of[source], name, targets)
+        for target in targets:
+            into[target] = _replaced(into[target], name, sources)
+        flat.sources_of[name] = sources
+        del flat.nodes[name]
+    for name in reversed(flat.dissolved):  # a port may have been fed by another that went later
+        sources = flat.sources_of[name]
+        flat.sources_of[name] = [
+            real for s in sources for real in (flat.sources_of[s] if s in flat.dissolved else [s])
+        ]
+    flat.edges = [(source, target) for source, targets in out_of.items() for target in targets]
+    return []
+
+
+def _replaced(names: list[str], name: str, others: list[str]) -> list[str]:
+    return [n for known in names for n in (others if known == name else [known])]
 
 
 def _duplicates(edges: Iterable[tuple[str, str]], where: str) -> list[InputError]:

@@ -51,7 +51,7 @@ def load_graph(
     root = file.root
     if root.kind != "NIRGraph":  # nir writes single nodes too
         root = RawNode("NIRGraph", nodes={root.kind.lower(): root}, in_order=True)
-    flat, faults = flattened(root)
+    flat, faults = flattened(root, limits.edges)
     raise_all(name, faults)
     parses = {key: parsed(key, raw, faults) for key, raw in flat.nodes.items()}
     nodes = {key: node for key, node in parses.items() if node is not None}

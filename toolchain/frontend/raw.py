@@ -39,8 +39,8 @@ class Limits:
     """How much of a stranger's file is taken in before it is refused.
 
     data_bytes counts all arrays together, decompressed, before any of them is allocated;
-    cpu_seconds is what the HDF5 library may spend on the structure of the file (more is granted
-    in proportion to the data); elements bounds the size of any one population or signal.
+    cpu_seconds is what the HDF5 library may spend on a small file (large ones are granted more, in
+    proportion to their size); elements bounds the size of any one population or signal.
     """
 
     file_bytes: int = 1 << 30
@@ -50,4 +50,4 @@ class Limits:
     depth: int = 8
     elements: int = 1 << 28
     name_length: int = 256
-    cpu_seconds: float = 1.0
+    cpu_seconds: float = 0.5

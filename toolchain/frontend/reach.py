@@ -118,7 +118,7 @@ def _steps_to_threshold(
     node: ir.IF | ir.LIF | ir.CubaLIF, drive: np.ndarray, dialect: Dialect
 ) -> np.ndarray:
     """Return how many steps of a constant drive lift each neuron over its threshold."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if isinstance(node, ir.IF):
             per_second = dialect.if_convention is IFConvention.PER_SECOND
             rise = (dialect.dt if per_second else 1.0) * node.r * drive

@@ -63,9 +63,9 @@ def loops_of(graph: FlatGraph, order: list[str]) -> dict[str, int]:
 
 def loop_without_neuron(graph: FlatGraph) -> list[str]:
     """Return the nodes of loops that pass through no neuron: they have no meaning in time."""
-    targets = graph.targets
+    targets, sources = graph.targets, graph.sources
     free = {name for name, node in graph.nodes.items() if node.kind not in _NEURONS}
-    waiting = {name: sum(s in free for s in graph.sources[name]) for name in free}
+    waiting = {name: sum(source in free for source in sources[name]) for name in free}
     ready = [name for name, count in waiting.items() if count == 0]
     while ready:
         name = ready.pop()
