@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError
@@ -22,8 +22,9 @@ class EnergyEntry:
 class EnergyEstimate:
     """The energy of one inference under one profile.
 
-    parts_pj: energy by event. unpriced: events that happened and that the profile has no figure
-    for; while there are any, there is no total.
+    counts: how often each event happened. parts_pj: energy by event. unpriced: events that happened
+    and that the profile has no figure for; while there are any, there is no total. entries: the
+    price of one event and its source, for every event that was priced.
     """
 
     profile: str
@@ -32,6 +33,8 @@ class EnergyEstimate:
     parts_pj: Mapping[str, float]
     unpriced: tuple[str, ...] = ()
     static_power_w: float | None = None
+    counts: Mapping[str, float] = field(default_factory=dict)
+    entries: Mapping[str, EnergyEntry] = field(default_factory=dict)
 
     @property
     def total_pj(self) -> float | None:
@@ -39,7 +42,15 @@ class EnergyEstimate:
         return None if self.unpriced else sum(self.parts_pj.values())
 
     def as_json(self) -> dict[str, Any]:
-        """Return {"total", "parts", "unpriced", "basis", "source", "static_power_w"}."""
+        """Return {"total", "parts", "unpriced", "basis", "source", "static_power_w", "events"}.
+
+        `events` holds {"count", "pj_each", "source"} by event, the last two None where unpriced.
+        """
+        events = {}
+        for event, count in self.counts.items():
+            entry = self.entries.get(event)
+            pj_each, source = (None, None) if entry is None else (entry.pj, entry.source)
+            events[event] = {"count": count, "pj_each": pj_each, "source": source}
         return {
             "total": self.total_pj,
             "parts": dict(self.parts_pj),
@@ -47,6 +58,7 @@ class EnergyEstimate:
             "basis": self.basis,
             "source": self.source,
             "static_power_w": self.static_power_w,
+            "events": events,
         }
 
 
@@ -110,4 +122,6 @@ class EnergyProfile:
             },
             unpriced=tuple(event for event in happened if event not in self.entries),
             static_power_w=self.static_power_w,
+            counts=happened,
+            entries={event: self.entries[event] for event in happened if event in self.entries},
         )
