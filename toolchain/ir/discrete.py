@@ -19,7 +19,12 @@ class Reset(StrEnum):
     SUBTRACT = "subtract"
     """v[t] = u[t] - threshold where z[t]."""
     SUBTRACT_NEXT = "subtract-next"
-    """The threshold is subtracted in the step after: snnTorch's delayed soft reset."""
+    """The threshold is subtracted in the step after: snnTorch's soft reset by default."""
+    SUBTRACT_HELD = "subtract-held"
+    """As subtract, but a neuron whose potential is still above the threshold after its reset is
+    compared, in the next step only, with one threshold less: z[t] = u[t] - threshold * [v[t-1] >
+    threshold] > threshold, v[t] = u[t] - threshold * z[t]. snnTorch with reset_delay=False, which
+    is what it runs NIR graphs with."""
 
 
 @dataclass(frozen=True, eq=False)

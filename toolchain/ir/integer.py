@@ -166,8 +166,8 @@ class IntegerNeuron(Node):
             found.append("threshold and bias must stay within 41 bits")
         if not 0 <= self.fraction_bits <= 24:
             found.append(f"fraction_bits is {self.fraction_bits}, expected 0 to 24")
-        if self.reset is Reset.SUBTRACT_NEXT:
-            found.append("the delayed subtracting reset has no integer form")
+        if self.reset not in (Reset.HARD, Reset.SUBTRACT):
+            found.append(f"the reset {self.reset} has no integer form")
         return found
 
 

@@ -258,10 +258,10 @@ def _refuse_neuron(name: str, node: Neuron, findings: Findings) -> None:
             "a neuron that never spikes sends real numbers",
             "give it a threshold, or run with --precision float",
         )
-    if node.reset is Reset.SUBTRACT_NEXT:
+    if node.reset in (Reset.SUBTRACT_NEXT, Reset.SUBTRACT_HELD):
         findings.unsupported(
             name,
-            "the delayed subtracting reset has no integer form",
+            f"the reset {node.reset} has no integer form",
             "use --reset subtract or --reset hard",
         )
     if np.any(node.decay < 0) or np.any(node.decay > 1):

@@ -29,6 +29,31 @@ from ..ir import (
 )
 
 
+def fire(
+    u: np.ndarray,
+    threshold: np.ndarray,
+    v_reset: np.ndarray | float,
+    reset: Reset,
+    held: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Compare and reset: return (z[t], the potential compared, v[t], what the next step holds).
+
+    held: where the delayed flavours take a threshold off in this step; unused by the others.
+    """
+    compared = u
+    if reset is Reset.SUBTRACT_NEXT:
+        u = compared = u - held * threshold
+    elif reset is Reset.SUBTRACT_HELD:
+        compared = u - held * threshold
+    z = compared > threshold
+    if reset is Reset.HARD:
+        return z, compared, np.where(z, v_reset, u), held
+    if reset is Reset.SUBTRACT_NEXT:
+        return z, compared, u, z
+    v = u - z * threshold
+    return z, compared, v, v > threshold
+
+
 class ContinuousStepper:
     """A NIR neuron under a dialect (the equations are those of NIR's neuron docs).
 
@@ -45,7 +70,7 @@ class ContinuousStepper:
         self.current = np.zeros((batch, *node.shape))
         self.v = np.zeros((batch, *node.shape))
         self.potential = self.v
-        self.fired_before = np.zeros((batch, *node.shape), bool)
+        self.held = np.zeros((batch, *node.shape), bool)
 
     def __call__(self, a: np.ndarray) -> np.ndarray:
         node, dialect = self.node, self.dialect
@@ -66,16 +91,9 @@ class ContinuousStepper:
         if not isinstance(node, (IF, LIF, CubaLIF)):
             self.v = self.potential = u
             return u
-        if dialect.reset is Reset.SUBTRACT_NEXT:
-            u = u - self.fired_before * node.v_threshold
-        z = u > node.v_threshold
-        self.potential = u
-        if dialect.reset is Reset.HARD:
-            self.v = np.where(z, node.v_reset, u)
-        elif dialect.reset is Reset.SUBTRACT:
-            self.v = u - z * node.v_threshold
-        else:
-            self.v, self.fired_before = u, z
+        z, self.potential, self.v, self.held = fire(
+            u, node.v_threshold, node.v_reset, dialect.reset, self.held
+        )
         return z
 
     def _leak(
@@ -103,7 +121,7 @@ class NeuronStepper:
         self.v = np.zeros((batch, *node.shape)) + start
         self.current = np.zeros((batch, *node.shape))
         self.potential = self.v
-        self.fired_before = np.zeros((batch, *node.shape), bool)
+        self.held = np.zeros((batch, *node.shape), bool)
 
     def __call__(self, a: np.ndarray) -> np.ndarray:
         node = self.node
@@ -115,16 +133,10 @@ class NeuronStepper:
         if node.threshold is None:
             self.v = self.potential = u
             return u
-        if node.reset is Reset.SUBTRACT_NEXT:
-            u = u - self.fired_before * node.threshold
-        z: np.ndarray = u > node.threshold
-        self.potential = u
-        if node.reset is Reset.HARD:
-            self.v = np.where(z, np.asarray(node.v_reset), u)
-        elif node.reset is Reset.SUBTRACT:
-            self.v = u - z * node.threshold
-        else:
-            self.v, self.fired_before = u, z
+        v_reset = 0.0 if node.v_reset is None else node.v_reset
+        z, self.potential, self.v, self.held = fire(
+            u, node.threshold, v_reset, node.reset, self.held
+        )
         return z
 
 

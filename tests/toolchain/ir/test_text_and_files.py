@@ -26,6 +26,8 @@ from axonc.toolchain.ir import (
 )
 from axonc.toolchain.passes import Findings, to_discrete, to_integer
 
+FILES_ARE_OVERWRITTEN = [HealthCheck.function_scoped_fixture]
+
 
 def small() -> Graph:
     return Graph(

@@ -181,6 +181,19 @@ def test_integer_neuron(
     assert recording.overflows == {"neuron": overflows}
 
 
+def test_a_held_neuron_is_compared_with_one_threshold_less() -> None:
+    node = IF((1,), param(1.0), param(1.0), param(0.0))
+    graph = one(node, Stage.IMPORTED, Dialect(1.0, reset=Reset.SUBTRACT_HELD))
+    spikes, _ = traces(graph, [5.0, 0.0, 0.0, 0.0])
+    v, held, expected = 0.0, False, []
+    for x in [5.0, 0.0, 0.0, 0.0]:
+        u = v + x
+        expected.append(u - held > 1.0)
+        v = u - expected[-1]
+        held = v > 1.0
+    assert spikes == expected
+
+
 def test_delays_are_per_neuron_and_start_silent() -> None:
     nodes = {
         "input": Input((3,)),
