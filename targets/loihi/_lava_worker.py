@@ -1,0 +1,246 @@
+"""Run one network in real Lava processes; a script that stands alone in Lava's own environment.
+
+    python _lava_worker.py --versions       print what is installed, having imported it, as JSON
+    python _lava_worker.py JOB_FOLDER       run the job, write result.json into the folder
+
+A job is `job.json` and `arrays.npz`, both written by `lava_engine`; rasters come back in .npy files
+that the recording processes write themselves, for Lava reads variables one scalar at a time. The
+parent holds the other end of standard input: when it is gone, this process ends its whole group.
+"""
+
+# mypy: ignore-errors
+# Lava has no types, and axonc is not installed where this runs.
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from glob import glob
+from multiprocessing import shared_memory
+from secrets import token_hex
+from types import SimpleNamespace
+
+BROKEN_MODULE = "lava.magma.compiler.var_model"
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Loads one module of lava-nc 0.10.0 with a one-line repair, in memory only.
+
+    Its ByteEncoder is the default of dataclass fields and not hashable, which Python 3.11 and
+    later refuse. Nothing else stands between lava-nc 0.10.0 and those versions.
+    """
+
+    def find_spec(self, name, path, target=None):
+        if name != BROKEN_MODULE:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        return spec
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def get_code(self, name):
+        source = self.get_data(self.path).decode()
+        broken = "@dataclass\nclass ByteEncoder"
+        source = source.replace(broken, "@dataclass(unsafe_hash=True)\nclass ByteEncoder")
+        return self.source_to_code(source.encode(), self.path)
+
+
+def import_lava():
+    """Import what a job needs and define the two processes that are ours."""
+    sys.meta_path.insert(0, _Finder())
+    import numpy as np
+    from lava.magma.core.decorator import implements, requires
+    from lava.magma.core.model.py.model import PyLoihiProcessModel
+    from lava.magma.core.model.py.ports import PyInPort
+    from lava.magma.core.model.py.type import LavaPyType
+    from lava.magma.core.process.ports.ports import InPort
+    from lava.magma.core.process.process import AbstractProcess
+    from lava.magma.core.resources import CPU
+    from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+    from lava.proc.lif.models import PyLifResetModelBitAcc
+
+    class Recorder(AbstractProcess):
+        """Writes what arrives at step t of the chip into row t of a .npy file."""
+
+        def __init__(self, *, shape, path):
+            super().__init__(shape=shape, path=path)
+            self.a_in = InPort(shape=shape)
+
+    @implements(proc=Recorder, protocol=LoihiProtocol)
+    @requires(CPU)
+    class RecorderModel(PyLoihiProcessModel):
+        a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+
+        def __init__(self, proc_params):
+            super().__init__(proc_params)
+            self.rows = np.load(proc_params["path"], mmap_mode="r+")
+
+        def run_spk(self):
+            self.rows[self.time_step - 1] = self.a_in.recv().reshape(-1) != 0
+
+    class ProbedLIFReset(PyLifResetModelBitAcc):
+        """Lava's own model; u and v are written down between the update and the reset of v."""
+
+        def __init__(self, proc_params):
+            super().__init__(proc_params)
+            path = proc_params.get("probe")
+            self.rows = None if path is None else np.load(path, mmap_mode="r+")
+
+        def reset_voltage(self, spike_vector):
+            if self.rows is not None:
+                self.rows[self.time_step - 1, 0] = self.u.reshape(-1)
+                self.rows[self.time_step - 1, 1] = self.v.reshape(-1)
+            super().reset_voltage(spike_vector)
+
+    return SimpleNamespace(**locals())
+
+
+def build(lava, job, arrays, part, folder):
+    """Make the processes of one session; return one of them, the models of ours, and the steps.
+
+    Lava looks for a model in a process's own folder and runs every file there, unless it is told.
+    """
+    np = lava.np
+    spiking, models = {}, {}
+    for source in job["inputs"]:
+        shape, name = source["shape"], source["name"]
+        raster = np.unpackbits(arrays[f"input/{name}/{part}"], axis=0, count=source["steps"])
+        data = np.moveaxis(raster.reshape([source["steps"], *shape]), 0, -1).astype(np.int32)
+        spiking[name] = lava.RingBuffer(data=data)
+    steps = next(iter(job["inputs"]))["steps"]
+    for population in job["populations"]:
+        name = population["name"]
+        registers = {
+            register: arrays[f"{name}/{register}"]
+            for register in ("du", "dv", "vth", "bias_mant", "bias_exp")
+        }
+        lif = lava.LIFReset(
+            shape=tuple(population["shape"]),
+            reset_interval=population["period"],
+            reset_offset=population["first"],
+            **registers,
+        )
+        if population["probe"]:
+            models[lif] = lava.ProbedLIFReset
+            lif.proc_params["probe"] = f"{folder}/probe_{population['index']}.npy"
+            size = int(np.prod(population["shape"]))
+            empty_npy(np, lif.proc_params["probe"], (steps, 2, size), np.int32)
+        spiking[name] = lif
+        if population["record"]:
+            path = f"{folder}/spikes_{population['index']}.npy"
+            empty_npy(np, path, (steps, int(np.prod(population["shape"]))), np.uint8)
+            recorder = lava.Recorder(shape=tuple(population["shape"]), path=path)
+            models[recorder] = lava.RecorderModel
+            lif.s_out.connect(recorder.a_in)
+    for group in job["synapses"]:
+        weight, s_out = arrays[f"{group['name']}/weight"], spiking[group["source"]].s_out
+        a_in = spiking[group["target"]].a_in
+        if group["kind"] == "conv":
+            conv = lava.Conv(
+                weight=weight,
+                input_shape=tuple(group["input_shape"]),
+                stride=group["stride"],
+                padding=group["padding"],
+                dilation=group["dilation"],
+                groups=group["groups"],
+            )
+            s_out.connect(conv.s_in)
+            conv.a_out.connect(a_in)
+            continue
+        options = dict(
+            weights=weight,
+            num_weight_bits=group["bits"],
+            weight_exp=group["exponent"],
+            sign_mode=lava.SignMode[group["sign"].upper()],
+        )
+        if group["kind"] == "delayed":
+            delays = arrays[f"{group['name']}/delay"].astype(int)
+            dense = lava.DelayDense(delays=delays, **options)
+        else:
+            dense = lava.Dense(**options)
+        s_out.reshape((weight.shape[1],)).connect(dense.s_in)
+        dense.a_out.reshape(a_in.shape).connect(a_in)
+    return spiking[job["populations"][0]["name"]], models, steps
+
+
+def empty_npy(np, path, shape, dtype):
+    """Create a .npy file of zeros."""
+    np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape).flush()
+
+
+def run(folder):
+    """Run every session of the job; write result.json."""
+    with open(f"{folder}/job.json") as file:
+        job = json.load(file)
+    # Every segment gets a name that the parent knows, so that it can remove what a kill leaves.
+    shared_memory._make_filename = lambda: f"/{job['shm_prefix']}{token_hex(6)}"
+    threading.Thread(target=end_with_parent, args=(job["shm_prefix"],), daemon=True).start()
+    lava = import_lava()
+    arrays = dict(lava.np.load(f"{folder}/arrays.npz", allow_pickle=False))
+    wall_s = 0.0
+    for part in range(job["sessions"]):
+        os.makedirs(f"{folder}/{part}")
+        process, models, steps = build(lava, job, arrays, part, f"{folder}/{part}")
+        run_cfg = lava.Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)
+        process.create_runtime(run_cfg)
+        actors = process.runtime._messaging_infrastructure.actors
+        watch = Watch(actors)
+        watch.start()
+        try:
+            began = time.perf_counter()
+            process.run(condition=lava.RunSteps(num_steps=steps))
+            wall_s += time.perf_counter() - began
+        finally:
+            watch.over.set()
+            process.stop()
+    with open(f"{folder}/result.tmp", "w") as file:
+        json.dump({"wall_s": wall_s}, file)
+    os.rename(f"{folder}/result.tmp", f"{folder}/result.json")
+
+
+class Watch(threading.Thread):
+    """Ends this process when one of Lava's dies in a run; Lava itself would wait for ever."""
+
+    def __init__(self, actors):
+        super().__init__(daemon=True)
+        self.actors, self.over = actors, threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.2):
+            for actor in self.actors:
+                if actor.exitcode is not None and not self.over.is_set():
+                    error, trace = actor.exception or (None, f"exit code {actor.exitcode}")
+                    print(f"{trace}\na Lava process died: {error}", file=sys.stderr, flush=True)
+                    os._exit(3)
+
+
+def end_with_parent(shm_prefix):
+    """Wait until the parent is gone, then leave nothing behind: no process, no shared memory."""
+    while os.read(0, 1):
+        pass
+    for segment in glob(f"/dev/shm/{shm_prefix}*"):
+        os.unlink(segment)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def versions():
+    """Import Lava and return the versions of everything that its results may depend on."""
+    from importlib.metadata import version
+
+    import_lava()
+    names = ("lava-nc", "numpy", "scipy", "networkx")
+    return {"python": sys.version.split()[0], **{name: version(name) for name in names}}
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--versions":
+        print(json.dumps(versions()))
+    else:
+        run(sys.argv[1])

@@ -1,0 +1,62 @@
+"""A chip as data: every limit with its unit and its source, read from chips/NAME.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from axonc.toolchain.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much of something there is, in `unit`, as read in `source`."""
+
+    value: int
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Chip:
+    """The limits of one chip by name; `chip["compartments_per_core"]` is the number itself.
+
+    fit_is_verified: False where the limits are a model's assumption rather than published, so that
+    a network that fits here may still not fit the silicon.
+    """
+
+    name: str
+    title: str
+    fit_is_verified: bool
+    limits: Mapping[str, Limit]
+
+    def __getitem__(self, limit: str) -> int:
+        return self.limits[limit].value
+
+
+def chip_names() -> list[str]:
+    """Return the names of the chips that there are data for."""
+    folder = files(__package__).joinpath("chips")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
+
+
+@cache
+def load_chip(name: str) -> Chip:
+    """Return the chip called `name`.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in chip_names():
+        raise InputError(
+            "chip of target loihi",
+            got=repr(name),
+            expected=f"one of {', '.join(chip_names())}",
+            remedy="choose one of them",
+        )
+    raw = tomllib.loads(files(__package__).joinpath(f"chips/{name}.toml").read_text())
+    limits = {key: Limit(**entry) for key, entry in raw["limit"].items()}
+    return Chip(raw["name"], raw["title"], raw["fit_is_verified"], limits)

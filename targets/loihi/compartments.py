@@ -1,0 +1,221 @@
+"""Integer neurons into compartments: registers, and the neuron that the chip then is.
+
+The chip's state is the neuron's times 2^g. Its sums carry 6 fraction bits by themselves, so a
+neuron with F of its own needs weights times 2^(F+g-6) and thresholds vth = threshold * 2^g / 64.
+The smallest g is taken that makes all of them integers: with g = 0 the arithmetic is the neuron's
+own, decay included; with g > 0 a decaying state keeps g more bits and everything else is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding
+
+from .chip import Chip
+from .encode import encoded_bias
+from .network import ALIGN_SHIFT, DECAY_SHIFT, STATE_LIMIT
+
+UNITY = 1 << DECAY_SHIFT
+
+
+@dataclass(frozen=True)
+class SumRange:
+    """What can arrive in one step: the sums of a neuron's negative and of its positive weights.
+
+    Both are int64, of shape (neurons,) or one a channel, spread over `shape`; low <= 0 <= high.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
+class Compartments:
+    """The registers of a population (int64, broadcasting) and what was lost on the way.
+
+    neuron: the integer neuron that equals the compartments bit for bit. weight_shift: the power of
+    two that its weights are multiplied by. losses: each way in which it differs from the neuron
+    that it was made of; empty where it does not.
+    """
+
+    neuron: IntegerNeuron
+    weight_shift: int
+    du: np.ndarray
+    dv: np.ndarray
+    vth: np.ndarray
+    bias_mant: np.ndarray
+    bias_exp: np.ndarray
+    losses: tuple[str, ...]
+
+
+def compartments_of(
+    neuron: IntegerNeuron, sums: SumRange, chip: Chip
+) -> tuple[Compartments | None, list[str]]:
+    """Return the compartments of `neuron`, and every reason why there are none."""
+    reasons = _refusals(neuron, chip)
+    scale = _scale(neuron, chip)
+    if scale is None:
+        reasons.append(
+            f"thresholds up to {int(neuron.threshold.max())} at {neuron.fraction_bits} fraction "
+            f"bits do not fit 17 bits (at most {chip['threshold_max']}); use fewer fraction bits"
+        )
+        return None, reasons
+    shift = neuron.fraction_bits + scale - ALIGN_SHIFT
+    reach = max(int(-sums.low.min()), int(sums.high.max())) << max(shift, 0) + ALIGN_SHIFT
+    if reach >= STATE_LIMIT:
+        reasons.append(
+            f"a fan-in of up to {reach >> ALIGN_SHIFT + max(shift, 0)} in one step, times "
+            f"2^{ALIGN_SHIFT + max(shift, 0)}, overflows the current's 24 bits; "
+            "use fewer inputs, smaller weights or fewer fraction bits"
+        )
+    bias = _scaled(neuron.bias, scale)
+    mantissa, exponent, error = encoded_bias(bias, chip)
+    if np.any(np.abs(error) > 1 << chip["bias_exponent_max"]):
+        reasons.append(
+            f"biases from {int(bias.min())} to {int(bias.max())} are beyond +-"
+            f"{chip['bias_mantissa_max']} * 2^{chip['bias_exponent_max']}; use fewer fraction bits"
+        )
+    if reasons:
+        return None, reasons
+    decay = _twelve_bits(neuron.membrane)
+    current = np.zeros(1, np.int64) if neuron.current is None else _twelve_bits(neuron.current)
+    threshold = _rounded_threshold(neuron, scale)
+    made = IntegerNeuron(
+        shape=neuron.shape,
+        threshold=threshold << ALIGN_SHIFT,
+        bias=mantissa << exponent,
+        v_reset=np.zeros(1, np.int64),
+        membrane=LeakyState(decay, DECAY_SHIFT, -STATE_LIMIT + 1, STATE_LIMIT - 1),
+        current=None
+        if neuron.current is None
+        else LeakyState(
+            current, DECAY_SHIFT, -STATE_LIMIT + 1, STATE_LIMIT, Rounding.TOWARD_ZERO, Overflow.WRAP
+        ),
+        fraction_bits=neuron.fraction_bits + scale,
+    )
+    losses = _losses(neuron, made, scale, sums, error)
+    registers = (UNITY - 1 - current, UNITY - decay, threshold, mantissa, exponent)
+    return Compartments(made, shift, *registers, tuple(losses)), []
+
+
+def _refusals(neuron: IntegerNeuron, chip: Chip) -> list[str]:
+    """Return what no choice of scale can mend."""
+    found = []
+    if neuron.reset is not Reset.HARD:
+        found.append(
+            f"{chip.title} resets to 0 and cannot subtract the threshold; train or export the "
+            "network with a hard reset"
+        )
+    elif np.any(neuron.v_reset != 0):
+        found.append(f"{chip.title} resets to 0, not to v_reset; shift the potentials by v_reset")
+    if np.any(neuron.threshold < 0):
+        found.append(
+            f"thresholds down to {int(neuron.threshold.min())}: the register is unsigned; "
+            "move the offset into the bias"
+        )
+    if np.any(_twelve_bits(neuron.membrane) == 0):
+        found.append(
+            "a membrane without memory needs dv = 4096, the register ends at 4095; "
+            "keep at least 1/4096 of the potential, or let it integrate"
+        )
+    if neuron.current is not None and np.any(_twelve_bits(neuron.current) > UNITY - 1):
+        found.append(
+            "a current that never decays needs du = -1; let it lose at least 1/4096 a step"
+        )
+    return found
+
+
+def _scale(neuron: IntegerNeuron, chip: Chip) -> int | None:
+    """Return g, the bits by which the state grows; None where no threshold register fits.
+
+    First come the choices that lose nothing, then the most bits that fit: those round thresholds.
+    """
+    least = ALIGN_SHIFT - neuron.fraction_bits
+    exact = [
+        scale
+        for scale in range(max(0, least), ALIGN_SHIFT + 1)
+        if _fits(neuron, scale, chip)
+        and not np.any(_scaled(neuron.threshold, scale) & ((1 << ALIGN_SHIFT) - 1))
+    ]
+    without_bias_error = [
+        scale for scale in exact if not np.any(encoded_bias(_scaled(neuron.bias, scale), chip)[2])
+    ]
+    if without_bias_error or exact:
+        return (without_bias_error or exact)[0]
+    return next((g for g in range(ALIGN_SHIFT, least - 1, -1) if _fits(neuron, g, chip)), None)
+
+
+def _fits(neuron: IntegerNeuron, scale: int, chip: Chip) -> bool:
+    return int(_rounded_threshold(neuron, scale).max()) <= chip["threshold_max"]
+
+
+def _scaled(values: np.ndarray, scale: int) -> np.ndarray:
+    """Return values * 2^scale, half rounded up where bits fall off."""
+    if scale >= 0:
+        return values << scale
+    return (values + (1 << -scale - 1)) >> -scale
+
+
+def _rounded_threshold(neuron: IntegerNeuron, scale: int) -> np.ndarray:
+    return _scaled(neuron.threshold, scale - ALIGN_SHIFT)
+
+
+def _twelve_bits(state: LeakyState) -> np.ndarray:
+    """Return the decay multiplier in units of 2^-12, rounded to the nearest."""
+    return _scaled(state.multiplier, DECAY_SHIFT - state.shift)
+
+
+def _losses(
+    neuron: IntegerNeuron, made: IntegerNeuron, scale: int, sums: SumRange, bias_error: np.ndarray
+) -> list[str]:
+    """Say in which ways `made` is not `neuron`."""
+    found = []
+    states = {"membrane": (neuron.membrane, made.membrane)}
+    if neuron.current is not None and made.current is not None:
+        states["current"] = (neuron.current, made.current)
+    for name, (before, after) in states.items():
+        off = np.abs(after.multiplier / UNITY - before.multiplier / (1 << before.shift))
+        if np.any(off > 0):
+            found.append(f"{name} decay rounded to 12 bits, off by at most {off.max():.2g}")
+        decays = np.any((after.multiplier > 0) & (after.multiplier < UNITY))
+        if decays and scale:
+            what = f"{scale} more" if scale > 0 else f"{-scale} fewer"
+            found.append(f"the decaying {name} keeps {what} fraction bits")
+        if decays and before.rounding is not Rounding.TOWARD_ZERO:
+            found.append(f"the decaying {name} is rounded toward zero, not down")
+    unit = 2.0**made.fraction_bits
+    moved = np.abs(made.threshold / 2.0**scale - neuron.threshold)
+    if np.any(moved > 0):
+        found.append(f"thresholds rounded by at most {moved.max() / 2.0**neuron.fraction_bits:.2g}")
+    if np.any(bias_error != 0):
+        found.append(f"biases rounded by at most {np.abs(bias_error).max() / unit:.2g}")
+    if not _stays_inside(made, sums, neuron, scale):
+        found.append(
+            f"a membrane driven beyond its {neuron.membrane.bits} bits saturates at 24 bits instead"
+        )
+    return found
+
+
+def _stays_inside(made: IntegerNeuron, sums: SumRange, neuron: IntegerNeuron, scale: int) -> bool:
+    """Whether no spike train drives a state out of the range of either neuron.
+
+    A leaking state is bounded by what one step adds times 1 / (1 - decay); upwards a spike resets.
+    """
+    unit = 1 << made.fraction_bits
+    low, high = sums.low * unit, sums.high * unit
+    state_range = min(neuron.membrane.maximum, -neuron.membrane.minimum) * 2.0**scale
+    if made.current is not None and neuron.current is not None:
+        settle = UNITY / (UNITY - made.current.multiplier)
+        low, high = low * settle.max(), high * settle.max()
+        currents = min(neuron.current.maximum, -neuron.current.minimum) * 2.0**scale
+        if max(-low.min(), high.max()) > min(currents, STATE_LIMIT - 1):
+            return False
+    low = low.min() + min(int(made.bias.min()), 0)
+    high = high.max() + max(int(made.bias.max()), 0)
+    leak = (made.membrane.multiplier / UNITY).max()
+    highest = leak * made.threshold.max() + high
+    lowest = low / (1 - leak) if leak < 1 else (0 if low == 0 else -np.inf)
+    return bool(max(highest, -lowest) <= min(state_range, STATE_LIMIT - 1))

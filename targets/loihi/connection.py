@@ -1,0 +1,224 @@
+"""What lies between two populations of a graph, as one linear map with integer weights.
+
+A chip has synapses only: a chain such as SumPool - Flatten - IntegerAffine becomes one matrix or
+one convolution, exactly. One-dimensional convolutions become two-dimensional ones of height 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from axonc.toolchain.ir import (
+    Delay,
+    Flatten,
+    Graph,
+    Input,
+    IntegerAffine,
+    IntegerConv,
+    IntegerNeuron,
+    Shape,
+    SumPool,
+    Window,
+)
+
+from .network import Kernel
+
+MAX_MATRIX_WEIGHTS = 1 << 26
+"""Largest matrix that a chain may be multiplied out to."""
+
+
+class Refusal(Exception):
+    """A node that Loihi cannot do; the text says why and what to do."""
+
+    def __init__(self, node: str, reason: str) -> None:
+        super().__init__(reason)
+        self.node, self.reason = node, reason
+
+
+@dataclass(frozen=True)
+class Path:
+    """A way from a population or input to a population, and the nodes on it in order.
+
+    delay: the sum over its edges, in steps.
+    """
+
+    source: str
+    target: str
+    nodes: tuple[str, ...]
+    delay: int
+
+    @property
+    def name(self) -> str:
+        """The nodes' names, or the two ends where nothing lies between."""
+        inner = "+".join(self.nodes) or f"{self.source}->{self.target}"
+        return inner
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A path composed: int64 weights (a matrix, or a kernel with its geometry) and delays.
+
+    delay: int64, one for all source neurons or one each.
+    """
+
+    path: Path
+    weight: np.ndarray
+    kernel: Kernel | None
+    delay: np.ndarray
+
+
+def paths_into(graph: Graph, name: str) -> list[Path]:
+    """Return every path that ends on node `name`, back to the inputs and neurons it starts from."""
+
+    def back(node: str, below: tuple[str, ...], delay: int) -> Iterator[Path]:
+        for edge in graph.incoming[node]:
+            if isinstance(graph.nodes[edge.source], Input | IntegerNeuron):
+                yield Path(edge.source, name, below, delay + edge.delay)
+            else:
+                yield from back(edge.source, (edge.source, *below), delay + edge.delay)
+
+    return list(back(name, (), 0))
+
+
+def connection_of(graph: Graph, path: Path) -> Connection:
+    """Compose the nodes of `path`.
+
+    Raises:
+        Refusal: a node of it cannot be part of a synapse.
+    """
+    shape = graph.shapes[path.source]
+    delay = np.full(1, path.delay, np.int64)
+    weight: np.ndarray | None = None
+    kernel: Kernel | None = None
+    for name in path.nodes:
+        node = graph.nodes[name]
+        if isinstance(node, Delay):
+            steps = node.delay.astype(np.int64)
+            if weight is not None and steps.size > 1 and np.ptp(steps):
+                raise Refusal(name, "delays each sum by its own; delay the spikes before the sum")
+            if np.any(node.delay != steps):
+                raise Refusal(name, "delays by fractions of a step; round them")
+            steps = np.broadcast_to(steps, shape if weight is None else (1,)).reshape(-1)
+            delay = delay + (steps if np.ptp(steps) else steps[:1])
+        elif isinstance(node, IntegerAffine):
+            matrix = node.weight.astype(np.int64)
+            weight = matrix if weight is None else _product(name, matrix, weight, kernel)
+            kernel = None
+        elif isinstance(node, IntegerConv | SumPool):
+            own, laid = _convolution(node, shape)
+            if weight is None:
+                weight, kernel = own, laid
+            elif kernel is not None and (merged := _after_tiles(weight, kernel, own, laid)):
+                weight, kernel = merged
+            else:
+                weight = _product(name, unrolled(own, laid), weight, kernel)
+                kernel = None
+        elif not isinstance(node, Flatten):
+            raise Refusal(name, f"{node.kind} is no synapse")
+        shape = node.output_shape(shape)
+    if weight is None:
+        weight = _identity(path, prod(shape))
+    return Connection(path, weight, kernel, delay)
+
+
+def unrolled(weight: np.ndarray, kernel: Kernel | None) -> np.ndarray:
+    """Return the matrix (outputs, inputs) of a kernel laid over its input; a matrix as it is."""
+    if kernel is None:
+        return weight
+    (_, height, width), (_, out_height, out_width) = kernel.input_shape, kernel.output_shape
+    out, per_group, rows, columns = weight.shape
+    matrix = np.zeros((*kernel.output_shape, *kernel.input_shape), weight.dtype)
+    by_group = out // kernel.groups
+    window = kernel.window
+    for ky, kx in np.ndindex(rows, columns):
+        oy, iy = _hits(ky, out_height, height, window, 0)
+        ox, ix = _hits(kx, out_width, width, window, 1)
+        for o in range(out):
+            first = (o // by_group) * per_group
+            channels = np.arange(first, first + per_group)[:, None, None]
+            matrix[o, oy[:, None], ox[None, :], channels, iy[:, None], ix[None, :]] = weight[
+                o, :, ky, kx
+            ][:, None, None]
+    return matrix.reshape(prod(kernel.output_shape), prod(kernel.input_shape))
+
+
+def _hits(
+    k: int, outputs: int, inputs: int, window: Window, axis: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the output positions whose k-th tap lies on the input, and where it lies."""
+    out = np.arange(outputs)
+    at = out * window.stride[axis] + k * window.dilation[axis] - window.padding[axis][0]
+    inside = (at >= 0) & (at < inputs)
+    return out[inside], at[inside]
+
+
+def _convolution(node: IntegerConv | SumPool, shape: Shape) -> tuple[np.ndarray, Kernel]:
+    """Return a convolution or a pooling over `shape` as a kernel over two axes."""
+    if isinstance(node, SumPool):
+        weight = np.ones((shape[0], 1, *node.kernel), np.int64)
+        groups = shape[0]
+    else:
+        weight, groups = node.weight.astype(np.int64), node.groups
+    window, output = node.window, node.output_shape(shape)
+    if len(shape) == 2:
+        weight = weight[:, :, None, :]
+        shape, output = (shape[0], 1, shape[1]), (output[0], 1, output[1])
+        window = Window((1, *window.stride), ((0, 0), *window.padding), (1, *window.dilation))
+    return weight, Kernel(shape, output, window, groups)
+
+
+def _after_tiles(
+    pool: np.ndarray, tiles: Kernel, weight: np.ndarray, kernel: Kernel
+) -> tuple[np.ndarray, Kernel] | None:
+    """Return a convolution after a sum over tiles as one convolution; None where it is none.
+
+    Each tap of the second kernel becomes a tile of equal taps. Only where tiles lie side by side
+    and cover the input is the zero padding of the second the zero padding of the whole.
+    """
+    size = pool.shape[2:]
+    fits = (
+        tiles.groups == pool.shape[0]
+        and bool(np.all(pool == 1))
+        and tiles.window.stride == size
+        and not np.any(tiles.window.padding)
+        and all(n % s == 0 for n, s in zip(tiles.input_shape[1:], size, strict=True))
+    )
+    if not fits:
+        return None
+    taps = [
+        [k * d * s + i for k in range(n) for i in range(s)]
+        for n, d, s in zip(weight.shape[2:], kernel.window.dilation, size, strict=True)
+    ]
+    tiled = np.repeat(np.repeat(weight, size[0], axis=2), size[1], axis=3)
+    merged = np.zeros((*weight.shape[:2], taps[0][-1] + 1, taps[1][-1] + 1), np.int64)
+    merged[:, :, np.array(taps[0])[:, None], np.array(taps[1])[None, :]] = tiled
+    window = Window(
+        tuple(a * s for a, s in zip(kernel.window.stride, size, strict=True)),
+        tuple((a * s, b * s) for (a, b), s in zip(kernel.window.padding, size, strict=True)),
+        (1, 1),
+    )
+    return merged, Kernel(tiles.input_shape, kernel.output_shape, window, kernel.groups)
+
+
+def _product(
+    name: str, matrix: np.ndarray, weight: np.ndarray, kernel: Kernel | None
+) -> np.ndarray:
+    """Return matrix @ (what came before), multiplied out."""
+    inputs = weight.shape[1] if kernel is None else prod(kernel.input_shape)
+    if max(matrix.shape[0], matrix.shape[1]) * inputs > MAX_MATRIX_WEIGHTS:
+        raise Refusal(
+            name,
+            f"multiplied out with the nodes before it has {matrix.shape[0]} x {inputs} weights, "
+            f"more than {MAX_MATRIX_WEIGHTS}; put a neuron between them",
+        )
+    return matrix @ unrolled(weight, kernel)
+
+
+def _identity(path: Path, size: int) -> np.ndarray:
+    if size * size > MAX_MATRIX_WEIGHTS:
+        raise Refusal(path.target, f"is fed by {size} neurons without a connection between them")
+    return np.eye(size, dtype=np.int64)

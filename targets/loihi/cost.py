@@ -1,0 +1,96 @@
+"""What a program costs on Loihi: memory always, activity and energy for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from axonc.toolchain.cost import Breakdown, CostReport, EnergyProfile
+
+from .memory import fan_outs, network_memory
+from .network import Network, SynapseGroup
+from .program import LoihiProgram
+
+PROFILES = ("davies_2018", "sana_fe_silicon_fit")
+LEFT_OUT = (
+    "energy leaves out barrier synchronisation, the host and input from it, for no figures are "
+    "published; static power is told apart"
+)
+
+
+@cache
+def energy_profiles() -> tuple[EnergyProfile, ...]:
+    """Return Loihi's energy profiles: the simulated lower bound, then the fit to silicon."""
+    folder = files(__package__).joinpath("energy")
+    return tuple(
+        EnergyProfile.from_toml(folder.joinpath(f"{name}.toml").read_text(), f"{name}.toml")
+        for name in PROFILES
+    )
+
+
+def cost_report(
+    program: LoihiProgram, layers: Mapping[str, Mapping[str, int]] | None, samples: int
+) -> CostReport:
+    """Return the cost of `program`; `layers` are a run's totals by population and synapse group."""
+    memory = network_memory(program.network, program.chip["compartments_per_core"])
+    notes = [f"{what}: {value}" for what, value in program.summary()]
+    if layers is None:
+        return CostReport("loihi", memory, notes=tuple(notes))
+    network = program.network
+
+    def mean(counter: str, names: list[str]) -> Breakdown:
+        return Breakdown({name: layers[name][counter] / samples for name in names})
+
+    populations = [p.name for p in network.populations]
+    operations = mean("synaptic_operations", [g.name for g in network.synapses])
+    updates = mean("neuron_updates", populations)
+    spikes = mean("spikes", populations)
+    events = _events(network, operations, mean("active_updates", populations), updates, spikes)
+    if program.chip.name == "loihi1":
+        energy = tuple(profile.price(events) for profile in energy_profiles())
+        notes.append(LEFT_OUT)
+    else:
+        energy = ()
+        notes.append(
+            f"no energy: nobody has published what an operation of {program.chip.title} takes"
+        )
+    return CostReport(
+        "loihi",
+        memory,
+        synaptic_operations=operations,
+        neuron_updates=updates,
+        spikes=spikes,
+        energy=energy,
+        notes=tuple(notes),
+    )
+
+
+def _events(
+    network: Network,
+    operations: Breakdown,
+    active: Breakdown,
+    updates: Breakdown,
+    spikes: Breakdown,
+) -> dict[str, float]:
+    """Return the events of one inference by the names that the profiles use."""
+    events: dict[str, float] = dict.fromkeys(
+        (f"synaptic_operation_{form}" for form in ("dense", "sparse", "conv")), 0.0
+    )
+    for group in network.synapses:
+        events[f"synaptic_operation_{_form(group)}"] += operations.parts[group.name]
+    events["neuron_update_active"] = active.total
+    events["neuron_update_inactive"] = updates.total - active.total
+    events["spike_generated"] = spikes.total
+    events["spike_message"] = sum(
+        spikes.parts[g.source] for g in network.synapses if g.source in spikes.parts
+    )
+    return events
+
+
+def _form(group: SynapseGroup) -> str:
+    if group.kernel is not None:
+        return "conv"
+    return "dense" if int(fan_outs(group).sum()) == int(np.prod(group.weight.shape)) else "sparse"

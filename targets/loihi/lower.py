@@ -1,0 +1,243 @@
+"""An integer graph into Loihi's terms: a verdict for every node, and the network if all agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from axonc.toolchain.ir import Delay, Flatten, Graph, IntegerNeuron
+
+from ..base import NodeVerdict, Verdict
+from .chip import Chip
+from .compartments import Compartments, SumRange, compartments_of
+from .connection import Connection, Refusal, connection_of, paths_into
+from .encode import encoded_weights
+from .network import ALIGN_SHIFT, Network, Population, SynapseGroup
+from .schedule import Timing, depths_of, synaptic_delay
+
+
+@dataclass
+class Lowering:
+    """What became of a graph. network and graph are None while any node is unsupported.
+
+    graph: the integer graph that equals the network on every bin.
+    """
+
+    source: Graph
+    chip: Chip
+    reasons: dict[str, list[str]] = field(default_factory=dict)
+    losses: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    network: Network | None = None
+    graph: Graph | None = None
+
+    def __post_init__(self) -> None:
+        for found in (self.reasons, self.losses, self.notes):
+            found.update({name: [] for name in self.source.nodes})
+
+    def refuse(self, node: str, reason: str) -> None:
+        """Say why a node is unsupported, once."""
+        if reason not in self.reasons[node]:
+            self.reasons[node].append(reason)
+
+    def rows(self) -> tuple[NodeVerdict, ...]:
+        """Return the verdict of every node, in the order of the graph."""
+        return tuple(self._row(name) for name in self.source.nodes)
+
+    def _row(self, name: str) -> NodeVerdict:
+        for verdict, found in (
+            (Verdict.UNSUPPORTED, self.reasons[name]),
+            (Verdict.APPROXIMATE, self.losses[name]),
+        ):
+            if found:
+                return self._verdict(name, verdict, found)
+        return self._verdict(name, Verdict.EXACT, [])
+
+    def _verdict(self, name: str, verdict: Verdict, found: list[str]) -> NodeVerdict:
+        notes = [] if verdict is Verdict.UNSUPPORTED else self.notes[name]
+        return NodeVerdict(
+            name, self.source.nodes[name].kind, verdict, "; ".join(dict.fromkeys(found + notes))
+        )
+
+
+def lower(graph: Graph, chip: Chip) -> Lowering:
+    """Lower an integer graph as far as it goes, collecting every reason against it."""
+    lowering = Lowering(graph, chip)
+    neurons = graph.of_type(IntegerNeuron)
+    connections: list[Connection] = []
+    compartments: dict[str, Compartments] = {}
+    for name, neuron in neurons.items():
+        into = _connections(lowering, name)
+        connections += into
+        made, reasons = compartments_of(neuron, _sum_range(neuron, into), chip)
+        for reason in reasons:
+            lowering.refuse(name, reason)
+        if made is not None:
+            compartments[name] = made
+            lowering.losses[name] += made.losses
+            lowering.notes[name] += _register_notes(made, chip)
+    outputs = {name: _read_population(lowering, name) for name in graph.outputs}
+    depths = _depths(lowering, connections)
+    if any(lowering.reasons.values()) or depths is None:
+        return lowering
+    groups = [
+        group
+        for connection in connections
+        if (group := _group(lowering, connection, compartments, depths)) is not None
+    ]
+    populations = tuple(
+        _population(name, neurons[name], compartments[name], depths[name]) for name in neurons
+    )
+    _refuse_early_spikes(lowering, connections, populations)
+    if any(lowering.reasons.values()):
+        return lowering
+    lowering.network = Network(
+        inputs={name: node.shape for name, node in graph.inputs.items()},
+        populations=tuple(sorted(populations, key=lambda p: p.depth)),
+        synapses=tuple(groups),
+        outputs={name: population for name, population in outputs.items() if population},
+    )
+    lowering.graph = graph.with_nodes({name: made.neuron for name, made in compartments.items()})
+    return lowering
+
+
+def _connections(lowering: Lowering, neuron: str) -> list[Connection]:
+    found = []
+    for path in paths_into(lowering.source, neuron):
+        try:
+            found.append(connection_of(lowering.source, path))
+        except Refusal as refusal:
+            lowering.refuse(refusal.node, refusal.reason)
+    return found
+
+
+def _sum_range(neuron: IntegerNeuron, into: list[Connection]) -> SumRange:
+    """Return the least and greatest sums that the spikes of one step can bring."""
+    low = high = np.zeros(neuron.shape, np.int64)
+    for connection in into:
+        weight = connection.weight
+        axes = tuple(range(1, weight.ndim))
+        lows, highs = np.minimum(weight, 0).sum(axes), np.maximum(weight, 0).sum(axes)
+        if connection.kernel is not None:
+            pixels = np.prod(connection.kernel.output_shape[1:])
+            lows, highs = np.repeat(lows, pixels), np.repeat(highs, pixels)
+        low, high = low + lows.reshape(neuron.shape), high + highs.reshape(neuron.shape)
+    return SumRange(low, high)
+
+
+def _read_population(lowering: Lowering, output: str) -> str | None:
+    """Return the population that an output shows, through nothing but a change of shape."""
+    graph, name = lowering.source, output
+    while True:
+        edges = graph.incoming[name]
+        if len(edges) != 1 or edges[0].delay:
+            lowering.refuse(output, "must read one population, without delay; read each alone")
+            return None
+        name = edges[0].source
+        node = graph.nodes[name]
+        if isinstance(node, IntegerNeuron):
+            return name
+        if not isinstance(node, Flatten):
+            remedy = "end the network with a spiking neuron"
+            lowering.refuse(
+                output, f"reads {name!r} ({node.kind}), which sends no spikes; {remedy}"
+            )
+            return None
+
+
+def _depths(lowering: Lowering, connections: list[Connection]) -> dict[str, int] | None:
+    graph = lowering.source
+    timings = [Timing(c.path.source, c.path.target, int(c.delay.min())) for c in connections]
+    names = list(graph.of_type(IntegerNeuron))
+    depths: dict[str, int] | None = depths_of(names, list(graph.inputs), timings)
+    if depths is None:
+        for edge in graph.edges:
+            if edge.delay:
+                lowering.refuse(
+                    edge.target,
+                    f"closes a loop by the edge {edge.source!r} -> {edge.target!r} that is faster "
+                    "than the chip, where every connection takes one step; delay the edge by as "
+                    "many steps as the loop has populations",
+                )
+    return depths
+
+
+def _group(
+    lowering: Lowering,
+    connection: Connection,
+    compartments: dict[str, Compartments],
+    depths: dict[str, int],
+) -> SynapseGroup | None:
+    path, chip = connection.path, lowering.chip
+    blamed = next((n for n in path.nodes if hasattr(lowering.source.nodes[n], "weight")), None)
+    node = blamed or path.target
+    made = compartments[path.target]
+    encoding = encoded_weights(connection.weight, made.weight_shift, chip)
+    if isinstance(encoding, str):
+        lowering.refuse(node, encoding)
+        return None
+    added = synaptic_delay(0, depths[path.source], depths[path.target])
+    delay = connection.delay + added
+    if int(delay.max()) > chip["delay_max"]:
+        delayed = [n for n in path.nodes if isinstance(lowering.source.nodes[n], Delay)]
+        lowering.refuse(
+            delayed[0] if delayed else node,
+            f"a synaptic delay of {int(delay.max())} steps is above the {chip['delay_max']} that "
+            f"{chip.title} can store; shorten it",
+        )
+        return None
+    if blamed:
+        lowering.notes[node].append(
+            f"{encoding.bits}-bit {encoding.sign} synapses, exponent {encoding.exponent}"
+        )
+    for other in path.nodes:
+        if other != blamed:
+            lowering.notes[other].append(f"part of the synapses onto {path.target!r}")
+    return SynapseGroup(
+        name=path.name if len(path.nodes) == 0 else f"{path.name}->{path.target}",
+        source=path.source, target=path.target, weight=encoding.weight, bits=encoding.bits,
+        sign=encoding.sign, exponent=encoding.exponent, delay=delay, nodes=path.nodes,
+        kernel=connection.kernel,
+    )  # fmt: skip
+
+
+def _population(name: str, neuron: IntegerNeuron, made: Compartments, depth: int) -> Population:
+    return Population(
+        name, neuron.shape, made.du, made.dv, made.vth, made.bias_mant, made.bias_exp, depth
+    )
+
+
+def _register_notes(made: Compartments, chip: Chip) -> list[str]:
+    """Say how many threshold configurations a population takes, where a core lacks them."""
+    thresholds = np.unique(made.vth).size
+    room = chip["threshold_configurations_per_core"]
+    if thresholds <= room:
+        return []
+    return [
+        f"{thresholds} different thresholds, while a core of {chip.title} holds {room} threshold "
+        "configurations: it has to be spread over more cores, or its scale moved into the weights"
+    ]
+
+
+def _refuse_early_spikes(
+    lowering: Lowering, connections: list[Connection], populations: tuple[Population, ...]
+) -> None:
+    """Refuse what would spike in the steps before its own step 0, where a delay would show it.
+
+    Until then a bias has been at work. Along undelayed paths those spikes arrive before the target
+    is cleared; along delayed ones they would arrive after it.
+    """
+    if not any(np.any(connection.delay > 0) for connection in connections):
+        return
+    for p in populations:
+        v = np.zeros(p.shape, np.int64)
+        for _ in range(p.depth):
+            v = (v * (4096 - p.dv) >> 12) + p.bias
+            if np.any(v > p.vth << ALIGN_SHIFT):
+                lowering.refuse(
+                    p.name,
+                    "its bias alone makes it spike before its first step, and the network has "
+                    "delays that would carry such spikes on; use a smaller bias",
+                )
+                break

@@ -1,0 +1,92 @@
+"""What a network takes of Loihi's memories, by the chip's own format of a synapse list.
+
+An axon that arrives at a core points to its synapses there, in blocks of up to 64:
+
+    bits(block) = n * (weight + delay + index bits) + 10, rounded up to words of 64 bits
+
+with widths that the registers can name, and index bits only where the list is sparse (nengo-loihi,
+block.py, Synapse.bits and SynapseConfig; better packing by Intel's own tools is possible).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from axonc.toolchain.cost import Breakdown, fan_out
+from axonc.toolchain.ir import IntegerConv, signed
+
+from .network import Network, Population, SynapseGroup
+
+WEIGHT_WIDTHS = (1, 2, 3, 4, 5, 6, 8)
+INDEX_WIDTHS = (6, 7, 8, 9, 10, 11, 12)
+BLOCK_SYNAPSES = 64
+BLOCK_HEADER_BITS = 4 + 6
+WORD_BITS = 64
+STATE_BITS = 24
+THRESHOLD_BITS = 17
+BIAS_BITS = 13 + 3
+
+
+def stored_width(bits: int) -> int:
+    """Return the bits that a weight of `bits` bits takes: 7 are stored as 8."""
+    return next(width for width in WEIGHT_WIDTHS if width >= bits)
+
+
+def list_bits(synapses: np.ndarray, bits_per_synapse: int) -> np.ndarray:
+    """Return the bits of lists of so many synapses each, headers and rounding included."""
+    full, rest = np.divmod(synapses, BLOCK_SYNAPSES)
+
+    def block(count: np.ndarray | int) -> np.ndarray:
+        words = -(-(np.asarray(count) * bits_per_synapse + BLOCK_HEADER_BITS) // WORD_BITS)
+        return words * WORD_BITS
+
+    return full * block(BLOCK_SYNAPSES) + np.where(rest > 0, block(rest), 0)
+
+
+def axon_bits(group: SynapseGroup, present: np.ndarray, targets: int) -> np.ndarray:
+    """Return the bits that each source neuron's list takes in a core with `targets` compartments.
+
+    present: synapses of each source neuron in this core. A matrix is stored without indices, zeros
+    included, where that is smaller; a convolution reaches few neurons and is always sparse.
+    """
+    delay = int(group.delay.max()).bit_length()
+    width = stored_width(group.bits) + delay
+    index = next(w for w in INDEX_WIDTHS if w >= max(targets - 1, 1).bit_length())
+    sparse = list_bits(present, width + index)
+    if group.kernel is not None:
+        return sparse
+    dense = np.where(present > 0, list_bits(np.full_like(present, targets), width), 0)
+    return np.minimum(sparse, dense)
+
+
+def fan_outs(group: SynapseGroup) -> np.ndarray:
+    """Return the synapses (weight not 0) of each source neuron, flat."""
+    if group.kernel is None:
+        return np.count_nonzero(group.weight, axis=0)
+    k = group.kernel
+    node = IntegerConv(group.weight.astype(np.int16), signed(16), k.window, k.groups)
+    return fan_out(node, k.input_shape).reshape(-1)
+
+
+def population_memory(p: Population) -> dict[str, int]:
+    """Return the bits of a population's states, thresholds (one each configuration) and biases."""
+    return {
+        f"{p.name} states": 2 * STATE_BITS * p.size,
+        f"{p.name} thresholds": THRESHOLD_BITS * int(np.unique(p.vth).size),
+        f"{p.name} biases": BIAS_BITS * p.size if np.any(p.bias_mant) else 0,
+    }
+
+
+def network_memory(network: Network, core_compartments: int) -> Breakdown:
+    """Return the memory of a network by node and purpose, each population on one core if it fits.
+
+    Splitting a population over cores splits its lists too and adds headers: see the mapping.
+    """
+    parts: dict[str, int] = {}
+    for group in network.synapses:
+        size = network.population(group.target).size
+        bits = axon_bits(group, fan_outs(group), min(size, core_compartments))
+        parts[f"{group.name} synapses"] = int(bits.sum())
+    for p in network.populations:
+        parts |= {name: bits for name, bits in population_memory(p).items() if bits}
+    return Breakdown(parts)

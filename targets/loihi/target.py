@@ -1,0 +1,179 @@
+"""The target `loihi`: check, compile, run on the emulator or on Lava, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from axonc.toolchain.cost import CostReport
+from axonc.toolchain.errors import InputError, InternalError
+from axonc.toolchain.ir import Graph
+from axonc.toolchain.reference import input_arrays
+
+from ..base import EngineStatus, NodeVerdict, Program, Run, Target
+from .chip import Chip, load_chip
+from .cost import cost_report
+from .emulator import emulate
+from .lava_engine import run_on_lava
+from .lava_environment import install_lava, lava_status
+from .lower import lower
+from .network import Network
+from .program import LoihiProgram
+
+
+@dataclass(frozen=True)
+class Loihi(Target):
+    """Intel's Loihi, as its fixed-point arithmetic and its published limits describe it.
+
+    chip_name: whose limits hold, `loihi1` or `loihi2`. strict: whether a state that overflows in
+    the emulator is an error. lava_timeout_s: when to give Lava up.
+    """
+
+    name: ClassVar[str] = "loihi"
+    engines: ClassVar[tuple[str, ...]] = ("emulator", "lava")
+
+    chip_name: str = "loihi1"
+    strict: bool = False
+    lava_timeout_s: float = 900.0
+
+    @property
+    def chip(self) -> Chip:
+        """The limits that hold."""
+        return load_chip(self.chip_name)
+
+    def check(self, graph: Graph) -> tuple[NodeVerdict, ...]:
+        """Return a verdict for every node; see `Target.check`."""
+        return lower(graph, self.chip).rows()
+
+    def compile(self, graph: Graph) -> LoihiProgram:
+        """Lower an integer graph; see `Target.compile`."""
+        self.require_lowerable(graph)
+        lowering = lower(graph, self.chip)
+        if lowering.network is None or lowering.graph is None:
+            raise InternalError(f"graph {graph.name!r} has no refusal and no Loihi network")
+        return LoihiProgram(
+            lowering.graph, lowering.network.latency_steps, lowering.network, self.chip
+        )
+
+    def run(
+        self,
+        program: Program,
+        spikes: np.ndarray,
+        *,
+        engine: str | None = None,
+        probes: Sequence[str] = (),
+    ) -> Run:
+        """Run spikes, at most one a neuron and step; see `Target.run`.
+
+        layers: by population spikes, updates and overflows, by synapse group its operations; on
+        Lava only what its rasters of outputs and probes tell, so synaptic operations are counted
+        by the emulator, which is run beside it.
+        """
+        program = _own(program)
+        engine = self.chosen_engine(engine)
+        inputs = _bits(program.graph, spikes)
+        network = program.network
+        inner = _probed_populations(network, program.graph, probes)
+        emulation = emulate(network, inputs, inner)
+        rasters, potentials, wall_s = emulation.spikes, emulation.potentials, emulation.wall_s
+        if engine == "lava":
+            lava = run_on_lava(network, inputs, inner, self.lava_timeout_s)
+            rasters, potentials, wall_s = lava.spikes, lava.potentials, lava.wall_s
+        batch, steps = next(iter(inputs.values())).shape[:2]
+        layers: dict[str, dict[str, int]] = {
+            name: {"synaptic_operations": count} for name, count in emulation.operations.items()
+        }
+        for p in network.populations:
+            updates = batch * steps * p.size
+            layers[p.name] = {**emulation.counters[p.name], "neuron_updates": updates}
+        overflows = _overflows(layers)
+        if self.strict and overflows:
+            raise InputError(
+                f"run of graph {program.graph.name!r} on loihi",
+                got=f"{overflows} overflows of currents or membranes",
+                expected="none, since strict is set",
+                remedy="use fewer fraction bits or smaller weights, or allow overflows",
+            )
+        outputs = {
+            name: rasters[source].reshape(batch, steps, *program.graph.shapes[name])
+            for name, source in network.outputs.items()
+        }
+        return Run(
+            spikes={
+                **outputs,
+                **{name: rasters[name] for name in inner},
+                **{name: inputs[name].astype(bool) for name in probes if name in inputs},
+            },
+            latency_steps=program.latency_steps,
+            wall_s=wall_s,
+            synaptic_operations=sum(emulation.operations.values()),
+            potentials={name: potentials[name].astype(np.int64) for name in inner},
+            counters={"samples": batch, "overflows": overflows},
+            layers=layers,
+        )
+
+    def cost(self, program: Program, run: Run | None = None) -> CostReport:
+        """Return memory, and for a run the activity and energy of one inference."""
+        samples = 1 if run is None else run.counters["samples"]
+        return cost_report(_own(program), None if run is None else run.layers, samples)
+
+    def engine_status(self) -> tuple[EngineStatus, ...]:
+        """Say whether Lava's environment is there, and how to get it where it is not."""
+        status = lava_status()
+        if status["installed"]:
+            versions = ", ".join(
+                f"{what} {version}" for what, version in status["versions"].items()
+            )
+            lava = EngineStatus("lava", True, versions)
+        else:
+            lava = EngineStatus("lava", False, f"{status['problem']}; {status['remedy']}")
+        return EngineStatus("emulator", True, "built in"), lava
+
+    def install_engine(self, engine: str) -> None:
+        """Make Lava's environment; see `Target.install_engine`."""
+        if engine != "lava":
+            super().install_engine(engine)
+        install_lava()
+
+
+def _own(program: Program) -> LoihiProgram:
+    if not isinstance(program, LoihiProgram):
+        raise InternalError(f"a {type(program).__name__} was given to target loihi")
+    return program
+
+
+def _bits(graph: Graph, spikes: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the input spikes as uint8 zeros and ones, by input."""
+    arrays = input_arrays(graph, spikes)
+    for name, array in arrays.items():
+        if not np.all((array == 0) | (array == 1)):
+            raise InputError(
+                f"input spikes for node {name!r}",
+                got=f"values from {array.min():g} to {array.max():g}",
+                expected="0 and 1: Loihi carries at most one spike a neuron and step",
+                remedy="encode with one spike a step, or use shorter steps",
+            )
+    return {name: array.astype(np.uint8) for name, array in arrays.items()}
+
+
+def _probed_populations(network: Network, graph: Graph, probes: Sequence[str]) -> list[str]:
+    populations = {p.name for p in network.populations}
+    known = [*network.inputs, *(p.name for p in network.populations), *graph.outputs]
+    if unknown := [name for name in probes if name not in known]:
+        raise InputError(
+            "probe",
+            got=", ".join(map(repr, unknown)),
+            expected=f"names of spiking nodes: {', '.join(known)}",
+            remedy="axonc check lists the nodes of a graph",
+        )
+    return [name for name in dict.fromkeys(probes) if name in populations]
+
+
+def _overflows(layers: Mapping[str, Mapping[str, int]]) -> int:
+    return sum(
+        counters.get("current_wraps", 0) + counters.get("membrane_clips", 0)
+        for counters in layers.values()
+    )
