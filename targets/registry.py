@@ -17,6 +17,9 @@ from .base import Target
 
 ENTRY_POINT_GROUP = "axonc.targets"
 
+REFERENCE = "reference"
+"""Reserved: what users type for the toolchain's own executors, which are no target."""
+
 BUILT_IN = {
     "loihi": "axonc.targets.loihi:Loihi",
     "binary_synapse": "axonc.targets.binary_synapse:BinarySynapse",
@@ -45,7 +48,7 @@ def load_target(name: str) -> Target:
         raise InputError(
             "target",
             got=repr(name),
-            expected=f"one of {', '.join(target_names())}",
+            expected=f"one of {', '.join([REFERENCE, *target_names()])}",
             remedy="a package can add a target by the entry point group axonc.targets",
         )
     module, _, attribute = where.partition(":")
@@ -64,6 +67,8 @@ def _third_party() -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=ENTRY_POINT_GROUP):
         other = BUILT_IN.get(point.name) or (found[point.name].value if point.name in found else "")
+        if point.name == REFERENCE:
+            other = "the toolchain's own executors"
         if other and other != point.value:
             raise InputError(
                 f"target {point.name!r}",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from axonc.targets import NodeVerdict, Program, Run, Target, Verdict, load_target
+from axonc.targets import REFERENCE, NodeVerdict, Program, Run, Target, Verdict, load_target
 
 from .cost import CostReport, Workload, chipless_cost, workload
 from .errors import InputError, LoweringError
@@ -26,9 +26,6 @@ from .passes import (
     to_integer,
 )
 from .reference import Progress, Recording, execute
-
-REFERENCE = "reference"
-"""The target that is always there: axonc's own executors."""
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def _require_probes(graph: Graph, probes: Sequence[str]) -> None:
             "probe",
             got=", ".join(map(repr, unknown)),
             expected=f"names of nodes: {', '.join(graph.nodes)}",
-            remedy="axonc check lists the nodes of a graph",
+            remedy="list the nodes with axonc check",
         )
 
 

@@ -1,0 +1,194 @@
+"""Bad input: one clear message on standard error, the right exit status, nothing half-written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from axonc.toolchain.cli import main
+
+Run = pytest.CaptureFixture[str]
+
+
+def refused(arguments: list[str], capsys: Run, status: int = 1) -> str:
+    """Run a command that must fail and return its message, which stands alone."""
+    assert main(arguments) == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("axonc: ")
+    assert "Traceback" not in printed.err
+    return printed.err.removeprefix("axonc: ").rstrip("\n")
+
+
+def test_a_file_that_is_not_nir(tmp_path: Path, capsys: Run) -> None:
+    path = tmp_path / "text.nir"
+    path.write_text("hello")
+    message = refused(["check", str(path)], capsys)
+    assert str(path) in message and "HDF5" in message
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, capsys: Run) -> None:
+    message = refused(["check", str(tmp_path / "none.nir")], capsys)
+    assert "no such file" in message.lower()
+
+
+def test_a_truncated_file(model: Path, capsys: Run) -> None:
+    model.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
+    message = refused(["check", str(model)], capsys)
+    assert str(model) in message
+
+
+def test_an_unknown_node(model: Path, capsys: Run) -> None:
+    with h5py.File(model, "r+") as file:
+        del file["node/nodes/neurons/type"]
+        file["node/nodes/neurons"].create_dataset("type", data=b"Perceptron")
+    message = refused(["check", str(model)], capsys)
+    assert "Perceptron" in message and "neurons" in message
+
+
+def edit(model: Path, node: str, field: str, value: float) -> None:
+    with h5py.File(model, "r+") as file:
+        dataset = file[f"node/nodes/{node}/{field}"]
+        values = dataset[()].astype(np.float32)
+        values.flat[0] = value
+        del file[f"node/nodes/{node}/{field}"]
+        file[f"node/nodes/{node}"].create_dataset(field, data=values)
+
+
+def test_nan_weights(model: Path, capsys: Run) -> None:
+    edit(model, "synapses", "weight", np.nan)
+    message = refused(["check", str(model)], capsys)
+    assert "synapses" in message and "NaN" in message
+
+
+def test_a_threshold_of_zero(model: Path, capsys: Run) -> None:
+    edit(model, "neurons", "v_threshold", 0.0)
+    message = refused(["check", str(model)], capsys)
+    assert "neurons" in message and "threshold" in message
+
+
+def test_an_input_of_the_wrong_shape(model: Path, tmp_path: Path, capsys: Run) -> None:
+    spikes = tmp_path / "wrong.npz"
+    np.savez(spikes, spikes=np.ones((1, 10, 7), bool))
+    command = ["run", str(model), "--input", str(spikes), "--output", str(tmp_path / "o.npz")]
+    for target in ("reference", "loihi", "binary_synapse"):
+        message = refused([*command, "--target", target, "--json"], capsys)
+        assert message == (
+            "input spikes for node 'input': got shape (1, 10, 7), expected (batch, time, 6). "
+            "Reshape the spikes, or check that they belong to this network."
+        )
+    assert not (tmp_path / "o.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        (b"nonsense", "File is not a zip file"),
+        ({"other": np.ones(3)}, "keys ['other']"),
+        ({"spikes": np.ones(3)}, "an array of shape (3,) and type float64"),
+        ({"spikes": np.array([[[object()]]])}, "Object arrays cannot be loaded"),
+    ],
+)
+def test_unusable_spike_files(
+    content: bytes | dict[str, np.ndarray], got: str, model: Path, tmp_path: Path, capsys: Run
+) -> None:
+    spikes = tmp_path / "bad.npz"
+    if isinstance(content, bytes):
+        spikes.write_bytes(content)
+    else:
+        np.savez(spikes, **content)
+    message = refused(
+        ["run", str(model), "--input", str(spikes), "--output", str(tmp_path / "o.npz")], capsys
+    )
+    assert message.startswith(f"spike file {spikes}: got {got}")
+    assert message.endswith("Write it with numpy.savez(path, spikes=array).")
+
+
+def test_a_target_that_does_not_exist(
+    model: Path, spikes: Path, tmp_path: Path, capsys: Run
+) -> None:
+    files = ["--input", str(spikes), "--output", str(tmp_path / "o.npz")]
+    for command in (["check", str(model)], ["run", str(model), *files], ["cost", str(model)]):
+        message = refused([*command, "--target", "brain"], capsys)
+        assert message == (
+            "target: got 'brain', expected one of reference, binary_synapse, loihi. A package can "
+            "add a target by the entry point group axonc.targets."
+        )
+
+
+def test_an_engine_that_does_not_exist(
+    model: Path, spikes: Path, tmp_path: Path, capsys: Run
+) -> None:
+    files = ["--input", str(spikes), "--output", str(tmp_path / "o.npz")]
+    message = refused(["run", str(model), *files, "--target", "loihi", "--engine", "x"], capsys)
+    assert message.startswith("engine of target loihi: got 'x', expected one of emulator, lava")
+
+
+def test_a_probe_that_does_not_exist(
+    model: Path, spikes: Path, tmp_path: Path, capsys: Run
+) -> None:
+    files = ["--input", str(spikes), "--output", str(tmp_path / "o.npz"), "--probe", "nobody"]
+    for target in ("reference", "loihi", "binary_synapse"):
+        message = refused(["run", str(model), *files, "--target", target, "--json"], capsys)
+        assert message.startswith("probe: got 'nobody', expected names of ")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_output_folder_without_permission(
+    model: Path, spikes: Path, tmp_path: Path, capsys: Run
+) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    files = ["--input", str(spikes), "--output", str(folder / "o.npz")]
+    assert "Permission denied" in refused(["run", str(model), *files, "--json"], capsys)
+
+
+def test_an_output_folder_that_cannot_be(
+    model: Path, spikes: Path, tmp_path: Path, capsys: Run
+) -> None:
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "o.npz"
+    run = ["run", str(model), "--input", str(spikes), "--output", str(out), "--json"]
+    assert refused(run, capsys) == (
+        f"output {out}: got Not a directory, expected a place that can be written. Choose another "
+        "folder, or make this one writable."
+    )
+    compile_ = ["compile", str(model), "--out", str(out), "--json"]
+    assert refused(compile_, capsys).startswith(f"output {out}: got Not a directory")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--weight-bits", "1", "--weight-bits: got 1, expected 2 to 9. Binary weights are found "
+         "by themselves and take 1 bit."),
+        ("--fraction-bits", "99", "--fraction-bits: got 99, expected 0 to 24. Leave it out to "
+         "have it chosen."),
+    ],
+)  # fmt: skip
+def test_options_out_of_range(
+    option: str, value: str, message: str, model: Path, capsys: Run
+) -> None:
+    assert refused(["check", str(model), option, value], capsys) == message
+
+
+def test_wrong_usage_is_status_2(capsys: Run) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["run", "model.nir"])
+    assert stop.value.code == 2
+    assert "--input" in capsys.readouterr().err
+
+
+def test_a_fault_of_our_own_is_status_3(
+    model: Path, capsys: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("axonc.toolchain.driver.verdicts", broken)
+    message = refused(["check", str(model), "--json"], capsys, status=3)
+    assert message.startswith("internal error: ZeroDivisionError: oops\nThis is a fault of axonc")
