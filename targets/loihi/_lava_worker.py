@@ -63,8 +63,15 @@ def import_lava():
     from lava.magma.core.process.ports.ports import InPort
     from lava.magma.core.process.process import AbstractProcess
     from lava.magma.core.resources import CPU
+    from lava.magma.core.run_conditions import RunSteps
+    from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+    from lava.proc.conv.process import Conv
+    from lava.proc.dense.process import DelayDense, Dense
+    from lava.proc.io.source import RingBuffer
     from lava.proc.lif.models import PyLifResetModelBitAcc
+    from lava.proc.lif.process import LIFReset
+    from lava.utils.weightutils import SignMode
 
     class Recorder(AbstractProcess):
         """Writes what arrives at step t of the chip into row t of a .npy file."""
@@ -99,7 +106,11 @@ def import_lava():
                 self.rows[self.time_step - 1, 1] = self.v.reshape(-1)
             super().reset_voltage(spike_vector)
 
-    return SimpleNamespace(**locals())
+    return SimpleNamespace(
+        np=np, Recorder=Recorder, RecorderModel=RecorderModel, ProbedLIFReset=ProbedLIFReset,
+        Conv=Conv, DelayDense=DelayDense, Dense=Dense, LIFReset=LIFReset, RingBuffer=RingBuffer,
+        Loihi2SimCfg=Loihi2SimCfg, RunSteps=RunSteps, SignMode=SignMode,
+    )  # fmt: skip
 
 
 def build(lava, job, arrays, part, folder):
