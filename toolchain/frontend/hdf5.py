@@ -111,9 +111,6 @@ class _Reader:
         return name
 
     def node(self, group: h5py.Group, where: str, depth: int) -> RawNode:
-        self.nodes_left -= 1
-        if self.nodes_left < 0:
-            raise _over(where, f"more than {self.limits.nodes} nodes", f"{self.limits.nodes}")
         if depth > self.limits.depth:
             raise _over(where, "graphs nested deeper", f"{self.limits.depth} levels")
         members = dict(self.members(group, where))
@@ -150,6 +147,9 @@ class _Reader:
                 f"node {where!r}", got="a bare data set", expected="a group of fields",
                 remedy="write the file with nir.write",
             )  # fmt: skip
+        self.nodes_left -= 1
+        if self.nodes_left < 0:
+            raise _over(where, f"more than {self.limits.nodes} nodes", f"{self.limits.nodes}")
         return self.node(member, where, depth)
 
     def edges(self, dataset: h5py.Dataset, where: str) -> tuple[tuple[str, str], ...]:

@@ -79,7 +79,8 @@ def load_graph(
         without_reset=[key for key, node in nodes.items() if node.lacks_reset],
         options=options or DialectOptions(),
     )
-    graph = _assembled(name, flat, shapes, order, dialect)
+    title = "network" if is_nir_object(source) else Path(name).stem
+    graph = _assembled(title, flat, shapes, order, dialect)
     raise_all(name, [_from_verifier(fault) for fault in ir.faults_of(graph)])
     found = diagnose(graph, dialect)
     raise_all(name, found.faults)
@@ -96,7 +97,7 @@ def _assembled(
         {key: shapes.nodes[key] for key in names},
         tuple(ir.Edge(*edge, delay=int(edge in delayed)) for edge in flat.edges),
         dialect,
-        Path(name).stem if name else "network",
+        name,
     )
 
 

@@ -15,8 +15,10 @@ from .. import ir
 from ..ir import Dialect, Graph, IFConvention, Node, Shape
 from .faults import described
 
-_SLOW_STEPS = 1000
-"""Beyond so many steps of full input before the first spike, a population counts as silent."""
+_SLOW_STEPS = {"IF": 100, "LIF": 1000, "CubaLIF": 1000}
+"""Beyond so many steps of full input before the first spike, a population counts as silent.
+
+A leaky one may be stepped finely; an integrator has no time scale of its own."""
 
 Bounds = tuple[np.ndarray, np.ndarray]
 """Least and greatest value of a signal; both broadcast to its shape."""
@@ -25,7 +27,7 @@ _SPIKES: Bounds = (np.zeros(()), np.ones(()))
 
 
 def silent_populations(graph: Graph, dialect: Dialect) -> list[str]:
-    """Return a note for each population that needs more than 1000 steps of full input to spike."""
+    """Return a note for each population that needs too many steps of full input to spike."""
     signals: dict[str, Bounds | None] = {
         name: _SPIKES if isinstance(node, ir.Input) or getattr(node, "spikes", False) else None
         for name, node in graph.nodes.items()
@@ -41,7 +43,7 @@ def silent_populations(graph: Graph, dialect: Dialect) -> list[str]:
             continue
         fed = _summed([signals[source] for source in graph.sources(name)])
         steps = 0.0 if fed is None else float(np.min(_steps_to_threshold(node, fed[1], dialect)))
-        if steps > _SLOW_STEPS:
+        if steps > _SLOW_STEPS[node.kind]:
             verdict = "never reaches" if np.isinf(steps) else f"needs {steps:.0f} steps to reach"
             notes.append(
                 f"{described(name, node.kind)} {verdict} its threshold even if all its inputs"

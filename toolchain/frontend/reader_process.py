@@ -155,15 +155,31 @@ def read_isolated(path: str, limits: Limits) -> RawFile:
     return _READER.read(path, limits)
 
 
+class _Watchdog:
+    """Ends the process (by SIGPROF) when it has used more processor time than it was granted."""
+
+    def __init__(self, cpu_s: float) -> None:
+        self._until_s = time.process_time() + cpu_s
+        self._arm()
+
+    def allow(self, size: int) -> None:
+        """Grant the time that reading `size` bytes may take."""
+        self._until_s += size / _DATA_BYTES_PER_SECOND
+        if size > _DATA_BYTES_PER_SECOND // 100:  # each arming rounds up by a tick of the kernel
+            self._arm()
+
+    def stop(self) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+    def _arm(self) -> None:
+        signal.setitimer(signal.ITIMER_PROF, max(self._until_s - time.process_time(), 1e-3))
+
+
 def serve() -> None:
     """Answer requests on standard input until it closes: the child's main loop."""
     import resource
 
     from .hdf5 import read_file
-
-    def allow(size: int) -> None:
-        left, _ = signal.getitimer(signal.ITIMER_PROF)
-        signal.setitimer(signal.ITIMER_PROF, left + size / _DATA_BYTES_PER_SECOND)
 
     # whatever a library prints must not get between the answers
     answers = os.fdopen(os.dup(1), "wb")
@@ -176,13 +192,13 @@ def serve() -> None:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (memory, most))
         arrays: list[Any] = []
-        signal.setitimer(signal.ITIMER_PROF, request["cpu_s"])  # SIGPROF ends the process
+        watchdog = _Watchdog(request["cpu_s"])
         try:
-            tree, arrays = packed(read_file(request["path"], limits, allow))
+            tree, arrays = packed(read_file(request["path"], limits, watchdog.allow))
         except InputError as error:
             refused = {key: getattr(error, key) for key in ("what", "got", "expected", "remedy")}
             tree = json.dumps({"refused": refused}).encode()
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        watchdog.stop()
         answers.write(len(tree).to_bytes(8, "little"))
         answers.write(sum(array.nbytes for array in arrays).to_bytes(8, "little"))
         answers.write(tree)
