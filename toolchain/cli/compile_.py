@@ -31,9 +31,9 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Compile and write."""
-    from axonc.targets import describe, load_target
+    from axonc.targets import REFERENCE, describe, load_target
 
-    from ..driver import REFERENCE, verdicts
+    from ..driver import verdicts
     from ..ir import graph_text, save_graph
     from ..report import print_figures
     from ..spike_files import unwritable

@@ -5,11 +5,13 @@ from .discretize import Discretize, discrete_neuron
 from .fixed_point import FixedPoint
 from .fold_bias import FoldBias
 from .integer_weights import IntegerWeights
+from .merge_connections import MergeConnections
 from .pipeline import integer_pipeline, to_discrete, to_integer
+from .prune import Prune
 from .sink_scales import AverageToSum, SinkScales
 
 __all__ = [
     "AverageToSum", "Discretize", "Effect", "Finding", "Findings", "FixedPoint", "FoldBias",
-    "IntegerWeights", "Pass", "SinkScales", "discrete_neuron", "integer_pipeline", "run_passes",
-    "to_discrete", "to_integer",
+    "IntegerWeights", "MergeConnections", "Pass", "Prune", "SinkScales",
+    "discrete_neuron", "integer_pipeline", "run_passes", "to_discrete", "to_integer",
 ]  # fmt: skip

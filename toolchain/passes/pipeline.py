@@ -10,6 +10,8 @@ from .discretize import Discretize
 from .fixed_point import FixedPoint
 from .fold_bias import FoldBias
 from .integer_weights import IntegerWeights
+from .merge_connections import MergeConnections
+from .prune import Prune
 from .sink_scales import AverageToSum, SinkScales
 
 
@@ -18,8 +20,10 @@ def integer_pipeline(
 ) -> tuple[Pass, ...]:
     """Return the passes from a discrete to an integer graph, with the options given."""
     return (
+        MergeConnections(),
         AverageToSum(),
         SinkScales(),
+        Prune(),
         FoldBias(),
         weights or IntegerWeights(),
         FoldBias(),  # a bias that a scale stood behind can be folded now

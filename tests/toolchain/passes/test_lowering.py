@@ -40,7 +40,9 @@ from axonc.toolchain.passes import (
     FixedPoint,
     FoldBias,
     IntegerWeights,
+    MergeConnections,
     Pass,
+    Prune,
     SinkScales,
     integer_pipeline,
     run_passes,
@@ -300,3 +302,105 @@ def test_passes_print_their_options() -> None:
     assert str(IntegerWeights()) == "integer-weights"
     assert str(IntegerWeights(weight_bits=4)) == "integer-weights{weight-bits=4}"
     assert str(FixedPoint(fraction_bits=3)) == "fixed-point{fraction-bits=3}"
+
+
+def test_a_pointwise_affine_behind_a_binary_connection_becomes_its_scale() -> None:
+    """How a BatchNorm looks in files of exporters that do not fold it."""
+    signs = RNG.choice([-1, 1], (4, 6)).astype(np.int8)
+    scale, shift = RNG.uniform(0.3, 2, 4), RNG.normal(size=4)
+    nodes = {
+        "input": Input((6,)),
+        "linear": Affine(signs),
+        "norm": Affine(np.diag(scale), shift),
+        "neuron": lif((4,), RNG),
+        "output": Output((4,)),
+    }
+    graph = chain(nodes, Dialect(1e-3))
+    integer, findings = lowered(graph)
+    assert integer.nodes["linear"].weight_type is BIPOLAR  # type: ignore[attr-defined]
+    assert "norm" not in integer.nodes
+    assert findings.about("norm")[0].detail == "scales 'linear', its bias folded there"
+    discrete = to_discrete(graph, Findings())
+    merged = run_passes(discrete, [MergeConnections()], Findings())
+    spikes = spike_trains(graph)
+    expected = recorded(discrete, spikes)
+    assert decided(expected, discrete)
+    assert np.array_equal(recorded(merged, spikes).output, expected.output)
+
+
+def test_two_affine_in_a_row_are_multiplied() -> None:
+    one, two = RNG.normal(size=(5, 6)), RNG.normal(size=(4, 5))
+    nodes = {
+        "input": Input((6,)),
+        "first": Affine(one, RNG.normal(size=5)),
+        "second": Affine(two, RNG.normal(size=4)),
+        "neuron": lif((4,), RNG),
+        "output": Output((4,)),
+    }
+    discrete = to_discrete(chain(nodes, Dialect(1e-3)), Findings())
+    merged = run_passes(discrete, [MergeConnections()], Findings())
+    assert list(merged.nodes) == ["input", "second", "neuron", "output"]
+    spikes = spike_trains(merged)
+    expected = recorded(discrete, spikes)
+    assert decided(expected, discrete)
+    assert np.array_equal(recorded(merged, spikes).output, expected.output)
+
+
+def test_what_reaches_no_output_is_pruned() -> None:
+    nodes = {
+        "input": Input((3,)),
+        "linear": Affine(RNG.choice([-1, 1], (2, 3)).astype(np.int8)),
+        "neuron": lif((2,), RNG),
+        "output": Output((2,)),
+        "aside": Affine(np.ones((2, 2))),
+        "unheard": lif((2,), RNG),
+    }
+    edges = (
+        Edge("input", "linear"), Edge("linear", "neuron"), Edge("neuron", "output"),
+        Edge("neuron", "aside"), Edge("aside", "unheard"),
+    )  # fmt: skip
+    graph = Graph(Stage.IMPORTED, nodes, edges, Dialect(1e-3))
+    integer, findings = lowered(graph)
+    assert list(integer.nodes) == ["input", "linear", "neuron", "output"]
+    assert findings.about("unheard")[-1].detail == "removed: no output depends on it"
+
+
+def test_a_population_that_can_never_spike_is_pruned() -> None:
+    """Two layers side by side into the output; one has too little drive to ever spike."""
+    weak = np.full((2, 3), 0.1, np.float32)
+    nodes = {
+        "input": Input((3,)),
+        "first": Affine(RNG.choice([-1, 1], (3, 3)).astype(np.int8)),
+        "hidden": integrate_and_fire((3,), RNG),
+        "strong": Affine(np.ones((2, 3), np.int8)),
+        "weak": Affine(weak),
+        "loud": lif((2,), RNG),
+        "silent": lif((2,), RNG),
+        "output": Output((2,)),
+    }
+    edges = tuple(
+        Edge(*pair)
+        for pair in (
+            ("input", "first"), ("first", "hidden"), ("hidden", "strong"), ("hidden", "weak"),
+            ("strong", "loud"), ("weak", "silent"), ("loud", "output"), ("silent", "output"),
+        )
+    )  # fmt: skip
+    graph = Graph(Stage.IMPORTED, nodes, edges, Dialect(1e-3))
+    discrete = to_discrete(graph, Findings())
+    findings = Findings()
+    pruned = run_passes(discrete, [Prune()], findings)
+    assert set(discrete.nodes) - set(pruned.nodes) == {"weak", "silent"}
+    assert findings.about("silent")[0].detail == "removed: it can never reach its threshold"
+    spikes = spike_trains(graph)
+    assert np.array_equal(execute(pruned, spikes).output, execute(discrete, spikes).output)
+
+
+@settings(max_examples=40, deadline=None)
+@given(graph=dense_networks() | convolutional_networks())
+def test_pruning_and_merging_keep_every_spike(graph: Graph) -> None:
+    before = to_discrete(graph, Findings())
+    after = run_passes(before, [MergeConnections(), AverageToSum(), Prune()], Findings())
+    spikes = spike_trains(graph)
+    expected = recorded(before, spikes)
+    if decided(expected, before):
+        assert np.array_equal(execute(after, spikes).output, expected.output)
