@@ -95,9 +95,8 @@ def test_every_connection_is_looked_through(chain):
 )
 def test_a_population_called_silent_is_silent(seed, integrator, scale):
     rng = np.random.default_rng(seed)
-    parameters = [
-        rng.uniform(low, high, 3) for low, high in ((2, 30), (0.5, 2), (0, 0.2), (0.5, 1))
-    ]
+    ranges = {"tau": (2, 30), "r": (0.5, 2), "v_leak": (0, 0.2), "v_threshold": (0.5, 1)}
+    parameters = {name: rng.uniform(*ends, 3) for name, ends in ranges.items()}
     graph = load_graph(
         nir.NIRGraph(
             {
