@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from axonc.targets import REFERENCE, NodeVerdict, Program, Run, Target, Verdict, load_target
 
+from .comparison import Measurement, measured
 from .cost import CostReport, Workload, chipless_cost, workload
 from .errors import InputError, LoweringError
 from .ir import Graph
@@ -95,16 +96,27 @@ _OF_EFFECT = {
 }
 
 
-def verdicts(lowering: Lowering, target: str = REFERENCE) -> tuple[NodeVerdict, ...]:
+def verdicts(
+    lowering: Lowering, target: str = REFERENCE, measurement: Measurement | None = None
+) -> tuple[NodeVerdict, ...]:
     """Return one row for every node of the imported graph: what becomes of it on `target`.
 
-    A node's verdict is the worst that any pass or the target said of it.
+    A node's verdict is the worst that any pass or the target said of it; a measurement adds the
+    share of spikes that rounding changed.
     """
     on_chip: Mapping[str, NodeVerdict] = {}
     if target != REFERENCE and lowering.integer_graph is not None:
         rows = load_target(target).check(lowering.integer_graph)
         on_chip = {row.node: row for row in rows}
-    return tuple(_verdict(lowering, name, on_chip.get(name)) for name in lowering.imported.nodes)
+    rows = [_verdict(lowering, name, on_chip.get(name)) for name in lowering.imported.nodes]
+    if measurement is None:
+        return tuple(rows)
+    return tuple(
+        replace(row, detail=f"{row.detail}; measured: {100 * share:.3g} % of its spike bins differ")
+        if (share := measurement.mismatch.get(row.node)) is not None
+        else row
+        for row in rows
+    )
 
 
 def _verdict(lowering: Lowering, name: str, on_chip: NodeVerdict | None) -> NodeVerdict:
@@ -195,6 +207,31 @@ def run(
     program = lowering.program(chip)
     done = chip.run(program, spikes, engine=engine, probes=probes)
     return Execution(target, engine, program.graph, done, *spikes.shape[:2])
+
+
+def measure(
+    lowering: Lowering, spikes: np.ndarray, labels: np.ndarray | None = None
+) -> Measurement:
+    """Run the discrete and the integer graph on the same spikes and compare every layer.
+
+    Raises:
+        LoweringError: there is no integer graph.
+        InputError: the spikes do not fit, or there are not as many labels as samples.
+    """
+    if labels is not None and labels.shape != spikes.shape[:1]:
+        raise InputError(
+            "labels",
+            got=f"shape {labels.shape}",
+            expected=f"one for each of the {len(spikes)} samples",
+            remedy="save them beside the spikes under the key 'labels'",
+        )
+    nodes = list(lowering.integer.spiking)
+    output = next(iter(lowering.integer.outputs))
+    recordings = [
+        execute(graph, spikes, probes=[*nodes, output])
+        for graph in (lowering.discrete, lowering.integer)
+    ]
+    return measured(recordings[0].spikes, recordings[1].spikes, nodes, output, labels)
 
 
 def cost_of(lowering: Lowering, target: str, spikes: np.ndarray | None = None) -> CostReport:

@@ -16,7 +16,12 @@ _LARGEST_BYTES = 8 << 30
 
 
 def read_spikes(path: Path) -> np.ndarray:
-    """Return the array `spikes` of an `.npz` file.
+    """Return the array `spikes` of an `.npz` file; see `read_labelled_spikes` for its errors."""
+    return read_labelled_spikes(path)[0]
+
+
+def read_labelled_spikes(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the arrays `spikes` and, where it is there, `labels` (one a sample) of an `.npz` file.
 
     Raises:
         InputError: no such file, not an `.npz`, no key `spikes`, pickled objects inside, or more
@@ -31,6 +36,7 @@ def read_spikes(path: Path) -> np.ndarray:
             if "spikes" not in file:
                 raise _bad(path, f"keys {sorted(file)}", "a key 'spikes'")
             spikes: np.ndarray = file["spikes"]
+            labels: np.ndarray | None = file["labels"] if "labels" in file else None
     except InputError:
         raise
     except FileNotFoundError:
@@ -40,7 +46,7 @@ def read_spikes(path: Path) -> np.ndarray:
     if spikes.ndim < 3 or spikes.size == 0 or spikes.dtype.kind not in "biuf":
         got = f"an array of shape {spikes.shape} and type {spikes.dtype}"
         raise _bad(path, got, "numbers of shape (batch, time, *node shape)")
-    return spikes
+    return spikes, labels
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ._arguments import add_json, add_model, command, lowered, print_dialect, print_json
@@ -17,6 +20,7 @@ verdicts:
 examples:
   axonc check model.nir
   axonc check model.nir --target loihi --json
+  axonc check model.nir --input spikes.npz     measure what rounding changes, layer by layer
   axonc check old.nir --dt 1e-4 --reset subtract
 """
 
@@ -28,6 +32,12 @@ def add_parser(subparsers: Any) -> None:
     )
     add_model(parser)
     parser.add_argument("--target", default="reference", help="default: reference")
+    parser.add_argument(
+        "--input",
+        type=Path,
+        metavar="IN.npz",
+        help="spikes to measure rounding on; with a key `labels` accuracy is told too",
+    )
     add_json(parser)
 
 
@@ -35,11 +45,15 @@ def execute(options: argparse.Namespace) -> int:
     """Print the verdicts; 1 when the graph cannot be lowered."""
     from axonc.targets import Verdict, describe
 
-    from ..driver import verdicts
+    from ..driver import measure, verdicts
     from ..report import print_verdicts
+    from ..spike_files import read_labelled_spikes
 
     lowering = lowered(options)
-    rows = verdicts(lowering, options.target)
+    measurement = None
+    if options.input and lowering.refusal is None:
+        measurement = measure(lowering, *read_labelled_spikes(options.input))
+    rows = verdicts(lowering, options.target, measurement)
     refused = any(row.verdict is Verdict.UNSUPPORTED for row in rows)
     dialect = lowering.imported.dialect
     assert dialect is not None
@@ -50,6 +64,7 @@ def execute(options: argparse.Namespace) -> int:
                 "target": options.target,
                 "lowerable": not refused and lowering.refusal is None,
                 "nodes": describe(rows, options.target),
+                "measured": None if measurement is None else asdict(measurement),
                 "assumed": {
                     "dt": dialect.dt,
                     "integrator": dialect.integrator,
@@ -62,4 +77,6 @@ def execute(options: argparse.Namespace) -> int:
     else:
         print_dialect(lowering)
         print_verdicts(rows, options.target)
+    if measurement is not None and measurement.alarm:
+        print(f"axonc: WARNING: {measurement.alarm}", file=sys.stderr)
     return 1 if refused or lowering.refusal else 0

@@ -16,13 +16,13 @@ import numpy as np
 
 from axonc.targets import load_target
 
+from ..comparison import Rasters, accuracy, spike_mismatch
 from ..cost import chipless_cost
 from ..driver import Execution, Lowering, cost_of_run, lower, run, verdicts, workload_of
 from ..frontend import load_graph
 from ..reference import execute
 from ..report import html_report, progress_bar, training_bar
 from ..spike_files import unwritable
-from .comparison import Rasters, accuracy, spike_mismatch
 from .result import DemoResult, EngineResult, PairResult
 
 TARGETS = ("loihi", "binary_synapse")
@@ -100,9 +100,7 @@ def run_demo(
         verdicts={name: verdicts(lowering, name) for name in ("reference", *TARGETS)},
         assumed=_assumed(lowering),
         training={"wall_s": trained.wall_s, "validation_accuracy": trained.validation_accuracy},
-        programs={
-            name: dict(lowering.program(load_target(name)).summary()) for name in TARGETS
-        },
+        programs={name: dict(lowering.program(load_target(name)).summary()) for name in TARGETS},
         versions={p: version(p) for p in ("axonc", "numpy", "torch", "norse", "nir")}
         | {"python": platform.python_version()},
         wall_s=time.perf_counter() - start,
