@@ -1,0 +1,205 @@
+"""From a graph to cores: split layers, give them turns, write routing tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+
+from axonc.toolchain.errors import LoweringError
+from axonc.toolchain.ir import Graph, Input
+
+from .architecture import Architecture, Schedule
+from .placement import snake
+from .program import HOST, Bank, BinaryProgram, Box, Core, Route
+from .projections import (
+    ConvProjection,
+    DenseProjection,
+    Grid,
+    Projection,
+    follow,
+    grid_of,
+    paths_into,
+    spiking_sources,
+)
+from .tiling import Tiling, dense_pieces, tile_layer
+
+
+@dataclass
+class _Layer:
+    """A neuron node on its way to cores."""
+
+    name: str
+    grid: Grid
+    projections: list[Projection]
+    tiling: Tiling
+    wave: int
+    """The turn of its owners; helpers go one turn earlier."""
+
+
+def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
+    """Lay a checked graph out on the machine.
+
+    Raises:
+        LoweringError: layers do not fit cores, cores do not fit the mesh, or an edge goes back
+            further than the schedule allows; every reason is listed.
+    """
+    reasons: list[str] = []
+    grids = {name: grid_of(graph.shapes[name]) for name in spiking_sources(graph)}
+    layers: dict[str, _Layer] = {}
+    for name in spiking_sources(graph):
+        if isinstance(graph.nodes[name], Input):
+            continue
+        projections = [follow(graph, path) for path in paths_into(graph, name)]
+        for projection in projections:  # a flattened convolution keeps its own grid
+            if isinstance(projection, ConvProjection):
+                grids[name] = projection.target_grid
+        tiling = tile_layer(name, grids[name], projections, architecture.core)
+        if isinstance(tiling, str):
+            reasons.append(tiling)
+            continue
+        before = [
+            layers[p.path.source].wave
+            for p in projections
+            if p.path.delay == 0 and p.path.source in layers
+        ]
+        wave = max(before, default=-1) + 1 + (tiling.chunks > 1)
+        layers[name] = _Layer(name, grids[name], projections, tiling, wave)
+    if not reasons:
+        cores = _make_cores(layers, architecture)
+        if len(cores) > architecture.cores:
+            reasons.append(_too_many(cores, layers, architecture))
+    if reasons:
+        raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", reasons)
+
+    cores = snake(cores, architecture)
+    core_routes, host_routes, backwards = _make_routes(graph, cores, layers, grids, architecture)
+    if backwards:
+        raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", backwards)
+    pipelined = architecture.schedule is Schedule.PIPELINED
+    ends = [layers[read_out_of(graph, name)[0]].wave for name in graph.outputs]
+    return BinaryProgram(
+        graph=graph,
+        latency_steps=max(ends, default=-1) + 1 if pipelined else 0,
+        architecture=architecture,
+        cores=tuple(cores),
+        core_routes=core_routes,
+        host_routes=host_routes,
+        grids=grids,
+        reasons={name: layer.tiling.reason for name, layer in layers.items()},
+    )
+
+
+def _make_cores(layers: dict[str, _Layer], architecture: Architecture) -> list[Core]:
+    cores: list[Core] = []
+    for layer in layers.values():
+        convolutions = [p for p in layer.projections if isinstance(p, ConvProjection)]
+        chunks = dense_pieces(
+            [p for p in layer.projections if isinstance(p, DenseProjection)],
+            architecture.core.axons,
+        )
+        for box in layer.tiling.boxes:
+            owner = len(cores)
+            for number in range(layer.tiling.chunks):
+                banks = [Bank(p, _accepted(p, box)) for p in convolutions if number == 0]
+                banks += chunks[number] if number < len(chunks) else []
+                cores.append(
+                    Core(
+                        layer=layer.name,
+                        grid=layer.grid,
+                        box=box,
+                        banks=tuple(banks),
+                        wave=layer.wave - (number > 0),
+                        position=(0, 0),
+                        helps=owner if number > 0 else None,
+                    )
+                )
+    return cores
+
+
+def _accepted(projection: ConvProjection, box: Box) -> Box:
+    """Return the smallest box of sources that reaches `box`."""
+    kernel, groups = projection.kernel, projection.groups
+    outputs, inputs = kernel.shape[0] // groups, kernel.shape[1]
+    first, last = box.channels
+    channels = (first // outputs * inputs, ((last - 1) // outputs + 1) * inputs)
+    return Box(
+        channels,
+        _extent(projection.row_taps.within(*box.rows).counts),
+        _extent(projection.column_taps.within(*box.columns).counts),
+    )
+
+
+def _extent(counts: np.ndarray) -> tuple[int, int]:
+    used = np.flatnonzero(counts)
+    return (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+
+
+def _make_routes(
+    graph: Graph,
+    cores: list[Core],
+    layers: dict[str, _Layer],
+    grids: dict[str, Grid],
+    architecture: Architecture,
+) -> tuple[tuple[tuple[Route, ...], ...], dict[str, tuple[Route, ...]], list[str]]:
+    pipelined = architecture.schedule is Schedule.PIPELINED
+    lines: dict[str, list[tuple[Route, int]]] = {name: [] for name in grids}
+    """Per source: the route as if the source were fired in wave -1, and its delay."""
+    for number, core in enumerate(cores):
+        for index, bank in enumerate(core.banks):
+            path = bank.projection.path
+            lines[path.source].append((Route(number, index, bank.accepts, 0), path.delay))
+    for name in graph.outputs:
+        source, delay = read_out_of(graph, name)
+        whole = Box(*((0, size) for size in grids[source]))
+        lines[source].append((Route(HOST, -1, whole, 0), delay))
+
+    backwards: dict[str, None] = {}
+
+    def held(route: Route, delay: int, source: str, wave: int) -> Route:
+        hold = delay
+        if pipelined and route.core != HOST:
+            hold += cores[route.core].wave - wave - 1
+        if hold < 0:
+            backwards[
+                f"node {cores[route.core].layer!r}: a spike of {source!r} comes back {delay} "
+                f"steps later, but the pipeline between them is {delay - hold} steps long; use "
+                'schedule = "within-step"'
+            ] = None
+        return replace(route, hold_steps=hold)
+
+    core_routes = []
+    for core in cores:
+        wanted = [] if core.helps is not None else lines[core.layer]
+        core_routes.append(
+            _sorted([
+                held(route, delay, core.layer, core.wave)
+                for route, delay in wanted
+                if route.accepts.meets(core.box)
+            ])
+        )  # fmt: skip
+    host_routes = {
+        name: _sorted([held(route, delay, name, -1) for route, delay in lines[name]])
+        for name in graph.inputs
+    }
+    return tuple(core_routes), host_routes, list(backwards)
+
+
+def _sorted(routes: list[Route]) -> tuple[Route, ...]:
+    return tuple(sorted(routes, key=lambda route: route.hold_steps))
+
+
+def read_out_of(graph: Graph, output: str) -> tuple[str, int]:
+    """Return the neuron node that an output shows, and the delay between them."""
+    path = paths_into(graph, output)[0]
+    return path.source, path.delay
+
+
+def _too_many(cores: list[Core], layers: dict[str, _Layer], architecture: Architecture) -> str:
+    counts = ", ".join(f"{name!r} {sum(core.layer == name for core in cores)}" for name in layers)
+    return (
+        f"needs {len(cores)} cores (layer {counts}), {len(cores) - architecture.cores} more than "
+        f"the {architecture.cores} of the mesh; choose a larger architecture, e.g. wide, or a "
+        f"mesh of {ceil(len(cores) ** 0.5)} x {ceil(len(cores) / ceil(len(cores) ** 0.5))}"
+    )

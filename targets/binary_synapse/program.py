@@ -1,0 +1,185 @@
+"""A network laid out on cores: memories, routes, waves. What the simulator and the RTL execute."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from axonc.toolchain.ir import IntegerNeuron
+
+from ..base import Program
+from .architecture import Architecture
+from .projections import ConvProjection, DenseProjection, Grid, Projection
+
+HOST = -1
+"""The destination of a spike that leaves the machine."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A range of channels, rows and columns: [first, last) along each axis."""
+
+    channels: tuple[int, int]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+    @property
+    def sizes(self) -> Grid:
+        """(channels, rows, columns)."""
+        return (
+            self.channels[1] - self.channels[0],
+            self.rows[1] - self.rows[0],
+            self.columns[1] - self.columns[0],
+        )
+
+    @property
+    def volume(self) -> int:
+        """How many positions lie in the box."""
+        channels, rows, columns = self.sizes
+        return channels * rows * columns
+
+    def meets(self, other: Box) -> bool:
+        """Whether the boxes share a position."""
+        return all(
+            one[0] < two[1] and two[0] < one[1]
+            for one, two in zip(
+                (self.channels, self.rows, self.columns),
+                (other.channels, other.rows, other.columns),
+                strict=True,
+            )
+        )
+
+    def flat_ids(self, grid: Grid) -> np.ndarray:
+        """Return the flat positions in `grid`, rows first, then columns, channels innermost.
+
+        This is the order of a core's neurons: one event's channels lie side by side.
+        """
+        c = np.arange(*self.channels)
+        y = np.arange(*self.rows)
+        x = np.arange(*self.columns)
+        ids: np.ndarray = (c * grid[1] + y[:, None, None]) * grid[2] + x[:, None]
+        return ids.ravel()
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The synapses of one projection in one core.
+
+    accepts: the sources whose events the bank takes; nothing else is ever sent to it.
+    """
+
+    projection: Projection
+    accepts: Box
+
+
+@dataclass(frozen=True)
+class Core:
+    """One core: the neurons of one box of one layer, and the banks that feed them.
+
+    wave: its turn within a step. position: (column, row) in the mesh. helps: the core that the
+    partial sums of this one are sent to; a helper has accumulators and no membranes.
+    """
+
+    layer: str
+    grid: Grid
+    box: Box
+    banks: tuple[Bank, ...]
+    wave: int
+    position: tuple[int, int]
+    helps: int | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """One line of the routing table of a core or of the host port.
+
+    Sends each spike of the source that lies in `accepts` to `bank` of core `core`
+    (core HOST: out of the machine). hold_steps: 0 as soon as it is fired, else so many steps
+    later, in the input phase, out of the history memory.
+    """
+
+    core: int
+    bank: int
+    accepts: Box
+    hold_steps: int
+
+
+@dataclass(frozen=True)
+class BinaryProgram(Program):
+    """A network on the machine.
+
+    cores: in the order of their numbers. core_routes: per core. host_routes: per input node.
+    grids: the grid of every spiking node. reasons: per layer, what drove its split over cores.
+    """
+
+    architecture: Architecture
+    cores: tuple[Core, ...]
+    core_routes: tuple[tuple[Route, ...], ...]
+    host_routes: dict[str, tuple[Route, ...]]
+    grids: dict[str, Grid]
+    reasons: dict[str, str]
+
+    @property
+    def waves(self) -> int:
+        """How many turns a step takes under the within-step schedule."""
+        return 1 + max((core.wave for core in self.cores), default=-1)
+
+    def leaks(self, layer: str) -> bool:
+        """Whether the membranes of `layer` decay."""
+        membrane = self.neuron(layer).membrane
+        return bool((membrane.multiplier != 1 << membrane.shift).any())
+
+    def neuron(self, layer: str) -> IntegerNeuron:
+        """Return the neuron node called `layer`."""
+        node = self.graph.nodes[layer]
+        assert isinstance(node, IntegerNeuron)
+        return node
+
+    def summary(self) -> list[tuple[str, str]]:
+        machine, size = self.architecture, self.architecture.core
+        neurons = sum(core.box.volume for core in self.cores if core.helps is None)
+        synapses = sum(stored_synapses(bank, core) for core in self.cores for bank in core.banks)
+        count = len(self.cores)
+        rows = [
+            ("architecture", f"{machine.name}, {machine.clock_mhz:g} MHz, {machine.schedule}"),
+            ("cores", f"{count} of {machine.cores}"),
+            ("neurons", f"{neurons} of {count * size.neurons} in these cores"),
+            ("sign bits", f"{synapses} of {count * size.synapse_capacity_bits} in these cores"),
+        ]
+        by_layer = Counter(core.layer for core in self.cores)
+        return rows + [
+            (f"layer {layer}", f"{n} cores ({self.reasons[layer]})" if n > 1 else "1 core")
+            for layer, n in by_layer.items()
+        ]
+
+
+def stored_synapses(bank: Bank, core: Core) -> int:
+    """Return the sign bits of one bank: axons x neurons, or the kernel; 0 for plain pooling."""
+    projection = bank.projection
+    if isinstance(projection, DenseProjection):
+        return len(rows_of(bank)) * core.box.volume
+    if not projection.stored:
+        return 0
+    return core.box.sizes[0] * int(np.prod(projection.kernel.shape[1:]))
+
+
+def has_absent_synapses(bank: Bank, core: Core) -> bool:
+    """Whether the bank needs presence bits: some synapse of its core is 0."""
+    projection = bank.projection
+    if isinstance(projection, ConvProjection):
+        channels = slice(*core.box.channels)
+        return projection.stored and not projection.kernel[channels].all()
+    return not projection.matrix[np.ix_(core.box.flat_ids(core.grid), rows_of(bank))].all()
+
+
+def rows_of(bank: Bank) -> np.ndarray:
+    """Return the columns of the matrix that a bank of a dense projection stores, in order."""
+    projection = bank.projection
+    assert isinstance(projection, DenseProjection)
+    sources = np.sort(bank.accepts.flat_ids(projection.source_grid))
+    if projection.start is None or projection.rows is None:
+        return sources
+    reached = [projection.rows[projection.start[i] : projection.start[i + 1]] for i in sources]
+    return np.unique(np.concatenate(reached))

@@ -1,0 +1,322 @@
+"""What lies between two populations of neurons: one weighted node, with pooling around it.
+
+A spike travels from a spiking node through structure (flatten, delay), pooling and at most one
+weighted node to a neuron node. Since all of this is linear, each spike can be followed on its own:
+a `Projection` says which weights one spike of the source adds to which neurons of the target,
+without unrolling a convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from axonc.toolchain.ir import (
+    Delay,
+    Graph,
+    Input,
+    IntegerAffine,
+    IntegerConv,
+    IntegerNeuron,
+    Shape,
+    SumPool,
+    Window,
+)
+
+Grid = tuple[int, int, int]
+"""(channels, rows, columns); axes that a population lacks have size 1."""
+
+
+class ProjectionError(ValueError):
+    """A path cannot be followed by this machine; `node` is to blame, the text says why."""
+
+    def __init__(self, node: str, text: str) -> None:
+        self.node = node
+        super().__init__(text)
+
+
+@dataclass(frozen=True)
+class Path:
+    """The nodes between a spiking source and a target, in the direction of flow."""
+
+    source: str
+    target: str
+    through: tuple[str, ...]
+    delay: int
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Along one axis: which (kernel index, output position) pairs a source position reaches.
+
+    Position p reaches the pairs kernel[start[p]:start[p+1]], out[start[p]:start[p+1]].
+    """
+
+    start: np.ndarray
+    kernel: np.ndarray
+    out: np.ndarray
+
+    @classmethod
+    def from_lists(cls, lists: list[list[tuple[int, int]]]) -> Taps:
+        """Return the taps of one list of (kernel index, output position) a source position."""
+        start = np.concatenate([[0], np.cumsum([len(pairs) for pairs in lists])])
+        flat = [pair for pairs in lists for pair in pairs]
+        kernel, out = zip(*flat, strict=True) if flat else ((), ())
+        return cls(start.astype(np.int64), np.array(kernel, np.int64), np.array(out, np.int64))
+
+    def within(self, first: int, last: int) -> Taps:
+        """Return the taps into output positions first..last-1, renumbered from 0."""
+        keep = (self.out >= first) & (self.out < last)
+        before = np.concatenate([[0], np.cumsum(keep)])
+        return Taps(before[self.start], self.kernel[keep], self.out[keep] - first)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many pairs each source position reaches."""
+        return np.diff(self.start)
+
+
+@dataclass(frozen=True)
+class DenseProjection:
+    """Rows of a matrix: source position i adds matrix[:, rows[start[i]:start[i+1]]].
+
+    matrix: int8 (target neurons, rows). rows: None where source position i is row i.
+    """
+
+    path: Path
+    layer: str
+    source_grid: Grid
+    matrix: np.ndarray
+    start: np.ndarray | None = None
+    rows: np.ndarray | None = None
+
+    def sums_range(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the least and the greatest sum per target neuron, one spike a source."""
+        fed = np.ones(self.matrix.shape[1], np.int64)
+        if self.rows is not None:
+            fed = np.bincount(self.rows, minlength=self.matrix.shape[1])
+        return -((self.matrix < 0) @ fed), (self.matrix > 0) @ fed
+
+
+@dataclass(frozen=True)
+class ConvProjection:
+    """A kernel in (out channels, in channels / groups, kernel rows, kernel columns), int8.
+
+    A spike at (c, y, x) of `source_grid` adds, for each pair (ky, oy) of `row_taps` at y and
+    (kx, ox) of `column_taps` at x, and each output channel o of c's group, kernel[o, c', ky, kx]
+    to the neuron (o, oy, ox) of `target_grid`. stored: whether the kernel takes memory; plain
+    pooling does not, it counts.
+    """
+
+    path: Path
+    layer: str
+    kernel: np.ndarray
+    groups: int
+    source_grid: Grid
+    target_grid: Grid
+    row_taps: Taps
+    column_taps: Taps
+    stored: bool = True
+
+    def sums_range(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return bounds of the sum per target neuron, one spike a source.
+
+        Exact where every tap of a neuron lies inside the source; else a little wide.
+        """
+        weights = self.kernel.astype(np.int64)
+        # How often a kernel row (column) is used for one output row (column), pooling included.
+        rows = _most_uses(self.row_taps, weights.shape[2])
+        columns = _most_uses(self.column_taps, weights.shape[3])
+        most = np.einsum("oiyx,y,x->o", np.maximum(weights, 0), rows, columns)
+        least = np.einsum("oiyx,y,x->o", np.minimum(weights, 0), rows, columns)
+        plane = prod(self.target_grid[1:])
+        return np.repeat(least, plane), np.repeat(most, plane)
+
+
+Projection = DenseProjection | ConvProjection
+
+
+def spiking_sources(graph: Graph) -> list[str]:
+    """Return the nodes that emit spikes, in execution order: inputs and neurons."""
+    return [name for name in graph.order if isinstance(graph.nodes[name], (Input, IntegerNeuron))]
+
+
+def paths_into(graph: Graph, target: str) -> list[Path]:
+    """Return every path from a spiking node to `target`.
+
+    Raises:
+        ProjectionError: a loop without a neuron in it, or delays that differ within a node.
+    """
+    return list(_walk_back(graph, target, target, (), 0))
+
+
+def _walk_back(
+    graph: Graph, target: str, at: str, through: tuple[str, ...], delay: int
+) -> Iterator[Path]:
+    for edge in graph.incoming[at]:
+        name, node = edge.source, graph.nodes[edge.source]
+        if isinstance(node, (Input, IntegerNeuron)):
+            yield Path(name, target, through, delay + edge.delay)
+            continue
+        if name in through:
+            raise ProjectionError(name, "lies on a loop that no neuron breaks")
+        steps = edge.delay + (_steps_of(name, node) if isinstance(node, Delay) else 0)
+        yield from _walk_back(graph, target, name, (name, *through), delay + steps)
+
+
+def _steps_of(name: str, node: Delay) -> int:
+    steps = np.unique(node.delay)
+    if len(steps) != 1 or steps[0] != int(steps[0]):
+        raise ProjectionError(
+            name,
+            f"delays its neurons by {steps.min():g} to {steps.max():g} steps; the machine has one "
+            "delay a projection: give all neurons of the node the same whole number of steps",
+        )
+    return int(steps[0])
+
+
+def follow(graph: Graph, path: Path) -> Projection:
+    """Return what one spike does on `path`.
+
+    Raises:
+        ProjectionError: the path holds something that this machine cannot do event by event.
+    """
+    weighted = [
+        name for name in path.through if isinstance(graph.nodes[name], (IntegerAffine, IntegerConv))
+    ]
+    if len(weighted) > 1:
+        raise ProjectionError(
+            weighted[1],
+            f"follows {weighted[0]!r} without a neuron in between: sums would have to be weighed "
+            "again; put a neuron between them or multiply the two matrices",
+        )
+    if weighted and isinstance(node := graph.nodes[weighted[0]], IntegerAffine):
+        return _dense(graph, path, weighted[0], node)
+    return _convolution(graph, path, weighted[0] if weighted else None)
+
+
+def grid_of(shape: Shape) -> Grid:
+    """Return a shape of up to three axes as (channels, rows, columns)."""
+    if len(shape) == 3:
+        return (shape[0], shape[1], shape[2])
+    if len(shape) == 2:
+        return (shape[0], 1, shape[1])
+    return (prod(shape), 1, 1)
+
+
+def _dense(graph: Graph, path: Path, layer: str, node: IntegerAffine) -> DenseProjection:
+    position = path.through.index(layer)
+    matrix = node.weight.astype(np.int8)
+    for name in path.through[position + 1 :]:
+        if isinstance(graph.nodes[name], SumPool):
+            raise ProjectionError(name, "pools the sums of an affine node; pool spikes instead")
+    before = Path(path.source, layer, path.through[:position], path.delay)
+    if not any(isinstance(graph.nodes[name], SumPool) for name in before.through):
+        return DenseProjection(path, layer, grid_of(graph.shapes[path.source]), matrix)
+    pooled = _convolution(graph, before, None)
+    start, rows = _flat_targets(pooled)
+    return DenseProjection(path, layer, pooled.source_grid, matrix, start, rows)
+
+
+def _convolution(graph: Graph, path: Path, layer: str | None) -> ConvProjection:
+    source_grid = grid_of(graph.shapes[path.source])
+    grid = source_grid
+    shape = graph.shapes[path.source]
+    rows = [[(0, y)] for y in range(grid[1])]
+    columns = [[(0, x)] for x in range(grid[2])]
+    kernel: np.ndarray | None = None
+    groups = grid[0]
+    for name in path.through:
+        node = graph.nodes[name]
+        output = node.output_shape(shape)
+        if isinstance(node, (SumPool, IntegerConv)):
+            if grid_of(shape) != grid:
+                raise ProjectionError(
+                    name, f"slides over {shape} after a flatten; slide over the original {grid}"
+                )
+            size, window = _kernel_size(node), node.window
+            weighs = isinstance(node, IntegerConv)
+            if len(size) == 2:
+                rows = _slide(rows, size[0], window, 0, _rows_of(output), weighs)
+            columns = _slide(columns, size[-1], window, -1, grid_of(output)[2], weighs)
+            if isinstance(node, IntegerConv):
+                weight = node.weight.astype(np.int8)
+                kernel = weight if weight.ndim == 4 else weight[:, :, None, :]
+                groups = node.groups
+            grid = grid_of(output)
+        shape = output
+    stored = kernel is not None
+    if kernel is None:
+        kernel = np.ones((grid[0], 1, 1, 1), np.int8)
+    return ConvProjection(
+        path=path,
+        layer=layer or (path.through[-1] if path.through else path.target),
+        kernel=kernel,
+        groups=groups,
+        source_grid=source_grid,
+        target_grid=grid,
+        row_taps=Taps.from_lists(rows),
+        column_taps=Taps.from_lists(columns),
+        stored=stored,
+    )
+
+
+def _kernel_size(node: SumPool | IntegerConv) -> tuple[int, ...]:
+    return node.kernel if isinstance(node, SumPool) else node.weight.shape[2:]
+
+
+def _rows_of(shape: Shape) -> int:
+    return grid_of(shape)[1]
+
+
+def _slide(
+    taps: list[list[tuple[int, int]]],
+    size: int,
+    window: Window,
+    axis: int,
+    outputs: int,
+    weighs: bool,
+) -> list[list[tuple[int, int]]]:
+    """Follow every (kernel index, position) through one more window along one axis.
+
+    Position p lies under kernel index k of output o where p + padding = o * stride + k * dilation.
+    """
+    stride, dilation = window.stride[axis], window.dilation[axis]
+    before = window.padding[axis][0]
+
+    def reached(kernel: int, position: int) -> Iterator[tuple[int, int]]:
+        for k in range(size):
+            o, remainder = divmod(position + before - k * dilation, stride)
+            if remainder == 0 and 0 <= o < outputs:
+                yield (k if weighs else kernel, o)
+
+    return [[pair for k, p in pairs for pair in reached(k, p)] for pairs in taps]
+
+
+def _flat_targets(pooled: ConvProjection) -> tuple[np.ndarray, np.ndarray]:
+    """Return, per flat source position of a pooling, the flat positions it is counted in."""
+    channels, height, width = pooled.source_grid
+    _, out_rows, out_columns = pooled.target_grid
+    lists: list[np.ndarray] = []
+    ys, xs = pooled.row_taps, pooled.column_taps
+    for c in range(channels):
+        for y in range(height):
+            oy = ys.out[ys.start[y] : ys.start[y + 1]]
+            for x in range(width):
+                ox = xs.out[xs.start[x] : xs.start[x + 1]]
+                lists.append(((c * out_rows + oy[:, None]) * out_columns + ox).ravel())
+    start = np.concatenate([[0], np.cumsum([len(rows) for rows in lists])])
+    return start.astype(np.int64), np.concatenate(lists).astype(np.int64)
+
+
+def _most_uses(taps: Taps, kernel_size: int) -> np.ndarray:
+    """Return, per kernel index, how often one output position uses it at most."""
+    if not len(taps.out):
+        return np.zeros(kernel_size, np.int64)
+    uses = np.zeros((int(taps.out.max()) + 1, kernel_size), np.int64)
+    np.add.at(uses, (taps.out, taps.kernel), 1)
+    most: np.ndarray = uses.max(axis=0)
+    return most

@@ -1,0 +1,1 @@
+"""The cycle-level simulator: behaviour from the memory image, then timing of its events."""

@@ -1,0 +1,243 @@
+"""What the machine computes: sums and spikes, core by core, from the memory image.
+
+The state of a step depends on which events a core has received, never on when: sums commute, and
+a neuron phase begins only after the last event of its step. So behaviour is simulated first, and
+timing (`timing.py`) then replays its events cycle by cycle.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .accumulate import add_rows, add_taps
+from .compiled import compiled, inlined
+from .image import (
+    ACCEPTS,
+    BIAS,
+    CURRENT,
+    CURRENT_MULTIPLIER,
+    DELAY,
+    DENSE,
+    EFFECTIVE,
+    FIRST_BANK,
+    FIRST_SLOT,
+    FLOORS,
+    FRACTION_BITS,
+    HAS_CURRENT,
+    HELPS,
+    LAST_BANK,
+    LAST_SLOT,
+    LISTED,
+    MAXIMUM,
+    MEMBRANE,
+    MINIMUM,
+    MULTIPLIER,
+    SHIFT,
+    START,
+    SUBTRACTS,
+    THRESHOLD,
+    UNITS,
+    V_RESET,
+    WORDS,
+    WRAPS,
+)  # fmt: skip
+
+
+class Behaviour(NamedTuple):
+    """Everything that one sample did.
+
+    Events of unit u in step t: entries begin[t, u] to end[t, u] of `ids` (flat position in the
+    node) and `slots` (number within the unit, in the order of its neuron phase).
+    """
+
+    fired: np.ndarray  # (time, columns) bool: spikes of all nodes
+    potentials: np.ndarray  # (time, slots) int64: u[t], or (0, 0) where not asked for
+    begin: np.ndarray
+    end: np.ndarray
+    ids: np.ndarray
+    slots: np.ndarray
+    bank_events: np.ndarray  # (banks) events taken
+    bank_walks: np.ndarray  # (banks) rows or taps walked
+    bank_performed: np.ndarray  # (banks) synapses walked, absent ones included
+    bank_effective: np.ndarray  # (banks) synapses that added or subtracted 1
+    core_overflows: np.ndarray  # (cores) states saturated or wrapped
+
+
+@compiled
+def simulate_behaviour(
+    image: Any, inputs: Any, input_columns: Any, columns: int, with_potentials: bool
+) -> Behaviour:
+    """Run one sample from rest.
+
+    Args:
+        inputs: uint8 (time, all input neurons) spike counts, input nodes side by side.
+        input_columns: (input nodes + 1) where each of them begins.
+        columns: neurons of all spiking nodes.
+    """
+    steps = inputs.shape[0]
+    n_cores, n_slots, n_banks = image.order.size, image.slot_ids.size, image.banks.shape[0] - 1
+    units, cores, banks, feeds, table = (
+        image.units, image.cores, image.banks, image.feeds, image.table
+    )  # fmt: skip
+    n_units = image.units.shape[0]
+    fired = np.zeros((steps, columns), np.bool_)
+    potentials = np.zeros((steps, n_slots) if with_potentials else (0, 0), np.int64)
+    begin, end = np.zeros((steps, n_units), np.int64), np.zeros((steps, n_units), np.int64)
+    ids, slots = np.empty(1024, np.int32), np.empty(1024, np.int32)
+    used = 0
+    counters = np.zeros((4, n_banks), np.int64)
+    overflows = np.zeros(n_cores, np.int64)
+    sums = np.zeros(n_slots, np.int32)
+    membranes, currents = np.zeros(n_slots, np.int64), np.zeros(n_slots, np.int64)
+    rows = np.empty(1024, np.int32)
+    widest = 1
+    for bank in range(n_banks):
+        widest = max(widest, banks[bank, WORDS])
+    counts, planes = np.zeros(8 * widest, np.uint64), np.zeros(8, np.uint64)
+
+    for t in range(steps):
+        noted = potentials[t] if with_potentials else membranes[:0]
+        for unit in range(n_cores, n_units):
+            first, last = input_columns[unit - n_cores], input_columns[unit - n_cores + 1]
+            begin[t, unit] = used
+            for i in range(first, last):
+                for _ in range(inputs[t, i]):
+                    if used == ids.size:
+                        ids, slots = _doubled(ids), _doubled(slots)
+                    ids[used] = slots[used] = i - first
+                    used += 1
+                fired[t, units[unit, 0] + i - first] = inputs[t, i] > 0
+            end[t, unit] = used
+
+        for core in image.order:
+            low, high = cores[core, FIRST_SLOT], cores[core, LAST_SLOT]
+            for bank in range(cores[core, FIRST_BANK], cores[core, LAST_BANK]):
+                sent = t - banks[bank, DELAY]
+                if sent < 0:
+                    continue
+                rows, n_rows = _take_events(
+                    units, banks, bank, feeds, table, image.kernel, begin[sent], end[sent], ids,
+                    rows, sums[low:high], counters,
+                )  # fmt: skip
+                if n_rows:
+                    add_rows(image.words, banks[bank], rows, n_rows, sums[low:high], counts, planes)
+            owner = cores[core, HELPS]
+            if owner >= 0:
+                sums[cores[owner, FIRST_SLOT] : cores[owner, LAST_SLOT]] += sums[low:high]
+                sums[low:high] = 0
+                continue
+            while used + high - low > ids.size:
+                ids, slots = _doubled(ids), _doubled(slots)
+            begin[t, core] = used
+            used, lost = _neuron_phase(
+                cores[core], image.slots, image.slot_ids, sums, membranes, currents, ids, slots,
+                used, noted,
+            )  # fmt: skip
+            end[t, core] = used
+            overflows[core] += lost
+            for e in range(begin[t, core], used):
+                fired[t, units[core, 0] + ids[e]] = True
+    return Behaviour(
+        fired, potentials, begin, end, ids[:used].copy(), slots[:used].copy(),
+        counters[0], counters[1], counters[2], counters[3], overflows,
+    )  # fmt: skip
+
+
+@compiled
+def _take_events(
+    units: Any, banks: Any, number: int, feeds: Any, table: Any, kernel: Any, begin: Any, end: Any,
+    ids: Any, rows: Any, sums: Any, counters: Any,
+) -> Any:  # fmt: skip
+    """Add convolution events to `sums`; collect the rows of dense events. Count both."""
+    bank = banks[number]
+    feeding = feeds[bank[UNITS] : banks[number + 1, UNITS]]
+    grid = units[feeding[0]]
+    plane, width = grid[2] * grid[3], grid[3]
+    low_c, high_c, low_y, high_y, low_x, high_x = bank[ACCEPTS : ACCEPTS + 6]
+    n_rows = events = taps = performed = effective = 0
+    for unit in feeding:
+        for e in range(begin[unit], end[unit]):
+            source = ids[e]
+            c = source // plane
+            y = (source - c * plane) // width
+            x = source - c * plane - y * width
+            if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
+                continue
+            events += 1
+            if bank[DENSE]:
+                start = bank[START] + source
+                for r in range(table[start], table[start + 1]):
+                    if n_rows == rows.size:
+                        rows = _doubled(rows)
+                    rows[n_rows] = table[bank[LISTED] + r]
+                    effective += table[bank[EFFECTIVE] + rows[n_rows]]
+                    n_rows += 1
+            else:
+                walked, met, present = add_taps(table, kernel, bank, c, y, x, sums)
+                taps += walked
+                performed += met
+                effective += present
+    counters[0, number] += events
+    counters[1, number] += n_rows + taps
+    counters[2, number] += performed + n_rows * sums.size
+    counters[3, number] += effective
+    return rows, n_rows
+
+
+@compiled
+def _neuron_phase(
+    core: Any, parameters: Any, slot_ids: Any, sums: Any, membranes: Any, currents: Any,
+    ids: Any, slots: Any, used: int, noted: Any,
+) -> Any:  # fmt: skip
+    """Update every neuron of a core, clear its sums, append its spikes; count lost ranges."""
+    membrane, current = core[MEMBRANE : MEMBRANE + 5], core[CURRENT : CURRENT + 5]
+    fraction, subtracts, has_current = core[FRACTION_BITS], core[SUBTRACTS], core[HAS_CURRENT]
+    first = core[FIRST_SLOT]
+    lost = 0
+    for n in range(first, core[LAST_SLOT]):
+        i = np.int64(sums[n]) << fraction
+        sums[n] = 0
+        if has_current:
+            exact = _leak(currents[n], parameters[CURRENT_MULTIPLIER, n], current) + i
+            i = _fit(exact, current)
+            currents[n] = i
+            lost += i != exact
+        exact = _leak(membranes[n], parameters[MULTIPLIER, n], membrane) + i + parameters[BIAS, n]
+        u = _fit(exact, membrane)
+        lost += u != exact
+        if noted.size:
+            noted[n] = u
+        if u > parameters[THRESHOLD, n]:
+            ids[used] = slot_ids[n]
+            slots[used] = n - first
+            used += 1
+            u = u - parameters[THRESHOLD, n] if subtracts else parameters[V_RESET, n]
+        membranes[n] = u
+    return used, lost
+
+
+@inlined
+def _leak(value: Any, multiplier: Any, state: Any) -> Any:
+    product = value * multiplier
+    if state[FLOORS] or product >= 0:
+        return product >> state[SHIFT]
+    return -(-product >> state[SHIFT])
+
+
+@inlined
+def _fit(value: Any, state: Any) -> Any:
+    low, high = state[MINIMUM], state[MAXIMUM]
+    if low <= value <= high:
+        return value
+    if state[WRAPS]:
+        return (value - low) % (high - low + 1) + low
+    return low if value < low else high
+
+
+@compiled
+def _doubled(array: Any) -> Any:
+    longer = np.empty(2 * array.size, array.dtype)
+    longer[: array.size] = array
+    return longer

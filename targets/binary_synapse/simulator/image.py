@@ -1,0 +1,269 @@
+"""The memory image of a program: flat arrays that compiled code can walk."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding
+
+from ..program import Bank, BinaryProgram, Core, rows_of
+from ..projections import ConvProjection, DenseProjection, Taps
+
+# Columns of `Image.banks`. Offsets point into `table` unless another array is named.
+(
+    DENSE,  # 1 dense, 0 convolution
+    DELAY,  # steps
+    UNITS,  # first entry in `units`; the last is where the next bank begins
+    ACCEPTS,  # box of sources, six columns: channels, rows, columns, each first and last + 1
+    CHANNELS,  # of the core's box
+    ROWS,
+    COLUMNS,
+    SIGNS,  # dense: offset in `words` of the signs of present synapses; conv: offset in `kernel`
+    PRESENT,  # dense: offset in `words` of presence bits, or -1
+    WORDS,  # dense: 64-bit words a row
+    START,  # dense: row starts by flat source position
+    LISTED,  # dense: the rows
+    EFFECTIVE,  # dense: present synapses by row; conv: by (channel, kernel row, kernel column)
+    ROW_TAPS,  # conv: starts by source row, then (kernel row, output row) pairs
+    COLUMN_TAPS,  # conv: the same for columns
+    FANOUT,  # conv: (first output channel, output channels, offset in the kernel) by channel
+    KERNEL_ROWS,
+    KERNEL_COLUMNS,
+) = (0, 1, 2, 3, *range(9, 23))
+BANK_FIELDS = 23
+
+# Columns of `Image.cores`.
+(
+    FIRST_SLOT, LAST_SLOT, FIRST_BANK, LAST_BANK, HELPS, WAVE, FRACTION_BITS, SUBTRACTS,
+    HAS_CURRENT, MEMBRANE, CURRENT,
+) = (*range(10), 14)  # fmt: skip
+CORE_FIELDS = 19
+# Columns of a state, from MEMBRANE and from CURRENT on.
+SHIFT, FLOORS, MINIMUM, MAXIMUM, WRAPS = range(5)
+
+# Rows of `Image.slots`.
+MULTIPLIER, CURRENT_MULTIPLIER, THRESHOLD, BIAS, V_RESET = range(5)
+
+
+class Image(NamedTuple):
+    """A program as arrays.
+
+    Units are what emits events: the cores by number, then one unit an input node. The neurons of
+    all cores are numbered one after another ("slots"); so are those of all spiking nodes
+    ("fired" columns).
+    """
+
+    units: np.ndarray  # (units, 4) first fired column and grid of the unit's node
+    order: np.ndarray  # (cores) order of evaluation: by wave, helpers before their owners
+    cores: np.ndarray  # (cores, CORE_FIELDS)
+    slot_ids: np.ndarray  # (slots) flat position in the node, int32
+    slots: np.ndarray  # (5, slots) neuron parameters
+    banks: np.ndarray  # (banks + 1, BANK_FIELDS)
+    feeds: np.ndarray  # the units that feed each bank
+    table: np.ndarray  # int32
+    words: np.ndarray  # uint64
+    kernel: np.ndarray  # int8
+
+
+class _Tables:
+    """Arrays laid end to end, each laid once."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.parts: list[np.ndarray] = []
+        self.size = 0
+        self.dtype = dtype
+        self.known: dict[Any, int] = {}
+
+    def add(self, values: np.ndarray, key: Any = None) -> int:
+        """Lay `values` down and return their offset; the same key is laid once."""
+        if key is not None and key in self.known:
+            return self.known[key]
+        offset = self.size
+        self.parts.append(np.ascontiguousarray(values, self.dtype).ravel())
+        self.size += self.parts[-1].size
+        if key is not None:
+            self.known[key] = offset
+        return offset
+
+    def joined(self) -> np.ndarray:
+        """Return all of it; never empty, so that its type is plain to the compiler."""
+        return np.concatenate([*self.parts, np.zeros(1, self.dtype)])
+
+
+def build_image(program: BinaryProgram) -> Image:
+    """Return the memory image of `program`."""
+    graph, cores = program.graph, program.cores
+    columns, first = {}, 0
+    for name, grid in program.grids.items():
+        columns[name] = first
+        first += int(np.prod(grid))
+    inputs = list(graph.inputs)
+    unit_nodes = [core.layer for core in cores] + inputs
+    units_of = {
+        name: [u for u, c in enumerate(cores) if c.layer == name and c.helps is None]
+        for name in program.grids
+    }
+    units_of |= {name: [len(cores) + i] for i, name in enumerate(inputs)}
+
+    table, words, kernel = _Tables(np.int32), _Tables(np.uint64), _Tables(np.int8)
+    banks: list[dict[int, int]] = []
+    feeds: list[int] = []
+    rows: list[tuple[int, ...]] = []
+    slots = 0
+    for core in cores:
+        first_bank, first_slot = len(banks), slots
+        slots += core.box.volume
+        for bank in core.banks:
+            fill = _dense_bank if isinstance(bank.projection, DenseProjection) else _conv_bank
+            box = (*bank.accepts.channels, *bank.accepts.rows, *bank.accepts.columns)
+            banks.append(
+                fill(bank, core, table, words, kernel)
+                | dict(zip((CHANNELS, ROWS, COLUMNS), core.box.sizes, strict=True))
+                | {ACCEPTS + i: edge for i, edge in enumerate(box)}
+                | {DELAY: bank.projection.path.delay, UNITS: len(feeds)}
+            )
+            feeds += units_of[bank.projection.path.source]
+        neuron = _neuron(graph.nodes[core.layer])
+        rows.append(
+            (
+                first_slot, slots, first_bank, len(banks),
+                -1 if core.helps is None else core.helps, core.wave,
+                neuron.fraction_bits, neuron.reset is Reset.SUBTRACT,
+                neuron.current is not None, *_state(neuron.membrane),
+                *_state(neuron.current or neuron.membrane),
+            )
+        )  # fmt: skip
+    banks.append({UNITS: len(feeds)})
+    bank_array = np.full((len(banks), BANK_FIELDS), -1, np.int64)
+    for number, fields in enumerate(banks):
+        for field, value in fields.items():
+            bank_array[number, field] = value
+    return Image(
+        units=_integers([(columns[name], *program.grids[name]) for name in unit_nodes]),
+        order=_integers(sorted(range(len(cores)), key=lambda unit: (cores[unit].wave, unit))),
+        cores=_integers(rows).reshape(-1, CORE_FIELDS),
+        slot_ids=np.concatenate([core.box.flat_ids(core.grid) for core in cores]).astype(np.int32),
+        slots=np.concatenate([_parameters(program, core) for core in cores], axis=1),
+        banks=bank_array,
+        feeds=_integers(feeds),
+        table=table.joined(),
+        words=words.joined(),
+        kernel=kernel.joined(),
+    )
+
+
+def _dense_bank(
+    bank: Bank, core: Core, table: _Tables, words: _Tables, kernel: _Tables
+) -> dict[int, int]:
+    projection = bank.projection
+    assert isinstance(projection, DenseProjection)
+    stored = rows_of(bank)
+    key = (id(projection), bank.accepts)
+    sources = int(np.prod(projection.source_grid))
+    accepted = np.zeros(sources, bool)
+    accepted[bank.accepts.flat_ids(projection.source_grid)] = True
+    if projection.start is None or projection.rows is None:
+        starts = np.concatenate([[0], np.cumsum(accepted)])
+        rows = np.arange(len(stored))
+    else:
+        kept = np.repeat(accepted, np.diff(projection.start))
+        starts = np.concatenate([[0], np.cumsum(kept)])[projection.start]
+        rows = np.searchsorted(stored, projection.rows[kept])
+    weights = projection.matrix[core.box.flat_ids(core.grid)][:, stored].T
+    return {
+        DENSE: 1,
+        START: table.add(starts, (key, "starts")),
+        LISTED: table.add(rows, (key, "rows")),
+        WORDS: -(-weights.shape[1] // 64),
+        SIGNS: words.add(pack_rows(weights > 0)),
+        PRESENT: -1 if weights.all() else words.add(pack_rows(weights != 0)),
+        EFFECTIVE: table.add(np.count_nonzero(weights, axis=1)),
+    }
+
+
+def _conv_bank(
+    bank: Bank, core: Core, table: _Tables, words: _Tables, kernel: _Tables
+) -> dict[int, int]:
+    projection = bank.projection
+    assert isinstance(projection, ConvProjection)
+    weights, groups = projection.kernel, projection.groups
+    outputs, inputs = weights.shape[0] // groups, weights.shape[1]
+    first, last = core.box.channels
+    # Kernel memory: source channel, kernel row, kernel column, output channel innermost.
+    parts: list[np.ndarray] = []
+    channels = np.zeros((projection.source_grid[0], 3), np.int64)
+    present = np.zeros((projection.source_grid[0], *weights.shape[2:]), np.int64)
+    offset = 0
+    for channel in range(projection.source_grid[0]):
+        group, inside = divmod(channel, inputs)
+        low, high = max(first, group * outputs), min(last, (group + 1) * outputs)
+        if low < high:
+            channels[channel] = (low - first, high - low, offset)
+            part = weights[low:high, inside].transpose(1, 2, 0)
+            present[channel] = np.count_nonzero(part, axis=2)
+            parts.append(part.ravel())
+            offset += part.size
+    key = (id(projection), core.box.channels)
+    return {
+        DENSE: 0,
+        SIGNS: kernel.add(np.concatenate(parts), (key, "kernel")),
+        FANOUT: table.add(channels, (key, "channels")),
+        EFFECTIVE: table.add(present, (key, "present")),
+        KERNEL_ROWS: weights.shape[2],
+        KERNEL_COLUMNS: weights.shape[3],
+        ROW_TAPS: _lay_taps(
+            table, projection.row_taps.within(*core.box.rows), (id(projection), "y", core.box.rows)
+        ),
+        COLUMN_TAPS: _lay_taps(
+            table,
+            projection.column_taps.within(*core.box.columns),
+            (id(projection), "x", core.box.columns),
+        ),
+    }
+
+
+def _lay_taps(table: _Tables, taps: Taps, key: Any) -> int:
+    """Lay starts, then (kernel, out) pairs; starts count from the beginning of the table."""
+    pairs = np.stack([taps.kernel, taps.out], axis=1)
+    return table.add(np.concatenate([len(taps.start) + 2 * taps.start, pairs.ravel()]), key)
+
+
+def pack_rows(bits: np.ndarray) -> np.ndarray:
+    """Return bool (rows, columns) as uint64 (rows, ceil(columns / 64)), column 0 the lowest bit."""
+    rows, columns = bits.shape
+    padded = np.zeros((rows, -(-columns // 64) * 64), bool)
+    padded[:, :columns] = bits
+    return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+def _neuron(node: object) -> IntegerNeuron:
+    assert isinstance(node, IntegerNeuron)
+    return node
+
+
+def _parameters(program: BinaryProgram, core: Core) -> np.ndarray:
+    """Return the neuron parameters of a core's slots, (5, slots)."""
+    neuron = _neuron(program.graph.nodes[core.layer])
+    current = neuron.current or neuron.membrane
+    rows = (
+        neuron.membrane.multiplier, current.multiplier, neuron.threshold, neuron.bias,
+        neuron.v_reset,
+    )  # fmt: skip
+    ids = core.box.flat_ids(core.grid)
+    return np.stack([np.broadcast_to(row, neuron.shape).ravel()[ids] for row in rows])
+
+
+def _state(state: LeakyState) -> tuple[int, int, int, int, int]:
+    return (
+        state.shift,
+        int(state.rounding is Rounding.FLOOR),
+        state.minimum,
+        state.maximum,
+        int(state.overflow is Overflow.WRAP),
+    )
+
+
+def _integers(values: Any) -> np.ndarray:
+    return np.ascontiguousarray(values, np.int64)

@@ -1,0 +1,301 @@
+"""Cores, host port and network on chip of one phase, cycle by cycle.
+
+`docs/binary_synapse.md` defines the state machines; this is their compiled form. Each router has
+six ports: north, east, south, west, local (its core) and host (router 0 alone). Each input port has
+a FIFO. All decisions of a cycle are taken on the state at its start:
+
+- the flit at the head of an input FIFO wants one output: along the row until its column is right,
+  then along the column (XY), then local, or host;
+- an output can be granted if what it leads to has a free place at the start of the cycle (a place
+  freed in the same cycle counts from the next); the host always has one;
+- among the inputs that want an output, the first one after the input served last wins.
+
+A flit advances one link a cycle and can move on in the cycle after. Where nothing can move, time
+advances to the next cycle in which something can; the cycles in between are counted.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .compiled import compiled, inlined
+
+NORTH, EAST, SOUTH, WEST, LOCAL, TO_HOST = range(6)
+PORTS = 6
+FLIT_CORE_SHIFT = 32
+"""A flit: (destination core + 1) << 32 | cycles its event takes. Destination 0 is the host."""
+NEVER = 1 << 62
+
+
+class Mesh(NamedTuple):
+    """The state of all routers and event FIFOs, empty between phases, and what was counted.
+
+    FIFO number router * PORTS + port holds `held` flits from `head` on.
+    """
+
+    fifo: np.ndarray  # (FIFOs, depth) flits
+    head: np.ndarray  # (FIFOs)
+    held: np.ndarray  # (FIFOs)
+    occupied: np.ndarray  # (routers) bit mask of the ports that hold flits
+    served: np.ndarray  # (FIFOs) for output `port` of a router: the input it served last
+    events: np.ndarray  # (cores, depth) cycles of each waiting event
+    events_head: np.ndarray  # (cores)
+    events_count: np.ndarray  # (cores)
+    free: np.ndarray  # (cores) first cycle in which the core can take an event
+    link_flits: np.ndarray  # (FIFOs) for output `port` of a router: flits sent
+    link_waits: np.ndarray  # (FIFOs) and cycles that heads waited for it, summed over heads
+    walk: np.ndarray  # (cores) cycles in rows and taps
+    taken: np.ndarray  # (cores) events and partial sums taken
+    events_most: np.ndarray  # (cores) most events waiting at once
+    sent: np.ndarray  # (units) flits sent
+    send_waits: np.ndarray  # (units) cycles that a ready flit waited for the router
+    outputs: np.ndarray  # spikes that reached the host; cycle of the first, of the last
+
+
+def new_mesh(routers: int, cores: int, units: int, depth: int, event_depth: int) -> Mesh:
+    """Return an empty mesh."""
+
+    def zeros(*shape: int) -> np.ndarray:
+        return np.zeros(shape, np.int64)
+
+    ports = routers * PORTS
+    return Mesh(
+        fifo=zeros(ports, depth), head=zeros(ports), held=zeros(ports), occupied=zeros(routers),
+        served=zeros(ports), events=zeros(cores, event_depth), events_head=zeros(cores),
+        events_count=zeros(cores), free=zeros(cores), link_flits=zeros(ports),
+        link_waits=zeros(ports), walk=zeros(cores), taken=zeros(cores), events_most=zeros(cores),
+        sent=zeros(units), send_waits=zeros(units), outputs=np.array([0, -1, -1]),
+    )  # fmt: skip
+
+
+@compiled
+def run_phase(
+    now: int, columns: int, unit_router: Any, router_core: Any, mesh: Mesh,
+    queue_first: Any, queue_last: Any, flits: Any, ready: Any,
+) -> int:  # fmt: skip
+    """Run until nothing is under way; return the first quiet cycle, or -1 - cycle of a deadlock.
+
+    Unit u sends flits[queue_first[u]:queue_last[u]] in order, flit i not before cycle ready[i].
+    """
+    # Arrays become locals: the compiler counts references at each access to a tuple's member.
+    fifo, head, count, occupied = mesh.fifo, mesh.head, mesh.held, mesh.occupied
+    served, events, events_head = mesh.served, mesh.events, mesh.events_head
+    events_count, free, walk, taken = mesh.events_count, mesh.free, mesh.walk, mesh.taken
+    link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
+    sent, send_waits, outputs = mesh.sent, mesh.send_waits, mesh.outputs
+    depth, event_depth = fifo.shape[1], events.shape[1]
+    n_units, n_cores, n_routers = unit_router.size, free.size, occupied.size
+
+    first = queue_first.copy()
+    speaking, hungry = np.empty(n_units, np.int64), np.empty(n_cores, np.int64)
+    live, is_live = np.empty(n_routers, np.int64), np.zeros(n_routers, np.bool_)
+    moves = np.empty((n_routers * PORTS, 3), np.int64)  # input FIFO, output number, next FIFO
+    waits = np.empty((n_routers * PORTS, 2), np.int64)  # output number, waiting heads
+    sends, stalls = np.empty(n_units, np.int64), np.empty(n_units, np.int64)
+    eats, wants = np.empty(n_cores, np.int64), np.empty(PORTS, np.int64)
+    n_speaking = n_hungry = n_live = 0
+    for unit in range(n_units):
+        if first[unit] < queue_last[unit]:
+            speaking[n_speaking] = unit
+            n_speaking += 1
+
+    while n_speaking or n_live or n_hungry:
+        n_moves = n_waits = n_sends = n_stalls = n_eats = 0
+        soonest = NEVER
+
+        # Routers decide.
+        for index in range(n_live):
+            router = live[index]
+            y = router // columns
+            x = router - y * columns
+            wanted = 0
+            for port in range(PORTS):
+                wants[port] = -1
+                if not occupied[router] >> port & 1:
+                    continue
+                at = router * PORTS + port
+                core = (fifo[at, head[at]] >> FLIT_CORE_SHIFT) - 1
+                target = unit_router[core] if core >= 0 else 0
+                to_y = target // columns
+                to_x = target - to_y * columns
+                if to_x != x:
+                    wants[port] = EAST if to_x > x else WEST
+                elif to_y != y:
+                    wants[port] = SOUTH if to_y > y else NORTH
+                else:
+                    wants[port] = LOCAL if core >= 0 else TO_HOST
+                wanted |= 1 << wants[port]
+            for out in range(PORTS):
+                if not wanted >> out & 1:
+                    continue
+                at = router * PORTS + out
+                target = -1
+                if out == TO_HOST:
+                    room = True
+                elif out == LOCAL:
+                    room = events_count[router_core[router]] < event_depth
+                else:
+                    target = _far_end(router, out, columns)
+                    room = count[target] < depth
+                granted, waiting = -1, 0
+                for turn in range(1, PORTS + 1):
+                    port = served[at] + turn
+                    if port >= PORTS:
+                        port -= PORTS
+                    if wants[port] == out:
+                        if room and granted < 0:
+                            granted = port
+                        else:
+                            waiting += 1
+                if granted >= 0:
+                    moves[n_moves, 0] = router * PORTS + granted
+                    moves[n_moves, 1] = at
+                    moves[n_moves, 2] = target
+                    n_moves += 1
+                if waiting:
+                    waits[n_waits, 0] = at
+                    waits[n_waits, 1] = waiting
+                    n_waits += 1
+
+        # Cores and the host port decide.
+        for index in range(n_speaking):
+            unit = speaking[index]
+            port = LOCAL if unit < n_cores else TO_HOST
+            if ready[first[unit]] > now:
+                soonest = min(soonest, ready[first[unit]])
+            elif count[unit_router[unit] * PORTS + port] < depth:
+                sends[n_sends] = unit
+                n_sends += 1
+            else:
+                stalls[n_stalls] = unit
+                n_stalls += 1
+        for index in range(n_hungry):
+            core = hungry[index]
+            if free[core] <= now:
+                eats[n_eats] = core
+                n_eats += 1
+            else:
+                soonest = min(soonest, free[core])
+
+        # This state lasts one cycle if anything moves, else until something can.
+        lasts = 1
+        if n_moves + n_sends + n_eats == 0:
+            if soonest == NEVER:
+                return -1 - now
+            lasts = soonest - now
+        for index in range(n_waits):
+            link_waits[waits[index, 0]] += lasts * waits[index, 1]
+        for index in range(n_stalls):
+            send_waits[stalls[index]] += lasts
+
+        # Cores take events, then flits move, then new flits enter.
+        for index in range(n_eats):
+            core = eats[index]
+            at = events_head[core]
+            cycles = events[core, at]
+            events_head[core] = at + 1 if at + 1 < event_depth else 0
+            events_count[core] -= 1
+            free[core] = now + cycles
+            walk[core] += cycles
+            taken[core] += 1
+        for index in range(n_moves):
+            source, out, target = moves[index]
+            flit = fifo[source, head[source]]
+            head[source] = head[source] + 1 if head[source] + 1 < depth else 0
+            count[source] -= 1
+            router = source // PORTS
+            if count[source] == 0:
+                occupied[router] &= ~(1 << (source - router * PORTS))
+            served[out] = source - router * PORTS
+            link_flits[out] += 1
+            if target >= 0:
+                _push(fifo, head, count, target, flit, depth)
+                router = target // PORTS
+                occupied[router] |= 1 << (target - router * PORTS)
+                if not is_live[router]:
+                    is_live[router] = True
+                    live[n_live] = router
+                    n_live += 1
+            elif flit >> FLIT_CORE_SHIFT == 0:
+                outputs[0] += 1
+                outputs[1] = now if outputs[1] < 0 else outputs[1]
+                outputs[2] = now
+            else:
+                core = (flit >> FLIT_CORE_SHIFT) - 1
+                at = events_head[core] + events_count[core]
+                events[core, at if at < event_depth else at - event_depth] = flit & 0xFFFFFFFF
+                if events_count[core] == 0 and not _listed(core, eats, n_eats):
+                    hungry[n_hungry] = core
+                    n_hungry += 1
+                events_count[core] += 1
+                events_most[core] = max(events_most[core], events_count[core])
+        for index in range(n_sends):
+            unit = sends[index]
+            router = unit_router[unit]
+            port = LOCAL if unit < n_cores else TO_HOST
+            _push(fifo, head, count, router * PORTS + port, flits[first[unit]], depth)
+            occupied[router] |= 1 << port
+            if not is_live[router]:
+                is_live[router] = True
+                live[n_live] = router
+                n_live += 1
+            first[unit] += 1
+            sent[unit] += 1
+
+        # Keep only those that still have something to do.
+        kept = 0
+        for index in range(n_live):
+            router = live[index]
+            if occupied[router]:
+                live[kept] = router
+                kept += 1
+            else:
+                is_live[router] = False
+        n_live, kept = kept, 0
+        for index in range(n_speaking):
+            unit = speaking[index]
+            if first[unit] < queue_last[unit]:
+                speaking[kept] = unit
+                kept += 1
+        n_speaking, kept = kept, 0
+        for index in range(n_hungry):
+            core = hungry[index]
+            if events_count[core]:
+                hungry[kept] = core
+                kept += 1
+        n_hungry = kept
+        now += lasts
+
+    for core in range(n_cores):
+        now = max(now, free[core])
+    return now
+
+
+@inlined
+def _far_end(router: Any, out: Any, columns: Any) -> Any:
+    """Return the input FIFO that output `out` of `router` leads to."""
+    if out == NORTH:
+        return (router - columns) * PORTS + SOUTH
+    if out == SOUTH:
+        return (router + columns) * PORTS + NORTH
+    if out == EAST:
+        return (router + 1) * PORTS + WEST
+    return (router - 1) * PORTS + EAST
+
+
+@inlined
+def _push(fifo: Any, head: Any, count: Any, at: Any, flit: Any, depth: Any) -> None:
+    place = head[at] + count[at]
+    fifo[at, place if place < depth else place - depth] = flit
+    count[at] += 1
+
+
+@inlined
+def _listed(core: Any, cores: Any, n: Any) -> Any:
+    """Whether a core that has just emptied its FIFO is still in the list of this cycle."""
+    found = False
+    for index in range(n):
+        found = found or cores[index] == core
+    return found
