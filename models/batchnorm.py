@@ -1,0 +1,52 @@
+"""BatchNorm over batch, time and space together, as threshold-dependent BatchNorm defines it.
+
+    y = gamma_c * scale * (x - mean_c) / sqrt(var_c + eps) + beta_c
+
+with mean and variance over (time, batch, space). With scale = 1 it is plain BatchNorm on the
+flattened time axis; with scale = v_threshold it is tdBN (Zheng et al., AAAI 2021) for alpha = 1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class TemporalBatchNorm(nn.Module):
+    """Normalise a current of shape (time, batch, channels, *space) per channel."""
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, scale: float = 1.0, eps: float = 1e-5, momentum: float = 0.1):
+        super().__init__()
+        self.scale, self.eps, self.momentum = scale, eps, momentum
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, current: Tensor) -> Tensor:
+        gain = self.weight if self.scale == 1.0 else self.weight * self.scale
+        flat = functional.batch_norm(
+            current.flatten(0, 1),
+            self.running_mean,
+            self.running_var,
+            gain,
+            self.bias,
+            self.training,
+            self.momentum,
+            self.eps,
+        )
+        return flat.view_as(current)
+
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """Return (gain, offset) of the evaluation mode, y = gain*x + offset, in float64."""
+        deviation = torch.sqrt(self.running_var.double() + self.eps)
+        gain = self.weight.detach().double() * self.scale / deviation
+        offset = self.bias.detach().double() - gain * self.running_mean.double()
+        return gain, offset
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.numel()}, scale={self.scale}, eps={self.eps}"

@@ -1,0 +1,207 @@
+"""The settings of a training run, and their TOML file.
+
+A file has one table per group below; what it leaves out keeps its default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from . import _toml
+from .agmm import GateConfig
+from .binarize import WeightScale
+
+
+class Augmentation(StrEnum):
+    """What is done to training images before they are encoded."""
+
+    NONE = "none"
+    SHIFT = "shift"
+    """up to 2 pixels each way, the border filled with 0."""
+    CROP_FLIP = "crop-flip"
+    """crop from a border of 4 pixels, and a horizontal flip half of the time."""
+
+
+class Encoding(StrEnum):
+    """How an image becomes spikes (see `encoders`)."""
+
+    BERNOULLI = "bernoulli"
+    LATENCY = "latency"
+    DELTA = "delta"
+    DIRECT = "direct"
+    EVENTS = "events"
+
+
+class NeuronKind(StrEnum):
+    """The neuron model (see `neurons`)."""
+
+    LIF = "lif"
+    PLIF = "plif"
+    IF = "if"
+
+
+class Reset(StrEnum):
+    """What a spike leaves behind: v_reset, or the potential less the threshold."""
+
+    HARD = "hard"
+    SOFT = "soft"
+
+
+class SurrogateKind(StrEnum):
+    """The gradient of a spike (see `surrogates`, `mpd_agl`, `adali`)."""
+
+    TRIANGLE = "triangle"
+    RECTANGLE = "rectangle"
+    SUPERSPIKE = "superspike"
+    SIGMOID = "sigmoid"
+    STRAIGHT_THROUGH = "straight-through"
+
+
+class OptimizerKind(StrEnum):
+    """The rule that moves the weights."""
+
+    SGD = "sgd"
+    ADAM = "adam"
+
+
+class Loss(StrEnum):
+    """The loss on the class scores: cross-entropy, or mean squared error to the one-hot label."""
+
+    CROSS_ENTROPY = "cross-entropy"
+    MSE = "mse"
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """name: the data set. path: its files, where it is not part of a package.
+
+    validation: training images held out to choose by; never trained on.
+    train_limit: use only so many training images (0: all).
+    split_seed: of the shuffle that makes the splits.
+    """
+
+    name: str = "mnist5k"
+    path: str = ""
+    validation: int = 400
+    train_limit: int = 0
+    split_seed: int = 0
+    augmentation: Augmentation = Augmentation.NONE
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """steps: time steps of one presentation. threshold: of the delta encoder."""
+
+    kind: Encoding = Encoding.BERNOULLI
+    steps: int = 8
+    threshold: float = 0.1
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """architecture: a name of `networks`. hidden: layer widths, where the architecture takes them.
+
+    binary_ends: make the first and last layers binary too, so that nothing stays floating point.
+    weights: "binary" or "float" (the full-precision baseline).
+    spike_readout: count output spikes; False averages the output currents over time.
+    """
+
+    architecture: str = "mlp"
+    hidden: tuple[int, ...] = (512, 512)
+    binary_ends: bool = True
+    binary: bool = True
+    weight_scale: WeightScale = WeightScale.NONE
+    spike_readout: bool = True
+
+
+@dataclass(frozen=True)
+class NeuronConfig:
+    """dt_s, tau_s: seconds. threshold: in norse's convention, where input is multiplied by dt/tau.
+
+    tdbn: scale BatchNorm by the threshold. detach_reset: no gradient through the reset.
+    """
+
+    kind: NeuronKind = NeuronKind.LIF
+    dt_s: float = 1e-3
+    tau_s: float = 2e-3
+    threshold: float = 0.25
+    reset: Reset = Reset.HARD
+    detach_reset: bool = False
+    tdbn: bool = False
+
+
+@dataclass(frozen=True)
+class SurrogateConfig:
+    """width: of triangle and rectangle, in units of potential. slope: of superspike and sigmoid."""
+
+    kind: SurrogateKind = SurrogateKind.TRIANGLE
+    width: float = 0.5
+    slope: float = 4.0
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """learning_rate falls to 0 along a half cosine over the run (cosine=False: stays)."""
+
+    kind: OptimizerKind = OptimizerKind.SGD
+    learning_rate: float = 0.3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    cosine: bool = True
+    loss: Loss = Loss.CROSS_ENTROPY
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """All settings of a run; two runs of equal settings give equal weights on one machine."""
+
+    seed: int = 0
+    epochs: int = 20
+    batch_size: int = 100
+    data: DataConfig = field(default_factory=DataConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    neuron: NeuronConfig = field(default_factory=NeuronConfig)
+    surrogate: SurrogateConfig = field(default_factory=SurrogateConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("epochs", self.epochs),
+            ("batch_size", self.batch_size),
+            ("encoder.steps", self.encoder.steps),
+            ("neuron.dt_s", self.neuron.dt_s),
+            ("neuron.tau_s", self.neuron.tau_s),
+            ("neuron.threshold", self.neuron.threshold),
+            ("surrogate.width", self.surrogate.width),
+            ("optimizer.learning_rate", self.optimizer.learning_rate),
+        ):
+            _toml.require_positive(name, value)
+
+    @classmethod
+    def demo(cls, seed: int = 0) -> TrainingConfig:
+        """Return the settings of `axonc demo`: a fully binary MLP on 4,000 handwritten digits."""
+        return cls(
+            seed=seed,
+            epochs=50,
+            data=DataConfig(augmentation=Augmentation.SHIFT),
+            optimizer=OptimizerConfig(learning_rate=1.0),
+        )
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> TrainingConfig:
+        """Read settings from a TOML file; an unknown key is an error that suggests the nearest."""
+        return _toml.read(cls, Path(path))
+
+    @classmethod
+    def from_text(cls, text: str, what: str = "settings") -> TrainingConfig:
+        """Read settings from the text of a TOML file."""
+        return _toml.parse(cls, text, what)
+
+    def to_toml(self) -> str:
+        """Write all settings as the text of a TOML file; `from_text` gives them back."""
+        return _toml.write(self)

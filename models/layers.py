@@ -1,0 +1,69 @@
+"""One layer of a spiking network: synapses, normalisation, gate, neurons.
+
+    current[t] = gate( norm( synapses( pool(spikes_in[t]) ) ) )
+    spikes[t]  = neurons( current[t] + shortcuts[t] )
+
+A layer without neurons is a branch whose current other layers add to theirs, or a read-out.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .agmm import ForwardGate
+from .batchnorm import TemporalBatchNorm
+from .binarize import BinaryConv2d, BinaryLinear
+from .neurons import Cell, over_time
+
+
+class SpikingLayer(nn.Module):
+    """Turn spikes (time, batch, *shape) into a current, and the current into spikes.
+
+    pool: average or maximum pooling in front of the synapses, or None.
+    synapses: binary or floating-point, linear or convolutional.
+    norm, gate, cell: None leaves that part out.
+    """
+
+    def __init__(
+        self,
+        synapses: nn.Linear | nn.Conv2d,
+        *,
+        norm: TemporalBatchNorm | None = None,
+        gate: ForwardGate | None = None,
+        cell: Cell | None = None,
+        pool: nn.Module | None = None,
+    ):
+        super().__init__()
+        self.pool, self.synapses, self.norm, self.gate = pool, synapses, norm, gate
+        self.cell = cell
+
+    @property
+    def binary(self) -> bool:
+        """Whether every synapse of the layer is one bit."""
+        return isinstance(self.synapses, BinaryLinear | BinaryConv2d)
+
+    @property
+    def flattens(self) -> bool:
+        """Whether the layer reads its input as one vector, whatever shape that has."""
+        return isinstance(self.synapses, nn.Linear)
+
+    def current(self, spikes: Tensor) -> Tensor:
+        """Compute (time, batch, *shape_out) currents; all time steps go through at once."""
+        time, batch = spikes.shape[:2]
+        flat = spikes.flatten(0, 1)
+        if self.pool is not None:
+            flat = self.pool(flat)
+        if self.flattens and flat.dim() > 2:
+            flat = flat.flatten(1)
+        current: Tensor = self.synapses(flat).unflatten(0, (time, batch))
+        if self.norm is not None:
+            current = self.norm(current)
+        if self.gate is not None:
+            current = self.gate(current)
+        return current
+
+    def fire(self, current: Tensor) -> Tensor:
+        """Run the neurons from rest through a current (time, batch, *shape)."""
+        if self.cell is None:
+            raise TypeError("a layer without neurons does not fire")
+        return over_time(self.cell, current)
