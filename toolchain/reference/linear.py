@@ -6,7 +6,7 @@ sum is an integer below 2^53, since a fan-in of 2^32 with 16-bit weights stays b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -46,44 +46,61 @@ def linear_step(node: Node) -> Step:
             return lambda x: x * scale.astype(np.float64)
         case AvgPool(kernel=kernel, window=window):
             area = float(np.prod(kernel))
-            return lambda x: windows(x, kernel, window).sum(axis=_kernel_axes(kernel)) / area
+            return lambda x: pooled(x, kernel, window) / area
         case SumPool(kernel=kernel, window=window):
-            return lambda x: windows(x, kernel, window).sum(axis=_kernel_axes(kernel))
+            return lambda x: pooled(x, kernel, window)
         case Flatten():
             return lambda x: x.reshape(len(x), *node.output_shape(x.shape[1:]))
     raise InternalError(f"no step function for node kind {node.kind}")
 
 
-def windows(x: np.ndarray, kernel: tuple[int, ...], window: Window) -> np.ndarray:
-    """Return all positions of a kernel: (batch, channels, *output size, *kernel), a view."""
-    rank = len(kernel)
+def taps(
+    x: np.ndarray, kernel: tuple[int, ...], window: Window
+) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Yield for each tap of a kernel what it sees at every output position.
+
+    x: (batch, channels, *size); each view: (batch, channels, *output size).
+    """
+    size = window.output_size(x.shape[2:], kernel)
     padded = np.pad(x, ((0, 0), (0, 0), *window.padding))
-    reach = tuple(d * (k - 1) + 1 for d, k in zip(window.dilation, kernel, strict=True))
-    spatial = tuple(range(2, 2 + rank))
-    view = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=spatial)
-    strides = tuple(slice(None, None, s) for s in window.stride)
-    dilations = tuple(slice(None, None, d) for d in window.dilation)
-    return view[(slice(None), slice(None), *strides, *dilations)]
+    for tap in np.ndindex(*kernel):
+        starts = [k * d for k, d in zip(tap, window.dilation, strict=True)]
+        seen = tuple(
+            slice(start, start + (n - 1) * stride + 1, stride)
+            for start, n, stride in zip(starts, size, window.stride, strict=True)
+        )
+        yield tap, padded[(slice(None), slice(None), *seen)]
+
+
+def pooled(x: np.ndarray, kernel: tuple[int, ...], window: Window) -> np.ndarray:
+    """Return the sums of (batch, channels, *size) over windows; spikes are counted in int64."""
+    counts = x.astype(np.int64) if x.dtype.kind == "b" else x
+    views = [view for _, view in taps(counts, kernel, window)]
+    total = views[0].copy()
+    for view in views[1:]:
+        total += view
+    return total
 
 
 def convolve(x: np.ndarray, weight: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """Return the cross-correlation of (batch, channels, *size) with `weight`, in float64."""
-    kernel = weight.shape[2:]
-    rank = len(kernel)
-    view = windows(x.astype(np.float64), kernel, window)
-    size = view.shape[2 : 2 + rank]
-    by_group = np.split(view, groups, axis=1)
-    kernels = np.split(weight.reshape(len(weight), -1).astype(np.float64), groups, axis=0)
-    outputs = []
-    for part, matrix in zip(by_group, kernels, strict=True):
-        columns = np.moveaxis(part, 1, 1 + rank).reshape(len(x) * int(np.prod(size)), -1)
-        outputs.append(columns @ matrix.T)
-    joined = np.concatenate(outputs, axis=1).reshape(len(x), *size, len(weight))
-    return np.moveaxis(joined, -1, 1)
+    outputs, channels, *kernel = weight.shape
+    size = window.output_size(x.shape[2:], tuple(kernel))
+    matrix = weight.reshape(groups, outputs // groups, channels, -1).astype(np.float64)
+    matrix = matrix.swapaxes(2, 3).reshape(groups, outputs // groups, -1)
+    result = np.empty((len(x), outputs, *size))
+    at_once = max(1, _LARGEST_COLUMNS // (matrix.shape[2] * groups * int(np.prod(size))))
+    for start in range(0, len(x), at_once):
+        part = x[start : start + at_once]
+        columns = np.empty((len(part), groups, int(np.prod(kernel)), channels, *size))
+        for index, (_, view) in enumerate(taps(part, tuple(kernel), window)):
+            columns[:, :, index] = view.reshape(len(part), groups, channels, *size)
+        product = matrix @ columns.reshape(len(part), groups, matrix.shape[2], -1)
+        result[start : start + at_once] = product.reshape(len(part), outputs, *size)
+    return result
 
 
-def _kernel_axes(kernel: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(range(-len(kernel), 0))
+_LARGEST_COLUMNS = 1 << 21  # elements of a convolution's unrolled input: 16 MiB, stays in caches
 
 
 def _plus(x: np.ndarray, bias: np.ndarray | None, *, spatial_axes: int) -> np.ndarray:
