@@ -178,9 +178,13 @@ def _note_unused_reset(
 ) -> None:
     if reset is Reset.HARD:
         return
-    for name, node in nodes.items():
-        if name not in without_reset and np.any(getattr(node, "v_reset", 0) != 0):
-            notes.append(f"The v_reset of node {name!r} is not used by the reset '{reset}'.")
+    names = [
+        repr(name)
+        for name, node in nodes.items()
+        if name not in without_reset and np.any(getattr(node, "v_reset", 0) != 0)
+    ]
+    if names:
+        notes.append(f"The reset '{reset}' does not use the v_reset of {', '.join(names)}.")
 
 
 def _parsed_version(version: str | None) -> tuple[int, ...]:

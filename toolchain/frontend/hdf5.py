@@ -9,6 +9,7 @@ whatever exceeds the Limits.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
@@ -22,6 +23,9 @@ from .raw import Limits, RawFile, RawNode, RawValue, Scalar
 _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 32000: "lzf"}
 _NUMBERS = "biuf"
 _MAX_RANK = 8
+_MOST_COMPRESSION = 1032
+"""What deflate reaches at most, on constant bytes (RFC 1951: 258 bytes in 2 bits)."""
+_SMALL_BYTES = 1 << 20
 
 Allowance = Callable[[int], None]
 """Called with the number of bytes about to be read, so that a watchdog grants time for them."""
@@ -35,13 +39,13 @@ def read_file(path: str, limits: Limits, allow: Allowance = lambda _: None) -> R
     """
     try:
         with h5py.File(path, "r", locking=False) as file:
-            return _Reader(limits, allow).file(file)
+            return _Reader(limits, most_data_bytes(path, limits), allow).file(file)
     except InputError:
         raise
     except MemoryError:
         raise InputError(
             "the file", got="data that does not fit the memory granted to the reader",
-            expected=f"at most {limits.data_bytes >> 20} MiB in all arrays",
+            expected=f"at most {most_data_bytes(path, limits)} bytes in all its arrays",
             remedy="check the file: such a ratio of compression is no network's",
         ) from None  # fmt: skip
     except Exception as error:  # h5py raises nearly everything on damaged files
@@ -52,10 +56,16 @@ def read_file(path: str, limits: Limits, allow: Allowance = lambda _: None) -> R
         ) from None  # fmt: skip
 
 
+def most_data_bytes(path: str, limits: Limits) -> int:
+    """Return how many bytes of arrays the file at `path` may hold, decompressed."""
+    file_bytes = os.path.getsize(path) if os.path.exists(path) else 0
+    return min(limits.data_bytes, _SMALL_BYTES + _MOST_COMPRESSION * file_bytes)
+
+
 class _Reader:
-    def __init__(self, limits: Limits, allow: Allowance) -> None:
+    def __init__(self, limits: Limits, most_bytes: int, allow: Allowance) -> None:
         self.limits, self.allow = limits, allow
-        self.bytes_left = limits.data_bytes
+        self.bytes_left = self.most_bytes = most_bytes
         self.nodes_left = limits.nodes
         self.edges_left = limits.edges
         self.seen: set[int] = set()
@@ -219,7 +229,7 @@ class _Reader:
         if size > self.bytes_left or len(dataset.shape) > _MAX_RANK:
             raise _over(
                 what, f"an array of shape {dataset.shape}, {size} bytes in memory",
-                f"{self.limits.data_bytes} bytes in all arrays and {_MAX_RANK} axes",
+                f"{self.most_bytes} bytes in all arrays of this file and {_MAX_RANK} axes",
             )  # fmt: skip
         self.bytes_left -= size
         self.allow(size)

@@ -67,6 +67,8 @@ def _node(node: Any, name: str, depth: int) -> RawNode:
 def _value(value: Any, what: str, key: str) -> RawValue:
     if isinstance(value, str):
         return value
+    if hasattr(value, "detach"):  # a tensor, as norse and nirtorch leave them
+        value = value.detach().cpu().numpy()
     try:
         array = np.array(value)  # a copy: the graph's arrays become read-only, the caller's do not
     except (TypeError, ValueError, RuntimeError):
@@ -75,7 +77,7 @@ def _value(value: Any, what: str, key: str) -> RawValue:
         raise InputError(
             f"{what}, field {key!r}", got=f"{type(value).__name__} of {array.dtype}",
             expected="an array of booleans, integers or floats of at most 64 bits",
-            remedy="convert it with numpy.asarray (a tensor with .detach().cpu().numpy())",
+            remedy="convert it with numpy.asarray",
         )  # fmt: skip
     return array
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+DATA_BYTES_PER_SECOND = 20_000_000
+"""How fast decompressed data must come at least; slower is a file that fights its reader."""
+
 RawValue = np.ndarray | str
 Scalar = bool | int | float | str
 
@@ -38,7 +41,8 @@ class RawFile:
 class Limits:
     """How much of a stranger's file is taken in before it is refused.
 
-    data_bytes counts all arrays together, decompressed, before any of them is allocated;
+    data_bytes counts all arrays together, decompressed, before any of them is allocated (of a small
+    file less is taken: no more than deflate can have packed into it);
     cpu_seconds is what the HDF5 library may spend on a small file (large ones are granted more, in
     proportion to their size); elements bounds the size of any one population or signal.
     """

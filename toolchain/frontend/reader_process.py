@@ -18,21 +18,18 @@ import tempfile
 import threading
 import time
 from dataclasses import asdict
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from ..errors import EngineError, InputError, InternalError
-from .raw import Limits, RawFile
-from .wire import packed, unpacked
+from .raw import DATA_BYTES_PER_SECOND, Limits, RawFile
+from .wire import unpacked
 
 _FILE_BYTES_PER_SECOND = 4_000_000
-_DATA_BYTES_PER_SECOND = 20_000_000
-"""How fast the structure and the decompressed data must come at least; slower is a file that fights
-its reader. A file of 3,000 nodes came at 15 MB/s (HDF5 2.0, one core of 2026)."""
+"""How fast the structure of a file must come at least; slower is a file that fights its reader.
+
+A file of 3,000 nodes came at 15 MB/s (HDF5 2.0, one core)."""
 _WALL_PER_CPU = 30.0
 """Wall-clock allowance per second of processor time, for machines that are busy."""
-_OVERHEAD_BYTES = 1 << 30
-"""Address space that the interpreter and its libraries take before any file is opened."""
-_ENDED = b"\n"
 
 
 class ReaderProcess:
@@ -53,24 +50,34 @@ class ReaderProcess:
         """
         with self._lock:
             child = self._running()
-            cpu_s = limits.cpu_seconds + os.path.getsize(path) / _FILE_BYTES_PER_SECOND
-            question = {"path": path, "limits": asdict(limits), "cpu_s": cpu_s}
-            longest_s = cpu_s + limits.data_bytes / _DATA_BYTES_PER_SECOND
-            deadline = time.monotonic() + _WALL_PER_CPU * longest_s
             try:
-                assert child.stdin is not None
-                child.stdin.write(json.dumps(question).encode() + _ENDED)
-                child.stdin.flush()
-                sizes = self._receive(child, 16, deadline)
-                tree_bytes = int.from_bytes(sizes[:8], "little")
-                data_bytes = int.from_bytes(sizes[8:], "little")
-                tree = json.loads(self._receive(child, tree_bytes, deadline))
-                data = self._receive(child, data_bytes, deadline)
-            except (BrokenPipeError, EOFError, TimeoutError) as error:
+                tree, data = self._ask(child, path, limits)
+                return unpacked(tree, data) if "refused" not in tree else _refused(tree)
+            except InputError:
+                raise
+            except (BrokenPipeError, EOFError, TimeoutError, ValueError, LookupError) as error:
                 raise self._post_mortem(child, timed_out=isinstance(error, TimeoutError)) from None
-        if "refused" in tree:
-            raise InputError(**tree["refused"])
-        return unpacked(tree, data)
+            except BaseException:  # Ctrl-C: what the child still answers belongs to no question
+                child.kill()
+                self.close()
+                raise
+
+    def _ask(
+        self, child: subprocess.Popen[bytes], path: str, limits: Limits
+    ) -> tuple[Any, bytearray]:
+        file_bytes = os.path.getsize(path) if os.path.exists(path) else 0
+        cpu_s = limits.cpu_seconds + file_bytes / _FILE_BYTES_PER_SECOND
+        longest_s = cpu_s + limits.data_bytes / DATA_BYTES_PER_SECOND
+        deadline = time.monotonic() + _WALL_PER_CPU * longest_s
+        question = {"path": path, "limits": asdict(limits), "cpu_s": cpu_s}
+        assert child.stdin is not None
+        child.stdin.write(json.dumps(question).encode() + b"\n")
+        child.stdin.flush()
+        sizes = self._receive(child, 16, deadline)
+        tree_bytes = int.from_bytes(sizes[:8], "little")
+        data_bytes = int.from_bytes(sizes[8:], "little")
+        tree = json.loads(self._receive(child, tree_bytes, deadline))
+        return tree, self._receive(child, data_bytes, deadline)
 
     def close(self) -> None:
         """End the child."""
@@ -96,7 +103,12 @@ class ReaderProcess:
             return self._child
         self.close()
         self._errors = tempfile.TemporaryFile()
-        command = [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"]
+        command = [
+            sys.executable,
+            "-P",
+            "-c",
+            f"from {__package__}.reader_child import serve; serve()",
+        ]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         try:
             self._child = subprocess.Popen(
@@ -125,9 +137,11 @@ class ReaderProcess:
         return received
 
     def _post_mortem(self, child: subprocess.Popen[bytes], timed_out: bool) -> Exception:
-        if timed_out:
+        try:
+            status = child.wait(timeout=0 if timed_out else 1)
+        except subprocess.TimeoutExpired:
             child.kill()
-        status = child.wait()
+            status = child.wait()
         assert self._errors is not None
         self._errors.seek(0)
         last_words = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
@@ -146,6 +160,10 @@ class ReaderProcess:
         )
 
 
+def _refused(tree: Any) -> NoReturn:
+    raise InputError(**tree["refused"])
+
+
 _READER = ReaderProcess()
 atexit.register(_READER.close)
 
@@ -153,55 +171,3 @@ atexit.register(_READER.close)
 def read_isolated(path: str, limits: Limits) -> RawFile:
     """Return the content of the NIR file at `path`, read by the child of this program."""
     return _READER.read(path, limits)
-
-
-class _Watchdog:
-    """Ends the process (by SIGPROF) when it has used more processor time than it was granted."""
-
-    def __init__(self, cpu_s: float) -> None:
-        self._until_s = time.process_time() + cpu_s
-        self._arm()
-
-    def allow(self, size: int) -> None:
-        """Grant the time that reading `size` bytes may take."""
-        self._until_s += size / _DATA_BYTES_PER_SECOND
-        if size > _DATA_BYTES_PER_SECOND // 100:  # each arming rounds up by a tick of the kernel
-            self._arm()
-
-    def stop(self) -> None:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-    def _arm(self) -> None:
-        signal.setitimer(signal.ITIMER_PROF, max(self._until_s - time.process_time(), 1e-3))
-
-
-def serve() -> None:
-    """Answer requests on standard input until it closes: the child's main loop."""
-    import resource
-
-    from .hdf5 import read_file
-
-    # whatever a library prints must not get between the answers
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for line in sys.stdin.buffer:
-        request = json.loads(line)
-        limits = Limits(**request["limits"])
-        memory = _OVERHEAD_BYTES + 4 * limits.data_bytes
-        _, most = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (memory, most))
-        arrays: list[Any] = []
-        watchdog = _Watchdog(request["cpu_s"])
-        try:
-            tree, arrays = packed(read_file(request["path"], limits, watchdog.allow))
-        except InputError as error:
-            refused = {key: getattr(error, key) for key in ("what", "got", "expected", "remedy")}
-            tree = json.dumps({"refused": refused}).encode()
-        watchdog.stop()
-        answers.write(len(tree).to_bytes(8, "little"))
-        answers.write(sum(array.nbytes for array in arrays).to_bytes(8, "little"))
-        answers.write(tree)
-        for array in arrays:
-            answers.write(memoryview(array).cast("B") if array.size else b"")
-        answers.flush()

@@ -39,9 +39,13 @@ class ShapeInference:
         self._inputs: dict[str, Shape] = {}
         self._outputs: dict[str, Shape | None] = {}
         self._order = order
+        self._with_batch: dict[str, None] = {}
         self._drop_batch_axes()
         self._walk()
         self._compare()
+        if self._with_batch:
+            names = ", ".join(map(repr, self._with_batch))
+            self.notes.append(f"A leading axis was dropped from the parameters of {names}.")
 
     # -- the walk ------------------------------------------------------------------------------
 
@@ -159,7 +163,7 @@ class ShapeInference:
             return value if 0 <= -extra else value.reshape((1,) * len(shape))
         if extra > 0 and set(value.shape[:extra]) == {1}:
             value = value.reshape(value.shape[extra:])
-            self._note_batch(name)
+            self._with_batch[name] = None
         # (8,) would broadcast to (8, 8, 8) along the last axis, and mean the first
         if value.ndim != len(shape) or not ir.node.broadcasts_to(value, shape):
             raise InputError(
@@ -169,11 +173,6 @@ class ShapeInference:
                 " (channels, 1, 1)",
             )  # fmt: skip
         return value
-
-    def _note_batch(self, name: str) -> None:
-        note = f"{self._what(name)}: a leading axis of length 1 was dropped from its parameters."
-        if note not in self.notes:
-            self.notes.append(note)
 
     # -- flatten -------------------------------------------------------------------------------
 
@@ -196,6 +195,7 @@ class ShapeInference:
                 remedy="count them without batch and time: start_dim=0, end_dim=-1 flattens all",
             )  # fmt: skip
         wanted = [w for t in self.targets[name] if (w := wanted_shape(self.parsed[t])) is not None]
+        wanted += [w[1:] for w in wanted if w[0] == 1]
         chosen = next((r for r in possible if _flattened_shape(r, shape) in wanted), possible[0])
         if chosen is shifted and shifted != node:
             self.notes.append(

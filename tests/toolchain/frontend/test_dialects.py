@@ -125,7 +125,7 @@ def test_a_missing_v_reset_means_what_it_meant_then(version, reset, network, wri
 
 def test_a_v_reset_that_the_reset_ignores_is_told(network):
     found = dialect(network(v_reset=-0.3), reset="subtract")
-    assert "The v_reset of node 'lif' is not used by the reset 'subtract'." in found.notes
+    assert "The reset 'subtract' does not use the v_reset of 'lif'." in found.notes
 
 
 @pytest.mark.parametrize(

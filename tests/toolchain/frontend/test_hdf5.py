@@ -103,6 +103,14 @@ def test_chunks_count_as_what_they_decompress_to(path):
     assert "got an array of shape (3, 4), 2147483648 bytes in memory" in refusal(path, change)
 
 
+def test_a_small_file_holds_no_more_than_deflate_can_pack(path):
+    def change(file):
+        weight(file).create_dataset("weight", (100, 1 << 20), "f8", chunks=(1, 1 << 16))
+
+    text = refusal(path, change)
+    assert "got an array of shape (100, 1048576), 838860800 bytes in memory" in text
+
+
 def test_a_deflate_bomb_in_a_small_chunk_dies_with_its_reader(path):
     """A chunk that says 96 bytes and inflates to 3 GB: the library believes the stream."""
     squeeze = zlib.compressobj()
@@ -220,6 +228,19 @@ def test_the_reader_comes_back_after_it_died(path):
         first = reader.read(str(path), Limits()).root
         reader._child.kill()
         reader._child.wait()
+        assert reader.read(str(path), Limits()).root.edges == first.edges
+    finally:
+        reader.close()
+
+
+def test_an_interrupt_leaves_no_stale_answer(path, tmp_path, monkeypatch):
+    reader = ReaderProcess()
+    try:
+        first = reader.read(str(path), Limits()).root
+        with monkeypatch.context() as patch:
+            patch.setattr(reader, "_receive", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                reader.read(str(path), Limits(nodes=1))
         assert reader.read(str(path), Limits()).root.edges == first.edges
     finally:
         reader.close()

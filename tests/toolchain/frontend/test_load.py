@@ -119,6 +119,14 @@ def test_weights_keep_their_values_and_their_kind(written_as, kept_as, chain, wr
     assert np.array_equal(graph.nodes["fc"].weight, matrix)
 
 
+def test_tensors_are_taken_as_arrays(chain):
+    torch = pytest.importorskip("torch")
+    matrix = torch.nn.Parameter(torch.ones(3, 4))
+    assert np.array_equal(
+        load_graph(chain(4, 3, fc=nir.Linear(matrix))).nodes["fc"].weight, MATRIX**0
+    )
+
+
 def test_the_callers_arrays_stay_writable(chain):
     matrix = MATRIX.copy()
     load_graph(chain(4, 3, fc=nir.Linear(matrix)))

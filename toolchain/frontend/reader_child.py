@@ -1,0 +1,88 @@
+"""The loop of the process that opens strangers' HDF5 files, and the caps on what it may use."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+
+import numpy as np
+
+from ..errors import InputError
+from .hdf5 import most_data_bytes, read_file
+from .raw import DATA_BYTES_PER_SECOND, Limits
+from .wire import packed
+
+_WORKING_BYTES = 128 << 20
+"""Address space for the library's own buffers, over what it takes before any file is opened."""
+
+
+def serve() -> None:
+    """Answer questions on standard input until it closes.
+
+    A question is a line of JSON; an answer is two sizes of 8 bytes, a tree as JSON, and arrays.
+    """
+    # whatever a library prints must not get between the answers
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    own_bytes = _address_space()
+    for line in sys.stdin.buffer:
+        question = json.loads(line)
+        limits = Limits(**question["limits"])
+        _cap_address_space(
+            own_bytes + _WORKING_BYTES + 3 * most_data_bytes(question["path"], limits)
+        )
+        watchdog = Watchdog(question["cpu_s"])
+        arrays: list[np.ndarray] = []
+        try:
+            tree, arrays = packed(read_file(path, limits, watchdog.allow))
+        except InputError as error:
+            refused = {key: getattr(error, key) for key in ("what", "got", "expected", "remedy")}
+            tree = json.dumps({"refused": refused}).encode()
+        watchdog.stop()
+        answers.write(len(tree).to_bytes(8, "little"))
+        answers.write(sum(array.nbytes for array in arrays).to_bytes(8, "little"))
+        answers.write(tree)
+        for array in arrays:
+            answers.write(array.reshape(-1).view(np.uint8).data)
+        answers.flush()
+
+
+class Watchdog:
+    """Ends the process (by SIGPROF) when it has used more processor time than it was granted."""
+
+    def __init__(self, cpu_s: float) -> None:
+        self._until_s = time.process_time() + cpu_s
+        self._arm()
+
+    def allow(self, size: int) -> None:
+        """Grant the time that reading `size` bytes may take."""
+        self._until_s += size / DATA_BYTES_PER_SECOND
+        if size > DATA_BYTES_PER_SECOND // 100:  # each arming rounds up by a tick of the kernel
+            self._arm()
+
+    def stop(self) -> None:
+        """Let the process live."""
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+    def _arm(self) -> None:
+        signal.setitimer(signal.ITIMER_PROF, max(self._until_s - time.process_time(), 1e-3))
+
+
+def _address_space() -> int:
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:  # no Linux: grant what a Python with NumPy and HDF5 takes at most
+        return 1 << 30
+
+
+def _cap_address_space(size: int) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY:
+        size = min(size, most)
+    resource.setrlimit(resource.RLIMIT_AS, (size, most))
