@@ -1,9 +1,10 @@
 """Reports: tables on the terminal, progress, HTML."""
 
 from .console import print_cost, print_demo, print_doctor, print_figures, print_verdicts
+from .html import html_report
 from .progress import progress_bar, training_bar
 
 __all__ = [
-    "print_cost", "print_demo", "print_doctor", "print_figures", "print_verdicts", "progress_bar",
-    "training_bar",
+    "html_report", "print_cost", "print_demo", "print_doctor", "print_figures", "print_verdicts",
+    "progress_bar", "training_bar",
 ]  # fmt: skip

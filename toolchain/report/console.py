@@ -1,18 +1,25 @@
-"""Tables on the terminal."""
+"""Tables on the terminal.
+
+Names and details come from files of strangers: they are printed as they are, never read as markup,
+and characters that would steer the terminal are replaced.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from axonc.targets import NodeVerdict, Verdict
 
-from ..cost import CostReport
-from .units import bits_text, count_text, energy_text
+from ..cost import CostReport, EnergyEstimate
+from .labels import engine_name, event_name, network_name, pair_name
+from .units import bits_text, count_text, duration_text, energy_text, printable, share_text
 
 _COLOURS = {
     Verdict.EXACT: "green",
@@ -20,124 +27,172 @@ _COLOURS = {
     Verdict.HOST: "cyan",
     Verdict.UNSUPPORTED: "bold red",
 }
+Cell = str | Text
 
 
 def print_verdicts(rows: Sequence[NodeVerdict], target: str) -> None:
     """Print one line a node: what becomes of it on `target`."""
-    table = Table(title=f"what becomes of each node on {target}")
-    for heading in ("node", "kind", "verdict", "detail"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        colour = _COLOURS[row.verdict]
-        table.add_row(row.node, row.kind, f"[{colour}]{row.verdict}[/]", row.detail)
-    Console().print(table)
+    cells = [
+        (row.node, row.kind, Text(row.verdict, style=_COLOURS[row.verdict]), row.detail)
+        for row in rows
+    ]
+    title = f"What becomes of each node on {target}"
+    _print_table(Console(), title, ("node", "kind", "verdict", "detail"), cells)
 
 
 def print_figures(figures: Mapping[str, Any], title: str) -> None:
     """Print (name, value) lines."""
-    table = Table(title=title, show_header=False)
+    rows = []
     for name, value in figures.items():
         if isinstance(value, Mapping):
             value = ", ".join(f"{key} {count_text(number)}" for key, number in value.items())
-        table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
-    Console().print(table)
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        rows.append((name.replace("_", " "), shown))
+    _print_table(Console(), title, ("", ""), rows)
 
 
 def print_cost(report: CostReport) -> None:
     """Print memory by part, activity by node, and every energy estimate beside the others."""
     console = Console()
-    memory = Table(title=f"memory on {report.target}")
-    memory.add_column("part")
-    memory.add_column("bits", justify="right")
-    for part, bits in report.memory_bits.parts.items():
-        memory.add_row(part, bits_text(bits))
-    memory.add_row("[bold]total", f"[bold]{bits_text(report.memory_bits.total)}")
-    console.print(memory)
+    memory: list[tuple[Cell, ...]] = [
+        (part, bits_text(bits)) for part, bits in report.memory_bits.parts.items()
+    ]
+    memory.append(_total("total", bits_text(report.memory_bits.total)))
+    title = f"Memory: {network_name(report.target)}"
+    _print_table(console, title, ("part", ">size"), memory)
     activity = {
         "synaptic operations": report.synaptic_operations,
         "neuron updates": report.neuron_updates,
         "spikes": report.spikes,
-        "cycles": report.cycles,
+        "clock cycles": report.cycles,
     }
-    if any(activity.values()):
-        table = Table(title="activity per inference")
-        for heading in ("what", "total", "by part"):
-            table.add_column(heading, overflow="fold")
-        for name, breakdown in activity.items():
-            if breakdown is not None:
-                parts = ", ".join(f"{k} {count_text(v)}" for k, v in breakdown.parts.items())
-                table.add_row(name, count_text(breakdown.total), parts)
-        console.print(table)
-    if report.energy:
-        table = Table(title="energy per inference")
-        for heading in ("profile", "total", "by event", "basis and source"):
-            table.add_column(heading, overflow="fold")
-        for estimate in report.energy:
-            total = estimate.total_pj
-            shown = "no total" if total is None else energy_text(total)
-            parts = [f"{event} {energy_text(pj)}" for event, pj in estimate.parts_pj.items()]
-            parts += [f"{event}: no published figure" for event in estimate.unpriced]
-            table.add_row(
-                estimate.profile, shown, "\n".join(parts), f"{estimate.basis}; {estimate.source}"
-            )
-        console.print(table)
+    rows = [
+        (
+            name,
+            count_text(breakdown.total),
+            ", ".join(f"{part} {count_text(count)}" for part, count in breakdown.parts.items()),
+        )
+        for name, breakdown in activity.items()
+        if breakdown is not None
+    ]
+    if rows:
+        title = "Activity: mean of one inference"
+        _print_table(console, title, ("what", ">total", "by part"), rows)
+    for estimate in report.energy:
+        _print_energy(console, estimate)
     for note in report.notes:
-        console.print(f"note: {note}", style="dim")
+        console.print(Text(f"note: {printable(note)}", style="dim"))
 
 
 def print_doctor(report: Mapping[str, Any]) -> None:
     """Print what is installed and which engines work."""
     console = Console()
     console.print(f"axonc {report['axonc']} on Python {report['python']}")
-    packages = Table(title="packages")
-    for heading in ("package", "needed by", "version"):
-        packages.add_column(heading)
+    packages: list[tuple[Cell, ...]] = []
     for name, package in report["packages"].items():
-        extra = package["extra"]
-        absent = "[red]absent" if extra == "core" else f"absent: pip install 'axonc\\[{extra}]'"
-        packages.add_row(name, extra, package["version"] or absent)
-    console.print(packages)
-    engines = Table(title="engines")
-    for heading in ("target", "engine", "works", "detail"):
-        engines.add_column(heading, overflow="fold")
-    for engine in report["engines"]:
-        works = "[green]yes" if engine["works"] else "[yellow]no"
-        engines.add_row(engine["target"], engine["engine"], works, engine["detail"])
-    console.print(engines)
+        extra, found = package["extra"], package["version"]
+        remedy = "absent" if extra == "core" else f"absent: pip install 'axonc[{extra}]'"
+        shown = Text(remedy, style="red" if extra == "core" else "yellow")
+        packages.append((name, extra, found or shown))
+    _print_table(console, "Packages", ("package", "needed by", "version"), packages)
+    engines = [
+        (
+            engine["target"],
+            engine["engine"],
+            Text("yes", style="green") if engine["works"] else Text("no", style="yellow"),
+            engine["detail"],
+        )
+        for engine in report["engines"]
+    ]
+    _print_table(console, "Engines", ("target", "engine", "works", "detail"), engines)
 
 
 def print_demo(result: Mapping[str, Any], out: Path) -> None:
     """Print the demo's result: accuracy by engine, mismatches, costs side by side."""
     console = Console()
-    table = Table(title="accuracy on the test images")
-    for heading in ("engine", "images", "accuracy"):
-        table.add_column(heading)
-    for engine, accuracy in result["accuracy"].items():
-        images = result["images"][engine]
-        table.add_row(engine, str(images), f"{100 * accuracy:.1f} %")
-    console.print(table)
-    table = Table(title="spikes that differ between two stages")
-    for heading in ("stages", "share of bins", "why"):
-        table.add_column(heading, overflow="fold")
-    for pair, mismatch in result["spike_mismatch"].items():
-        table.add_row(pair, f"{mismatch:.2e}" if mismatch else "0", result["reasons"].get(pair, ""))
-    console.print(table)
-    table = Table(title="cost of one inference")
-    for heading in ("network on", "memory", "synaptic operations", "cycles", "energy"):
-        table.add_column(heading, overflow="fold")
-    for cost in result["costs"].values():
-        energies = [
-            f"{energy_text(e['total']) if e['total'] is not None else 'no total'} ({name})"
-            for name, e in cost["energy_pj"].items()
-        ]
-        table.add_row(
-            cost["target"],
+    engines = [
+        (
+            engine_name(engine),
+            f"{result['images'][engine]:,}",
+            f"{100 * accuracy:.1f} %",
+            duration_text(result["engine_wall_s"][engine]),
+        )
+        for engine, accuracy in result["accuracy"].items()
+    ]
+    headings: tuple[str, ...] = ("engine", ">images", ">accuracy", ">run alone")
+    _print_table(console, "Accuracy on the test images", headings, engines)
+    pairs = [
+        (
+            pair_name(pair),
+            Text(share_text(share), style="yellow") if share else Text("none", style="green"),
+            result["reasons"].get(pair, ""),
+        )
+        for pair, share in result["spike_mismatch"].items()
+    ]
+    headings = ("stages", ">bins that differ", "why, or what is compared")
+    _print_table(console, "Spikes that differ between two stages", headings, pairs)
+    costs = [
+        (
+            network_name(cost["target"]),
             bits_text(cost["memory_bits"]["total"]),
             count_text(cost["synaptic_operations"]["total"]),
-            count_text(cost["cycles"]["total"]) if "cycles" in cost else "-",
-            "\n".join(energies),
+            count_text(cost["cycles"]["total"]) if "cycles" in cost else "–",
         )
+        for cost in result["costs"].values()
+    ]
+    headings = ("network", ">memory", ">synaptic operations", ">clock cycles")
+    _print_table(console, "Cost of one image", headings, costs)
+    energies = [
+        (
+            network_name(cost["target"]),
+            profile,
+            "no total" if energy["total"] is None else energy_text(energy["total"]),
+        )
+        for cost in result["costs"].values()
+        for profile, energy in cost["energy_pj"].items()
+    ]
+    title = "Energy of one image; profiles differ in what they include"
+    _print_table(console, title, ("network", "profile", ">energy"), energies)
+    console.print(f"{duration_text(result['wall_s'])} in all. Written:")
+    for name in ("model.nir", "result.json", "report.html"):
+        console.print(Text(f"  {out / name}"), soft_wrap=True)
+
+
+def _print_energy(console: Console, estimate: EnergyEstimate) -> None:
+    rows: list[tuple[Cell, ...]] = []
+    for event, count in estimate.counts.items():
+        entry = estimate.entries.get(event)
+        each = "no published figure" if entry is None else f"{entry.pj:g} pJ"
+        energy = energy_text(estimate.parts_pj[event]) if event in estimate.parts_pj else "–"
+        rows.append((event_name(event), count_text(count), each, energy))
+    known = energy_text(sum(estimate.parts_pj.values()))
+    if estimate.total_pj is None:
+        rows.append(_total("no total; what is known", "", "", known))
+    else:
+        rows.append(_total("total", "", "", known))
+    headings = ("event", ">an inference", ">each", ">energy")
+    _print_table(console, f"Energy: {estimate.profile}", headings, rows)
+    told = [f"basis: {estimate.basis}", f"source: {estimate.source}"]
+    if estimate.static_power_w is not None:
+        told.append(f"static power: {estimate.static_power_w:g} W, told apart and not added")
+    console.print(Text(printable("\n".join(told)), style="dim"))
+
+
+def _print_table(
+    console: Console, title: str, headings: Sequence[str], rows: Iterable[Sequence[Cell]]
+) -> None:
+    """Print a table; a heading that starts with `>` has its column aligned to the right."""
+    table = Table(box=box.SIMPLE_HEAD, show_header=any(headings), pad_edge=False)
+    for heading in headings:
+        right = heading.startswith(">")
+        table.add_column(
+            heading.removeprefix(">"), justify="right" if right else "left", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) if isinstance(cell, str) else cell for cell in row))
+    console.print(Text(f"\n{printable(title)}", style="bold"))
     console.print(table)
-    console.print(
-        f"{result['wall_s']:.0f} s in all. Written: {out}/model.nir, result.json, report.html"
-    )
+
+
+def _total(*cells: str) -> tuple[Text, ...]:
+    return tuple(Text(cell, style="bold") for cell in cells)

@@ -36,8 +36,15 @@ def training_bar(*, quiet: bool = False) -> Iterator[Callable[[Any], None]]:
     """Show a bar for training; the value given is called with a models.TrainingProgress."""
     with _bar(quiet) as bar:
         task = bar.add_task("training", total=None, told="")
+        accuracy = ""
 
         def update(state: Any) -> None:
-            bar.update(task, completed=state.done, total=state.total, told=state.told)
+            told = f"epoch {state.epoch}/{state.epochs}, loss {state.loss:.3f}"
+            nonlocal accuracy
+            if state.validation_accuracy is not None:
+                accuracy = f", validation {100 * state.validation_accuracy:.1f} %"
+            done = (state.epoch - 1) * state.batches + state.batch
+            total = state.epochs * state.batches
+            bar.update(task, completed=done, total=total, told=told + accuracy)
 
         yield update
