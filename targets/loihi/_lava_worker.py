@@ -17,10 +17,12 @@ import importlib.abc
 import importlib.machinery
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
+import traceback
 from glob import glob
 from multiprocessing import shared_memory
 from secrets import token_hex
@@ -192,7 +194,8 @@ def run(folder):
         job = json.load(file)
     # Every segment gets a name that the parent knows, so that it can remove what a kill leaves.
     shared_memory._make_filename = lambda: f"/{job['shm_prefix']}{token_hex(6)}"
-    threading.Thread(target=end_with_parent, args=(job["shm_prefix"],), daemon=True).start()
+    mine = (folder, job["shm_prefix"])
+    threading.Thread(target=end_with_parent, args=mine, daemon=True).start()
     lava = import_lava()
     arrays = dict(lava.np.load(f"{folder}/arrays.npz", allow_pickle=False))
     wall_s = 0.0
@@ -232,12 +235,13 @@ class Watch(threading.Thread):
                     os._exit(3)
 
 
-def end_with_parent(shm_prefix):
-    """Wait until the parent is gone, then leave nothing behind: no process, no shared memory."""
+def end_with_parent(folder, shm_prefix):
+    """Wait until the parent is gone, then leave nothing: no process, shared memory or file."""
     while os.read(0, 1):
         pass
     for segment in glob(f"/dev/shm/{shm_prefix}*"):
         os.unlink(segment)
+    shutil.rmtree(folder, ignore_errors=True)
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
@@ -253,5 +257,11 @@ def versions():
 if __name__ == "__main__":
     if sys.argv[1] == "--versions":
         print(json.dumps(versions()))
-    else:
+        sys.exit()
+    try:
         run(sys.argv[1])
+    except BaseException:
+        # A regular exit would wait for Lava's processes, which wait for one another.
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)

@@ -56,33 +56,17 @@ def compartments_of(
 ) -> tuple[Compartments | None, list[str]]:
     """Return the compartments of `neuron`, and every reason why there are none."""
     reasons = _refusals(neuron, chip)
-    scale = _scale(neuron, chip)
+    scale = _scale(neuron, sums, chip)
     if scale is None:
-        reasons.append(
-            f"thresholds up to {int(neuron.threshold.max())} at {neuron.fraction_bits} fraction "
-            f"bits do not fit 17 bits (at most {chip['threshold_max']}); use fewer fraction bits"
-        )
-        return None, reasons
+        return None, reasons + _out_of_range(neuron, sums, chip)
     shift = neuron.fraction_bits + scale - ALIGN_SHIFT
-    reach = max(int(-sums.low.min()), int(sums.high.max())) << max(shift, 0) + ALIGN_SHIFT
-    if reach >= STATE_LIMIT:
-        reasons.append(
-            f"a fan-in of up to {reach >> ALIGN_SHIFT + max(shift, 0)} in one step, times "
-            f"2^{ALIGN_SHIFT + max(shift, 0)}, overflows the current's 24 bits; "
-            "use fewer inputs, smaller weights or fewer fraction bits"
-        )
     bias = _scaled(neuron.bias, scale)
     mantissa, exponent, error = encoded_bias(bias, chip)
-    if np.any(np.abs(error) > 1 << chip["bias_exponent_max"]):
-        reasons.append(
-            f"biases from {int(bias.min())} to {int(bias.max())} are beyond +-"
-            f"{chip['bias_mantissa_max']} * 2^{chip['bias_exponent_max']}; use fewer fraction bits"
-        )
     if reasons:
         return None, reasons
     decay = _twelve_bits(neuron.membrane)
     current = np.zeros(1, np.int64) if neuron.current is None else _twelve_bits(neuron.current)
-    threshold = _rounded_threshold(neuron, scale)
+    threshold = _threshold(neuron, scale)
     made = IntegerNeuron(
         shape=neuron.shape,
         threshold=threshold << ALIGN_SHIFT,
@@ -128,28 +112,63 @@ def _refusals(neuron: IntegerNeuron, chip: Chip) -> list[str]:
     return found
 
 
-def _scale(neuron: IntegerNeuron, chip: Chip) -> int | None:
-    """Return g, the bits by which the state grows; None where no threshold register fits.
+def _scale(neuron: IntegerNeuron, sums: SumRange, chip: Chip) -> int | None:
+    """Return g, the bits by which the state grows; None where no choice fits the registers.
 
     First come the choices that lose nothing, then the most bits that fit: those round thresholds.
     """
     least = ALIGN_SHIFT - neuron.fraction_bits
+    fitting = [
+        scale
+        for scale in range(least, max(least, ALIGN_SHIFT) + 1)
+        if _threshold(neuron, scale).max() <= chip["threshold_max"]
+        and _reach(sums) << neuron.fraction_bits + scale < STATE_LIMIT
+        and _bias_fits(neuron, scale, chip)
+    ]
     exact = [
         scale
-        for scale in range(max(0, least), ALIGN_SHIFT + 1)
-        if _fits(neuron, scale, chip)
-        and not np.any(_scaled(neuron.threshold, scale) & ((1 << ALIGN_SHIFT) - 1))
+        for scale in fitting
+        if scale >= 0 and not np.any(_scaled(neuron.threshold, scale) & (1 << ALIGN_SHIFT) - 1)
     ]
-    without_bias_error = [
+    bias_exact = [
         scale for scale in exact if not np.any(encoded_bias(_scaled(neuron.bias, scale), chip)[2])
     ]
-    if without_bias_error or exact:
-        return (without_bias_error or exact)[0]
-    return next((g for g in range(ALIGN_SHIFT, least - 1, -1) if _fits(neuron, g, chip)), None)
+    return next(iter(bias_exact or exact or fitting[::-1]), None)
 
 
-def _fits(neuron: IntegerNeuron, scale: int, chip: Chip) -> bool:
-    return int(_rounded_threshold(neuron, scale).max()) <= chip["threshold_max"]
+def _out_of_range(neuron: IntegerNeuron, sums: SumRange, chip: Chip) -> list[str]:
+    """Return what does not fit even with as few fraction bits as a synapse of weight 1 needs."""
+    found = []
+    threshold = _threshold(neuron, ALIGN_SHIFT - neuron.fraction_bits)
+    if threshold.max() > chip["threshold_max"]:
+        found.append(
+            f"thresholds up to {int(threshold.max())} synapses of weight 1 do not fit 17 bits "
+            f"(at most {chip['threshold_max']}); scale weights and thresholds down"
+        )
+    if _reach(sums) << ALIGN_SHIFT >= STATE_LIMIT:
+        found.append(
+            f"a fan-in of up to {_reach(sums)} in one step, times 2^{ALIGN_SHIFT}, overflows the "
+            "current's 24 bits; use fewer inputs or smaller weights"
+        )
+    if not _bias_fits(neuron, ALIGN_SHIFT - neuron.fraction_bits, chip):
+        bias = _scaled(neuron.bias, -neuron.fraction_bits)
+        room = chip["bias_mantissa_max"] << chip["bias_exponent_max"] - ALIGN_SHIFT
+        found.append(
+            f"biases from {int(bias.min())} to {int(bias.max())} synapses of weight 1 are beyond "
+            f"+-{room}; scale weights, thresholds and biases down"
+        )
+    return found or ["no number of fraction bits fits thresholds, biases and fan-in at once"]
+
+
+def _bias_fits(neuron: IntegerNeuron, scale: int, chip: Chip) -> bool:
+    """Whether every bias is held up to rounding, by half a unit of the largest exponent."""
+    error = encoded_bias(_scaled(neuron.bias, scale), chip)[2]
+    return bool(np.all(np.abs(error) <= 1 << chip["bias_exponent_max"] - 1))
+
+
+def _reach(sums: SumRange) -> int:
+    """Return the largest magnitude of a sum of one step."""
+    return max(int(-sums.low.min()), int(sums.high.max()))
 
 
 def _scaled(values: np.ndarray, scale: int) -> np.ndarray:
@@ -159,7 +178,8 @@ def _scaled(values: np.ndarray, scale: int) -> np.ndarray:
     return (values + (1 << -scale - 1)) >> -scale
 
 
-def _rounded_threshold(neuron: IntegerNeuron, scale: int) -> np.ndarray:
+def _threshold(neuron: IntegerNeuron, scale: int) -> np.ndarray:
+    """Return vth, rounded to the nearest where it has to be."""
     return _scaled(neuron.threshold, scale - ALIGN_SHIFT)
 
 

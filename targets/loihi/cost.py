@@ -54,9 +54,7 @@ def cost_report(
         notes.append(LEFT_OUT)
     else:
         energy = ()
-        notes.append(
-            f"no energy: nobody has published what an operation of {program.chip.title} takes"
-        )
+        notes.append(f"no energy: for {program.chip.title} no figures are published")
     return CostReport(
         "loihi",
         memory,

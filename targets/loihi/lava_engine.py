@@ -32,6 +32,9 @@ from .connection import unrolled
 from .lava_environment import WORKER, cache_folder, lava_python
 from .network import Network, SynapseGroup
 
+LONGEST_SOCKET_FOLDER = 70
+"""Lava's processes make sockets in their temporary folder; a path of over 107 bytes is refused."""
+
 
 @dataclass(frozen=True)
 class LavaRun:
@@ -83,6 +86,8 @@ def _worker(python: Path, folder: Path, shm_prefix: str) -> Iterator[subprocess.
     """Run the worker in a session of its own; afterwards nothing of it is left, however it ends."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONNOUSERSITE": "1"}
     environment.pop("PYTHONPATH", None)
+    if len(str(folder)) <= LONGEST_SOCKET_FOLDER:
+        environment["TMPDIR"] = str(folder)
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(
             [str(python), "-s", str(WORKER), str(folder)], cwd=folder, env=environment,

@@ -99,7 +99,9 @@ def random_network(seed, *, kind=None):
             _random_synapses(rng, f"s{layer}", source, name, weight_shape, delay, kernel)
         )
         depth += 1 + delay
-        populations.append(_random_population(rng, name, sizes[-1], depth, kind))
+        reach = np.abs(synapses[-1].weight.reshape(sizes[-1][0], -1)).sum(1).mean()
+        reach *= 2.0 ** synapses[-1].exponent
+        populations.append(_random_population(rng, name, sizes[-1], depth, kind, reach))
         if kind == "recurrent" and layer == 0:
             square = (sizes[-1][0],) * 2
             synapses.append(_random_synapses(rng, "loop", name, name, square, layer, None))
@@ -116,7 +118,7 @@ def random_network(seed, *, kind=None):
 
 
 def _random_kernel(rng, shape):
-    k = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+    k = tuple(int(rng.integers(1, 1 + min(3, size))) for size in shape[1:])
     pad = tuple((int(rng.integers(0, 2)), int(rng.integers(0, 2))) for _ in k)
     window = Window(tuple(int(x) for x in rng.integers(1, 3, 2)), pad, (1, 1))
     groups = shape[0] if rng.random() < 0.3 else 1
@@ -127,8 +129,8 @@ def _random_kernel(rng, shape):
 
 def _random_synapses(rng, name, source, target, shape, delay, kernel):
     bits = int(rng.integers(1, 9))
-    sign = rng.choice([Sign.MIXED, Sign.EXCITATORY, Sign.INHIBITORY]) if bits > 1 else Sign.MIXED
-    sign = Sign(str(sign))
+    sign = Sign(str(rng.choice(["mixed", "excitatory", "inhibitory"], p=[0.5, 0.4, 0.1])))
+    bits = max(bits, 2) if sign is Sign.MIXED else bits
     step = 1 << 8 - bits + (sign is Sign.MIXED)
     low, high = {"mixed": (-256, 255), "excitatory": (0, 255), "inhibitory": (-255, 0)}[sign]
     weight = rng.integers(-(-low // step), high // step + 1, shape) * step
@@ -141,16 +143,17 @@ def _random_synapses(rng, name, source, target, shape, delay, kernel):
     )  # fmt: skip
 
 
-def _random_population(rng, name, shape, depth, kind):
+def _random_population(rng, name, shape, depth, kind, reach):
     # One value a neuron, one a channel, or one for all.
     form = [shape, (shape[0],) + (1,) * (len(shape) - 1), (1,) * len(shape)][rng.integers(0, 3)]
     du = rng.choice([4095, 4095, 0, int(rng.integers(0, 4096))])
-    dv = rng.choice([0, int(rng.integers(0, 4096)), 4095])
+    dv = rng.choice([0, 0, int(rng.integers(0, 4096)), 4095])
+    most = int(np.clip(reach * rng.choice([0.05, 0.2, 0.8]), 1, 131071))
     # In a network with delays no bias may spike before its time: see `lower`.
     top = 200 if kind in ("dense", "conv") else 0
     return Population(
         name, shape, np.full(form, du), np.full(form, dv),
-        rng.integers(0, rng.choice([5, 300, 3000]), form), rng.integers(-top, top + 1, form),
+        rng.integers(0, most, form), rng.integers(-top, top + 1, form),
         rng.integers(0, 8, form), depth,
     )  # fmt: skip
 
@@ -172,7 +175,7 @@ def affine_graph(weights, neurons, name="network"):
 def integer_neuron(shape, threshold=5, multiplier=3, shift=2, bits=12, **options):
     """Return a leaky integer neuron; keywords override its fields."""
     array = lambda x: np.asarray(x, np.int64).reshape(-1)  # noqa: E731
-    shape = (shape,) if isinstance(shape, int) else shape
+    shape = (int(shape),) if np.ndim(shape) == 0 else shape
     top = (1 << bits - 1) - 1
     threshold = np.asarray(threshold, np.int64)
     threshold = threshold.reshape(-1) if threshold.ndim < 2 else threshold

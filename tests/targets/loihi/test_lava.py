@@ -1,0 +1,121 @@
+"""Real Lava: it equals the emulator, states too, and leaves nothing behind however it ends."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from glob import glob
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from axonc.targets.loihi import Loihi, emulate, lava_engine, run_on_lava
+from axonc.toolchain.errors import EngineError
+
+
+@pytest.fixture(autouse=True)
+def left_behind(monkeypatch, request):
+    """Workers, shared memory and files that are still there: of this process none at the end.
+
+    A process that is killed before its worker has started may leave a file, but nothing that runs.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="axonc-test-"))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+    def found(pid=None):
+        for _ in range(100):  # what was killed may take a moment to be gone
+            workers = subprocess.run(["pgrep", "-f", f"worker.py {folder}"], capture_output=True)
+            segments = glob(f"/dev/shm/axonc-{pid or os.getpid()}-*")
+            left = [*workers.stdout.split(), *segments]
+            left += [] if pid else map(str, folder.iterdir())
+            if not left:
+                break
+            time.sleep(0.1)
+        return left
+
+    yield found
+    killed = request.node.name.startswith("test_killing")
+    assert found(os.getpid() if killed else None) == []
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("seed", "kind"),
+    [(4, "dense"), (9, "dense"), (8, "conv"), (12, "conv"), (13, "delayed"), (9, "recurrent")],
+)
+def test_random_networks_equal_the_emulator_states_too(seed, kind, build):
+    network, inputs = build.random_network(seed, kind=kind)
+    names = [p.name for p in network.populations]
+    lava, emulation = run_on_lava(network, inputs, names), emulate(network, inputs, names)
+    by_hand = build.chip_by_hand(network, inputs)
+    for name in names:
+        np.testing.assert_array_equal(lava.spikes[name], emulation.spikes[name])
+        np.testing.assert_array_equal(lava.potentials[name], emulation.potentials[name])
+        np.testing.assert_array_equal(lava.currents[name], by_hand.currents[name])
+    assert sum(raster.sum() for raster in lava.spikes.values()) > 0
+
+
+def test_the_target_runs_a_lowered_graph_on_lava(build):
+    rng = np.random.default_rng(0)
+    weights = [(rng.integers(0, 2, s) * 2 - 1).astype(np.int8) for s in ((30, 40), (5, 30))]
+    neurons = [build.integer_neuron(30, rng.integers(2, 9, 30)), build.integer_neuron(5, 2)]
+    target = Loihi()
+    program = target.compile(build.affine_graph(weights, neurons))
+    spikes = rng.random((6, 12, 40)) < 0.3
+    emulator = target.run(program, spikes, probes=["lif1"])
+    lava = target.run(program, spikes, engine="lava", probes=["lif1"])
+    for name, raster in emulator.spikes.items():
+        np.testing.assert_array_equal(lava.spikes[name], raster)
+    np.testing.assert_array_equal(lava.potentials["lif1"], emulator.potentials["lif1"])
+    assert lava.wall_s > 0
+
+
+def test_a_time_out_ends_lava_and_says_so(build):
+    network, inputs = build.random_network(3, kind="dense")
+    with pytest.raises(EngineError, match=r"did not finish within 0.3 s and was ended"):
+        run_on_lava(network, inputs, timeout_s=0.3)
+
+
+def test_a_process_that_dies_inside_lava_is_an_error_with_its_log(build, monkeypatch):
+    network, inputs = build.random_network(3, kind="dense")
+    honest = lava_engine._Job.arrays
+
+    def broken(job):
+        arrays = honest(job)
+        return {k: v[:-1] if k.endswith("bias_mant") else v for k, v in arrays.items()}
+
+    monkeypatch.setattr(lava_engine._Job, "arrays", broken)
+    with pytest.raises(EngineError, match="its worker ended with status"):
+        run_on_lava(network, inputs, timeout_s=60)
+
+
+VICTIM = """
+import sys, numpy as np
+from axonc.targets.loihi import Network, Population, Sign, SynapseGroup, run_on_lava
+one = np.array([1]); zero = np.array([0])
+network = Network({"in": (50,)}, (Population("p", (50,), one, one, one, zero, zero, 1),),
+                  (SynapseGroup("s", "in", "p", np.eye(50, dtype=np.int32) * 2, 8, Sign.MIXED, 0,
+                                zero, ("s",)),), {"out": "p"})
+print("go", flush=True)
+run_on_lava(network, {"in": np.ones((1, 100_000, 50), np.uint8)})
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("after_s", [0.4, 1.5])
+def test_killing_axonc_leaves_nothing_behind(how, after_s, left_behind):
+    victim = subprocess.Popen(
+        [sys.executable, "-c", VICTIM], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    victim.stdout.readline()
+    time.sleep(after_s)
+    assert victim.poll() is None
+    os.kill(victim.pid, how)
+    victim.wait(20)
+    victim.stdout.close()
+    assert left_behind(victim.pid) == []
