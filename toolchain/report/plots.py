@@ -173,9 +173,9 @@ def training_plot(metrics: Mapping[str, Sequence[float]]) -> str | None:
 
 
 def _curve_name(column: str, word: str) -> str:
-    """Return what tells the curves of one panel apart: the column's name without the panel's."""
-    name = column.lower().replace("sign_flip_ratio", "").replace("sign_flip", "").replace(word, "")
-    return " ".join(name.replace("_", " ").replace("/", " ").split()) or column
+    """Return what tells the curves of a panel apart: `flips/fc1` is fc1, `train_loss` train."""
+    name = column.split("/", 1)[1] if "/" in column else column.lower().replace(word, "")
+    return name.replace("_", " ").strip() or "training"
 
 
 # -- rows with their label above the bar: readable on a narrow screen ------------------------------

@@ -71,6 +71,15 @@ def test_metrics_keep_the_numeric_columns(tmp_path: Path) -> None:
     assert metrics["epoch"] == [1.0, 2.0] and math.isnan(metrics["loss"][1])
 
 
+def test_curves_are_named_by_what_tells_them_apart() -> None:
+    metrics = {"epoch": [1, 2], "loss": [2, 1], "accuracy": [0, 1], "validation_accuracy": [0, 1],
+               "flips/fc1": [0.1, 0.2], "flips/fc2": [0.1, 0.2]}  # fmt: skip
+    svg = training_plot(metrics)
+    assert svg is not None
+    for name in ("training", "validation", "fc1", "fc2"):
+        assert f">{name}<" in svg
+
+
 @pytest.mark.parametrize("content", ["", "epoch,loss\n", "\x00\xff,\n", "a,b\n1\n"])
 def test_damaged_metrics_leave_the_curves_out(content: str, tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_bytes(content.encode("latin-1"))
