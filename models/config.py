@@ -187,9 +187,9 @@ class TrainingConfig:
         """Return the settings of `axonc demo`: a fully binary MLP on 4,000 handwritten digits."""
         return cls(
             seed=seed,
-            epochs=50,
+            epochs=24,
             data=DataConfig(augmentation=Augmentation.SHIFT),
-            optimizer=OptimizerConfig(learning_rate=1.0),
+            optimizer=OptimizerConfig(learning_rate=2.0),
         )
 
     @classmethod

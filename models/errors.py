@@ -20,7 +20,8 @@ class TrainingInputError(ValueError):
     def __init__(self, what: str, *, got: str, expected: str, remedy: str) -> None:
         self.what, self.got, self.expected, self.remedy = what, got, expected, remedy
         remedy = remedy[:1].upper() + remedy[1:]
-        super().__init__(f"{what}: got {got}, expected {expected}. {remedy.rstrip('.')}.")
+        end = "" if remedy.endswith((".", "?", "!")) else "."
+        super().__init__(f"{what}: got {got}, expected {expected}. {remedy}{end}")
 
 
 class DataError(TrainingInputError):
@@ -43,4 +44,4 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     """Say which of the choices was probably meant, or list them all."""
     known = list(choices)
     match = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {match[0]!r}?" if match else f"choose one of {', '.join(known)}"
+    return f"did you mean {str(match[0])!r}?" if match else f"choose one of {', '.join(known)}"

@@ -165,13 +165,26 @@ def _synapses(
         return nir.Affine(weight=weight, bias=bias)
     return nir.Conv2d(
         input_shape=(shape_in[1], shape_in[2]),
-        weight=weight,
+        weight=_ungrouped(weight, synapses.groups),
         stride=_pair(synapses.stride),
         padding=_pair(synapses.padding),
         dilation=_pair(synapses.dilation),
-        groups=synapses.groups,
+        groups=1,
         bias=bias,
     )
+
+
+def _ungrouped(weight: NDArray[Any], groups: int) -> NDArray[Any]:
+    """Write a grouped kernel as a whole one with absent synapses (0) between the groups.
+
+    nir (1.0.8) infers a wrong input shape for groups > 1 and refuses the graph.
+    """
+    outs, ins = weight.shape[0] // groups, weight.shape[1]
+    whole = np.zeros((weight.shape[0], ins * groups, *weight.shape[2:]), weight.dtype)
+    for group in range(groups):
+        rows = slice(group * outs, (group + 1) * outs)
+        whole[rows, group * ins : (group + 1) * ins] = weight[rows]
+    return whole
 
 
 def _neurons(cell: nn.Module, shape: tuple[int, ...]) -> Any:

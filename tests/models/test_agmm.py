@@ -1,0 +1,110 @@
+import pytest
+import torch
+from torch import Tensor
+
+from axonc.models.agmm import Alpha, ForwardGate, GateConfig, Mean
+
+X = torch.randn(3, 4, 5, 2, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def naive(gate: ForwardGate, x: Tensor) -> Tensor:
+    """The definition, written out with a loop for every index."""
+    config, (steps, batch, channels) = gate.config, x.shape[:3]
+    out = torch.empty_like(x)
+    for t in range(steps):
+        for b in range(batch):
+            for c in range(channels):
+                part = x[t : t + 1] if config.per_step else x
+                if config.mean in (Mean.SAMPLE, Mean.SAMPLE_CHANNEL):
+                    part = part[:, b : b + 1]
+                if config.mean in (Mean.CHANNEL, Mean.SAMPLE_CHANNEL):
+                    part = part[:, :, c : c + 1]
+                a = gate.a[t if config.per_step else 0, 0, c if config.alpha_per_channel else 0]
+                alpha = {
+                    Alpha.SIGMOID: torch.sigmoid(a),
+                    Alpha.CLAMP: a.clamp(0, 1),
+                    Alpha.FREE: a,
+                    Alpha.FIXED: a,
+                }[config.alpha]
+                mean = part.mean()
+                mean = mean.detach() if config.detach_mean else mean
+                out[t, b, c] = alpha * torch.sigmoid(mean) * x[t, b, c]
+    return out
+
+
+@pytest.mark.parametrize("mean", list(Mean))
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("alpha_per_channel", [False, True])
+@pytest.mark.parametrize("detach_mean", [False, True])
+def test_value_and_gradients_equal_the_definition(
+    mean: Mean, per_step: bool, alpha_per_channel: bool, detach_mean: bool
+) -> None:
+    config = GateConfig(
+        mean=mean,
+        per_step=per_step,
+        alpha_per_channel=alpha_per_channel,
+        detach_mean=detach_mean,
+        alpha_init=0.3,
+    )
+    gate = ForwardGate(config, channels=5, steps=3).double()
+    x = X.clone().requires_grad_()
+    weight = torch.randn(X.shape, generator=torch.Generator().manual_seed(2), dtype=X.dtype)
+    ours, expected = gate(x), naive(gate, x)
+    torch.testing.assert_close(ours, expected)
+    gradients = torch.autograd.grad((ours * weight).sum(), [x, gate.a])
+    references = torch.autograd.grad((expected * weight).sum(), [x, gate.a])
+    torch.testing.assert_close(gradients, references)
+
+
+@pytest.mark.parametrize("alpha", [Alpha.SIGMOID, Alpha.CLAMP, Alpha.FREE])
+def test_gradients_equal_finite_differences(alpha: Alpha) -> None:
+    gate = ForwardGate(GateConfig(alpha=alpha, alpha_init=0.4, per_step=True), 5, 3).double()
+    x = X[:, :2, :, 0, 0].clone().requires_grad_()
+
+    def run(x: Tensor, a: Tensor) -> Tensor:
+        out: Tensor = torch.func.functional_call(gate, {"a": a}, (x,))
+        return out
+
+    assert torch.autograd.gradcheck(run, (x, gate.a.detach().requires_grad_()))
+
+
+def test_a_fixed_alpha_is_not_learned() -> None:
+    gate = ForwardGate(GateConfig(alpha=Alpha.FIXED, alpha_init=1.0), 5, 3)
+    assert [p for p in gate.parameters() if p.requires_grad] == []
+    assert gate.alpha.item() == 1
+
+
+def test_gradient_only_is_the_identity_forward_and_the_gate_backward() -> None:
+    gate = ForwardGate(GateConfig(gradient_only=True, detach_mean=True), 5, 3).double()
+    full = ForwardGate(GateConfig(detach_mean=True), 5, 3).double()
+    x = X.clone().requires_grad_()
+    out = gate(x)
+    assert torch.equal(out, x)
+    gradients = torch.autograd.grad(out.sum(), [x, gate.a])
+    torch.testing.assert_close(gradients, torch.autograd.grad(full(x).sum(), [x, full.a]))
+
+
+def test_evaluation_uses_the_running_mean_and_is_a_constant() -> None:
+    gate = ForwardGate(GateConfig(mean=Mean.CHANNEL, momentum=1.0), 5, 3).double()
+    gate(X)
+    torch.testing.assert_close(gate.running_mean.flatten(), X.mean((0, 1, 3, 4)))
+    gate.eval()
+    other = X[:, :1] + 7
+    expected = other * gate.constant().view(1, 1, 5, 1, 1)
+    torch.testing.assert_close(gate(other), expected)
+
+
+def test_a_gate_of_each_sample_depends_on_no_other_sample() -> None:
+    gate = ForwardGate(GateConfig(mean=Mean.SAMPLE), 5, 3).double().eval()
+    torch.testing.assert_close(gate(X)[:, :1], gate(X[:, :1]))
+
+
+def test_the_gate_lowers_mean_and_variance_of_the_gradient() -> None:
+    gate = ForwardGate(GateConfig(detach_mean=True), 5, 3).double()
+    x = X.clone().requires_grad_()
+    upstream = torch.randn(X.shape, generator=torch.Generator().manual_seed(3), dtype=X.dtype)
+    (gradient,) = torch.autograd.grad(gate(x), x, upstream)
+    g = gate.alpha.item() * torch.sigmoid(X.mean()).item()
+    assert 0 < g < 1
+    assert gradient.mean().item() == pytest.approx(g * upstream.mean().item())
+    assert gradient.var().item() == pytest.approx(g**2 * upstream.var().item())

@@ -1,0 +1,74 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from axonc.models import TrainingConfig, TrainingInputError
+from axonc.models.agmm import GateConfig, Mean
+from axonc.models.config import NetworkConfig
+
+
+def test_toml_round_trip() -> None:
+    config = replace(
+        TrainingConfig.demo(7),
+        network=NetworkConfig(hidden=(30, 20)),
+        gate=GateConfig(mean=Mean.CHANNEL, alpha_init=1e-5),
+    )
+    assert TrainingConfig.from_text(config.to_toml()) == config
+
+
+def test_a_file_may_say_only_what_differs(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('epochs = 3\n[gate]\nmean = "channel"\n[neuron]\ntau_s = 1\n')
+    config = TrainingConfig.from_toml(file)
+    assert (config.epochs, config.gate.mean, config.neuron.tau_s) == (3, Mean.CHANNEL, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "epoch = 3",
+            "settings: got unknown key 'epoch', expected a setting of axonc. "
+            "Did you mean 'epochs'?",
+        ),
+        (
+            "[optimizer]\nlearning_rat = 3",
+            "settings: got unknown key 'optimizer.learning_rat', expected a setting of axonc. "
+            "Did you mean 'learning_rate'?",
+        ),
+        (
+            "[gate]\nmean = 'chanel'",
+            "settings: got gate.mean = 'chanel', expected one of layer, channel, sample, "
+            "sample-channel. Did you mean 'channel'?",
+        ),
+        (
+            "epochs = 'ten'",
+            "settings: got epochs = 'ten', expected a value of type int. Correct the value.",
+        ),
+        (
+            "epochs = true",
+            "settings: got epochs = True, expected a value of type int. Correct the value.",
+        ),
+        (
+            "gate = 3",
+            "settings: got gate = 3, expected a value of type table. Correct the value.",
+        ),
+        ("epochs = 0", "setting epochs: got 0, expected a number above 0. Correct it."),
+        (
+            "[neuron]\nthreshold = nan",
+            "setting neuron.threshold: got nan, expected a number above 0. Correct it.",
+        ),
+    ],
+)
+def test_bad_settings(text: str, message: str) -> None:
+    with pytest.raises(TrainingInputError) as error:
+        TrainingConfig.from_text(text)
+    assert str(error.value) == message
+
+
+def test_broken_toml_and_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(TrainingInputError, match=r"settings: got broken TOML \(Invalid value"):
+        TrainingConfig.from_text("epochs = ")
+    with pytest.raises(TrainingInputError, match="No such file.*expected a readable TOML file"):
+        TrainingConfig.from_toml(tmp_path / "none.toml")

@@ -1,0 +1,228 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from axonc.models import (
+    TrainingConfig,
+    TrainingProgress,
+    dataset,
+    encode,
+    load_network,
+    predict,
+    run_network,
+    train,
+)
+from axonc.models.config import Augmentation, DataConfig, EncoderConfig, NetworkConfig
+from axonc.models.errors import CheckpointError, DivergenceError, TrainingInputError
+
+TINY = TrainingConfig(
+    epochs=3,
+    batch_size=20,
+    data=DataConfig(train_limit=100, validation=40, augmentation=Augmentation.SHIFT),
+    encoder=EncoderConfig(steps=4),
+    network=NetworkConfig(hidden=(32,)),
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_network(folder / "checkpoint.pt")[0].state_dict()
+
+
+def assert_equal(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("unbroken")
+    train(TINY, folder)
+    return folder
+
+
+def test_a_run_leaves_checkpoint_and_metrics(unbroken: Path) -> None:
+    rows = (unbroken / "metrics.csv").read_text().splitlines()
+    assert len(rows) == 4
+    columns = rows[0].split(",")
+    assert columns[:4] == ["epoch", "loss", "train_accuracy", "validation_accuracy"]
+    assert {"flips/hidden1", "firing_rate/output", "gradient_variance/hidden1"} <= set(columns)
+    assert sorted(path.name for path in unbroken.iterdir()) == ["checkpoint.pt", "metrics.csv"]
+
+
+def test_training_learns_and_leaves_the_global_generator_alone(tmp_path: Path) -> None:
+    before = torch.random.get_rng_state()
+    result = train(replace(TINY, epochs=6, data=replace(TINY.data, train_limit=400)), tmp_path)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert result.history[-1]["loss"] < result.history[0]["loss"]
+    assert result.test_accuracy > 0.3  # ten classes: chance is 0.1
+    test = dataset(TINY).test
+    spikes = encode(result.config, test.images, "test")
+    counts = run_network(result.network, spikes)["output"].sum(1)
+    assert (predict(counts) == test.labels).mean() == result.test_accuracy
+
+
+def test_interruption_by_a_callback_and_resumption(unbroken: Path, tmp_path: Path) -> None:
+    def stop(progress: TrainingProgress) -> None:
+        if (progress.epoch, progress.batch) == (2, 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, tmp_path, progress=stop)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["position"][:2] == [1, 3]
+    train(TINY, tmp_path, resume=True)
+    assert_equal(weights(tmp_path), weights(unbroken))
+    assert (tmp_path / "metrics.csv").read_bytes() == (unbroken / "metrics.csv").read_bytes()
+
+
+SCRIPT = """
+import sys, time, torch
+torch.set_num_threads(1)
+from pathlib import Path
+from axonc.models import TrainingConfig, train
+def slow(progress):
+    print(progress.epoch, progress.batch, flush=True)
+    time.sleep(0.02)
+train(TrainingConfig.from_toml(sys.argv[1]), sys.argv[2], progress=slow)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_real_process_is_stopped_and_resumed(
+    number: signal.Signals, unbroken: Path, tmp_path: Path
+) -> None:
+    settings, out = tmp_path / "tiny.toml", tmp_path / "out"
+    settings.write_text(TINY.to_toml())
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(settings), str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.split() == ["2", "2"]:
+            break
+    time.sleep(0.01)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    if number is signal.SIGINT:
+        assert "KeyboardInterrupt" in errors
+        position = torch.load(out / "checkpoint.pt", weights_only=True)["position"]
+        assert position[0] == 1
+        assert position[1] >= 2
+    train(TINY, out, resume=True)
+    assert_equal(weights(out), weights(unbroken))
+
+
+def test_resuming_with_other_settings(unbroken: Path) -> None:
+    with pytest.raises(CheckpointError) as error:
+        train(replace(TINY, seed=1), unbroken, resume=True)
+    assert str(error.value) == (
+        f"checkpoint {unbroken}/checkpoint.pt: got a run with other settings ('seed = 0', not "
+        "'seed = 1'), expected the settings of this run. Resume with the configuration that it "
+        "was started with."
+    )
+
+
+def test_resuming_without_a_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="got no such file, expected a checkpoint"):
+        train(TINY, tmp_path, resume=True)
+
+
+def test_damaged_checkpoints(unbroken: Path, tmp_path: Path) -> None:
+    whole = (unbroken / "checkpoint.pt").read_bytes()
+    for content in (b"", b"hello", whole[: len(whole) // 2]):
+        (tmp_path / "checkpoint.pt").write_bytes(content)
+        with pytest.raises(CheckpointError, match="got an unreadable file"):
+            load_network(tmp_path / "checkpoint.pt")
+    torch.save({"weights": 1}, tmp_path / "checkpoint.pt")
+    with pytest.raises(CheckpointError, match="got a torch file of another kind"):
+        load_network(tmp_path / "checkpoint.pt")
+
+
+def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    class Attack:
+        def __reduce__(self) -> object:
+            return Path.touch, (tmp_path / "owned",)
+
+    torch.save({"network": Attack()}, tmp_path / "checkpoint.pt")
+    with pytest.raises(CheckpointError, match="got an unreadable file"):
+        load_network(tmp_path / "checkpoint.pt")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_checkpoint_of_another_network(unbroken: Path, tmp_path: Path) -> None:
+    state = torch.load(unbroken / "checkpoint.pt", weights_only=True)
+    state["config"] = replace(TINY, network=NetworkConfig(hidden=(16,))).to_toml()
+    torch.save(state, tmp_path / "checkpoint.pt")
+    with pytest.raises(CheckpointError, match="got the weights of another network, expected the"):
+        load_network(tmp_path / "checkpoint.pt")
+
+
+def test_divergence_keeps_the_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from axonc.models import training
+
+    calls = 0
+    loss = training._loss
+
+    def explode(*arguments: object) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return loss(*arguments) * (torch.nan if calls == 8 else 1)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "_loss", explode)
+    with pytest.raises(DivergenceError) as error:
+        train(TINY, tmp_path)
+    assert str(error.value) == (
+        "training, epoch 2, batch 3: got a loss of nan, first in the gradient of layer 'output', "
+        f"expected a finite loss. Lower optimizer.learning_rate; {tmp_path}/checkpoint.pt holds "
+        "the last good weights."
+    )
+    assert all(torch.isfinite(value).all() for value in weights(tmp_path).values())
+
+
+def test_unwritable_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingInputError) as error:
+        train(TINY, tmp_path / "file" / "out")
+    assert "expected a folder that can be written to. Choose another with --out." in str(
+        error.value
+    )
+
+
+def test_spikes_of_another_shape(unbroken: Path) -> None:
+    network, _ = load_network(unbroken / "checkpoint.pt")
+    with pytest.raises(TrainingInputError) as error:
+        run_network(network, np.zeros((2, 4, 5), bool))
+    assert str(error.value) == (
+        "input spikes: got shape (2, 4, 5), expected (batch, time, 784). Encode the images with "
+        "the network's own configuration."
+    )
+
+
+def test_predict_lets_groups_of_neurons_vote() -> None:
+    assert predict([[1, 3, 3], [0, 0, 0]]).tolist() == [1, 0]
+    assert predict([[1, 0, 2, 4]], classes=2).tolist() == [1]
+
+
+def test_importing_the_package_does_not_import_torch() -> None:
+    code = "import sys, axonc.models; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
