@@ -39,7 +39,7 @@ def serve() -> None:
         watchdog = Watchdog(question["cpu_s"])
         arrays: list[np.ndarray] = []
         try:
-            tree, arrays = packed(read_file(path, limits, watchdog.allow))
+            tree, arrays = packed(read_file(question["path"], limits, watchdog.allow))
         except InputError as error:
             refused = {key: getattr(error, key) for key in ("what", "got", "expected", "remedy")}
             tree = json.dumps({"refused": refused}).encode()
