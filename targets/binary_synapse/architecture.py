@@ -77,6 +77,11 @@ class CoreParameters(_Section):
     """s at most: the decay m/2^s has a multiplier of s+1 bits."""
 
     @property
+    def unrolls(self) -> bool:
+        """Whether convolutions become matrices: a scan has no address generator."""
+        return self.dataflow is Dataflow.NEURON_MAJOR
+
+    @property
     def access_cycles(self) -> int:
         """Cycles of one read-modify-write of accumulators or membranes."""
         return 3 - self.membrane_ports

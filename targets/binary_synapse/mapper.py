@@ -51,7 +51,10 @@ def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
     for name in spiking_sources(graph):
         if isinstance(graph.nodes[name], Input):
             continue
-        projections = [follow(graph, path) for path in paths_into(graph, name)]
+        projections = [
+            follow(graph, path, unroll=architecture.core.unrolls)
+            for path in paths_into(graph, name)
+        ]
         for projection in projections:  # a flattened convolution keeps its own grid
             if isinstance(projection, ConvProjection):
                 grids[name] = projection.target_grid
@@ -144,21 +147,21 @@ def _make_routes(
     architecture: Architecture,
 ) -> tuple[tuple[tuple[Route, ...], ...], dict[str, tuple[Route, ...]], list[str]]:
     pipelined = architecture.schedule is Schedule.PIPELINED
-    lines: dict[str, list[tuple[Route, int]]] = {name: [] for name in grids}
-    """Per source: the route as if the source were fired in wave -1, and its delay."""
+    lines: dict[str, list[Route]] = {name: [] for name in grids}
+    """Per source, steps held left out."""
     for number, core in enumerate(cores):
         for index, bank in enumerate(core.banks):
             path = bank.projection.path
-            lines[path.source].append((Route(number, index, bank.accepts, 0), path.delay))
+            lines[path.source].append(Route(number, index, bank.accepts, 0, path.delay))
     for name in graph.outputs:
         source, delay = read_out_of(graph, name)
         whole = Box(*((0, size) for size in grids[source]))
-        lines[source].append((Route(HOST, -1, whole, 0), delay))
+        lines[source].append(Route(HOST, -1, whole, 0, delay))
 
     backwards: dict[str, None] = {}
 
-    def held(route: Route, delay: int, source: str, wave: int) -> Route:
-        hold = delay
+    def held(route: Route, source: str, wave: int) -> Route:
+        delay = hold = route.delay_steps
         if pipelined and route.core != HOST:
             hold += cores[route.core].wave - wave - 1
         if hold < 0:
@@ -174,14 +177,13 @@ def _make_routes(
         wanted = [] if core.helps is not None else lines[core.layer]
         core_routes.append(
             _sorted([
-                held(route, delay, core.layer, core.wave)
-                for route, delay in wanted
+                held(route, core.layer, core.wave)
+                for route in wanted
                 if route.accepts.meets(core.box)
             ])
         )  # fmt: skip
     host_routes = {
-        name: _sorted([held(route, delay, name, -1) for route, delay in lines[name]])
-        for name in graph.inputs
+        name: _sorted([held(route, name, -1) for route in lines[name]]) for name in graph.inputs
     }
     return tuple(core_routes), host_routes, list(backwards)
 

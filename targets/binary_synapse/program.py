@@ -97,13 +97,15 @@ class Route:
 
     Sends each spike of the source that lies in `accepts` to `bank` of core `core`
     (core HOST: out of the machine). hold_steps: 0 as soon as it is fired, else so many steps
-    later, in the input phase, out of the history memory.
+    later, in the input phase, out of the history memory. A spike of step t counts in step
+    t + delay_steps at its destination; it is not sent if the sample ends before that step.
     """
 
     core: int
     bank: int
     accepts: Box
     hold_steps: int
+    delay_steps: int
 
 
 @dataclass(frozen=True)

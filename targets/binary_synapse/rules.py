@@ -48,14 +48,16 @@ def check(graph: Graph, architecture: Architecture) -> tuple[NodeVerdict, ...]:
                 continue
             for path in paths:
                 try:
-                    projections[name].append(follow(graph, path))
+                    projections[name].append(follow(graph, path, unroll=architecture.core.unrolls))
                 except ProjectionError as error:
                     if str(error) not in reasons[error.node]:
                         reasons[error.node].append(str(error))
     for name, into in projections.items():
         node = graph.nodes[name]
         binary = all(_is_binary(graph.nodes[p.layer]) for p in into)
-        if isinstance(node, IntegerNeuron) and binary:
+        if not graph.incoming[name]:
+            reasons[name].append("is fed by nothing")
+        elif into and binary:
             reasons[name] += _accumulator_faults(into, architecture)
     return tuple(
         NodeVerdict(
@@ -181,8 +183,6 @@ def _too_wide(values: np.ndarray, what: str, width: int, architecture: str) -> I
 
 
 def _accumulator_faults(into: list[Projection], architecture: Architecture) -> list[str]:
-    if not into:
-        return ["is fed by nothing"]
     least, most = sums_range(into)
     width = architecture.core.accumulator_bits
     bits = np.maximum(signed_bits(least), signed_bits(most))

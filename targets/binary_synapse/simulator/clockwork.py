@@ -14,7 +14,7 @@ class Clockwork(NamedTuple):
     """What the timing of a program follows, beside its image.
 
     Units are numbered as in the image. A route is a row of `routes`: destination core (-1: host),
-    bank (of the image; -1: host), box of sources (6), steps held.
+    bank (of the image; -1: host), box of sources (6), steps held, delay.
     """
 
     columns: int
@@ -25,7 +25,7 @@ class Clockwork(NamedTuple):
     router_core: np.ndarray  # (routers) the core at each router, -1 without
     unit_lag: np.ndarray  # (units) machine steps from a step of the input to this unit's phase
     unit_route: np.ndarray  # (units + 1) first route
-    routes: np.ndarray  # (routes, 9), by unit, then by steps held
+    routes: np.ndarray  # (routes, 10), by unit, then by steps held
     event_overhead_cycles: int
     walk_cycles: int  # cycles of one group of synapses
     lanes: int  # synapses a group
@@ -73,7 +73,7 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         ),
         unit_lag=_integers(lags),
         unit_route=_integers(np.cumsum([0, *(len(routes) for routes in unit_routes)])),
-        routes=_integers(lines).reshape(-1, 9),
+        routes=_integers(lines).reshape(-1, 10),
         event_overhead_cycles=size.event_overhead_cycles,
         walk_cycles=0 if scans else size.access_cycles,
         lanes=size.synapse_lanes,
@@ -90,7 +90,15 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
 def _line(route: Route, first_bank: np.ndarray) -> tuple[int, ...]:
     box = route.accepts
     bank = HOST if route.core == HOST else int(first_bank[route.core]) + route.bank
-    return (route.core, bank, *box.channels, *box.rows, *box.columns, route.hold_steps)
+    return (
+        route.core,
+        bank,
+        *box.channels,
+        *box.rows,
+        *box.columns,
+        route.hold_steps,
+        route.delay_steps,
+    )
 
 
 def _integers(values: object) -> np.ndarray:

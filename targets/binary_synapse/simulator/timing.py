@@ -143,7 +143,8 @@ def _queue_step(
                         when = first_spike[unit] + slots[e] // clock.group * group_cycles[unit]
                     for r in range(run, run_end):
                         if not (
-                            routes[r, 2] <= c < routes[r, 3]
+                            sent + routes[r, 9] < steps
+                            and routes[r, 2] <= c < routes[r, 3]
                             and routes[r, 4] <= y < routes[r, 5]
                             and routes[r, 6] <= x < routes[r, 7]
                         ):

@@ -1,0 +1,356 @@
+"""The state machines of docs/binary_synapse.md, written down naively: the oracle of the simulator.
+
+One object a unit, one pass of the loop a cycle, nothing skipped and nothing precomputed: an event
+adds its weights when its core takes it, and a neuron phase reads what has arrived by then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from axonc.targets.binary_synapse.architecture import Dataflow, Schedule
+from axonc.targets.binary_synapse.program import HOST, BinaryProgram, Core, Route
+from axonc.toolchain.ir import (
+    Delay,
+    IntegerAffine,
+    IntegerConv,
+    IntegerNeuron,
+    Reset,
+    SumPool,
+)
+from axonc.toolchain.reference import linear_step
+
+NORTH, EAST, SOUTH, WEST, LOCAL, TO_HOST = range(6)
+STEPS = {NORTH: (0, -1), EAST: (1, 0), SOUTH: (0, 1), WEST: (-1, 0)}
+
+
+class Flit(NamedTuple):
+    core: int
+    bank: int
+    source: int  # flat position in the source node; for a partial sum the neuron
+    value: int | None = None  # a partial sum
+
+
+class Sender:
+    """What injects flits at one router port, in order, each not before its cycle."""
+
+    def __init__(self, port: tuple[int, int, int]) -> None:
+        self.port = port
+        self.queue: deque[tuple[int, Flit]] = deque()
+        self.fired: dict[int, list[tuple[int, int]]] = {}  # step -> (flat position, slot)
+        self.waits = 0
+
+
+@dataclass
+class CoreModel:
+    number: int
+    core: Core
+    sender: Sender
+
+    def __post_init__(self) -> None:
+        self.ids = self.core.box.flat_ids(self.core.grid)
+        self.events: deque[Flit] = deque()
+        self.most = self.free = self.walk = self.phase = 0
+        self.sums = np.zeros(len(self.ids), np.int64)
+        self.membranes = np.zeros(len(self.ids), np.int64)
+        self.currents = np.zeros(len(self.ids), np.int64)
+
+
+class MachineModel:
+    """Runs one sample; `cycles_of_step`, `link_flits` and the like are read afterwards."""
+
+    def __init__(self, program: BinaryProgram) -> None:
+        self.program = program
+        self.machine = program.architecture
+        self.size = program.architecture.core
+        self.columns = self.machine.mesh.columns
+        self.now = 0
+        self.fifos: dict[tuple[int, int, int], deque[Flit]] = {
+            (x, y, port): deque()
+            for x in range(self.columns)
+            for y in range(self.machine.mesh.rows)
+            for port in range(6)
+        }
+        self.served = dict.fromkeys(self.fifos, 0)
+        self.link_flits = dict.fromkeys(self.fifos, 0)
+        self.link_waits = dict.fromkeys(self.fifos, 0)
+        self.cores = [
+            CoreModel(n, core, Sender((*core.position, LOCAL)))
+            for n, core in enumerate(program.cores)
+        ]
+        self.hosts = {name: Sender((0, 0, TO_HOST)) for name in program.graph.inputs}
+        self.at = {core.core.position: core for core in self.cores}
+        self.arrivals: list[int] = []
+        self.cycles_of_step: list[int] = []
+        self.cycles_of_phase = [0] * (1 + program.waves)
+
+    # -- steps and phases ------------------------------------------------------------------------
+
+    def run(self, spikes: dict[str, np.ndarray]) -> None:
+        """Run one sample of (time, neurons) counts per input node."""
+        self.steps = len(next(iter(spikes.values())))
+        for name, counts in spikes.items():
+            self.hosts[name].fired = {
+                t: [(int(i), 0) for i in np.flatnonzero(row) for _ in range(row[i])]
+                for t, row in enumerate(counts)
+            }
+        pipelined = self.machine.schedule is Schedule.PIPELINED
+        turns = 1 if pipelined else 1 + self.program.waves
+        for step in range(self.steps + (self.program.waves if pipelined else 0)):
+            started = self.now
+            for turn in range(turns):
+                began = self.now
+                for model in self.cores:
+                    lag = model.core.wave + 1 if pipelined else 0
+                    routes = self.program.core_routes[model.number]
+                    if turn == 0:
+                        self._send_held(model.sender, routes, model.core.layer, step - lag)
+                    fires = pipelined or turn == model.core.wave + 1
+                    if fires and 0 <= step - lag < self.steps:
+                        self._fire(model, routes, step - lag)
+                if turn == 0:
+                    for name, sender in self.hosts.items():
+                        routes = self.program.host_routes[name]
+                        self._send_held(sender, routes, name, step)
+                        for source, _ in sender.fired.get(step, []):
+                            fresh = [route for route in routes if route.hold_steps == 0]
+                            self._send(sender, fresh, name, source, self.now, step)
+                while not self._quiet():
+                    self._cycle()
+                self.cycles_of_phase[turn] += self.now - began
+                self.now += self.machine.barrier_cycles
+            self.cycles_of_step.append(self.now - started)
+
+    def _send_held(self, sender: Sender, routes: tuple[Route, ...], node: str, step: int) -> None:
+        for hold in sorted({route.hold_steps for route in routes} - {0}):
+            for source, _ in sender.fired.get(step - hold, []):
+                held = [route for route in routes if route.hold_steps == hold]
+                self._send(sender, held, node, source, self.now, step - hold)
+
+    def _send(
+        self, sender: Sender, routes: list[Route], node: str, source: int, ready: int, step: int
+    ) -> None:
+        channel, row, column = np.unravel_index(source, self.program.grids[node])
+        for route in routes:
+            box = route.accepts
+            inside = (
+                box.channels[0] <= channel < box.channels[1]
+                and box.rows[0] <= row < box.rows[1]
+                and box.columns[0] <= column < box.columns[1]
+            )
+            if inside and step + route.delay_steps < self.steps:
+                sender.queue.append((ready, Flit(route.core, route.bank, source)))
+
+    def _fire(self, model: CoreModel, routes: tuple[Route, ...], step: int) -> None:
+        core, size = model.core, self.size
+        neurons = len(model.ids)
+        group, cycles = size.neuron_lanes, size.access_cycles
+        if size.dataflow is Dataflow.NEURON_MAJOR:
+            axons = sum(self._stored_rows(bank) for bank in core.banks)
+            group, cycles = 1, -(-axons // size.scan_lanes) + size.neuron_overhead_cycles
+        length = size.phase_overhead_cycles + -(-neurons // group) * cycles
+        done = [
+            self.now + size.phase_overhead_cycles + (n // group + 1) * cycles
+            for n in range(neurons)
+        ]
+        model.phase += length
+        self.phase_ends = max(getattr(self, "phase_ends", 0), self.now + length)
+        if size.dataflow is Dataflow.EVENT_MAJOR:
+            model.free = self.now + length
+        if core.helps is not None:
+            for n in range(neurons):
+                flit = Flit(core.helps, -1, n, int(model.sums[n]))
+                model.sender.queue.append((done[n], flit))
+            model.sums[:] = 0
+            return
+        model.sender.fired[step] = []
+        fresh = [route for route in routes if route.hold_steps == 0]
+        for n in np.flatnonzero(self._update(model)):
+            model.sender.fired[step].append((int(model.ids[n]), int(n)))
+            self._send(model.sender, fresh, core.layer, int(model.ids[n]), done[n], step)
+
+    def _update(self, model: CoreModel) -> np.ndarray:
+        node = self.program.graph.nodes[model.core.layer]
+        assert isinstance(node, IntegerNeuron)
+
+        def own(values: np.ndarray) -> np.ndarray:
+            return np.broadcast_to(values, node.shape).ravel()[model.ids]
+
+        def leaked(state, values):  # type: ignore[no-untyped-def]
+            product = values * own(state.multiplier)
+            if state.rounding == "floor":
+                return product >> state.shift
+            return np.sign(product) * (np.abs(product) >> state.shift)
+
+        i = model.sums << node.fraction_bits
+        if node.current is not None:
+            i = model.currents = node.current.fit(leaked(node.current, model.currents) + i)
+        u = node.membrane.fit(leaked(node.membrane, model.membranes) + i + own(node.bias))
+        z = u > own(node.threshold)
+        after = own(node.v_reset) if node.reset is Reset.HARD else u - own(node.threshold)
+        model.membranes = np.where(z, after, u)
+        model.sums[:] = 0
+        return z
+
+    # -- one cycle -------------------------------------------------------------------------------
+
+    def _quiet(self) -> bool:
+        return (
+            not any(self.fifos.values())
+            and all(not c.events and c.free <= self.now for c in self.cores)
+            and all(not sender.queue for sender in self._senders())
+            and getattr(self, "phase_ends", 0) <= self.now
+        )
+
+    def _senders(self) -> list[Sender]:
+        return [core.sender for core in self.cores] + list(self.hosts.values())
+
+    def _cycle(self) -> None:
+        depth = self.machine.mesh.fifo_depth
+        moves = []
+        busy = dict.fromkeys((x, y) for (x, y, _), fifo in self.fifos.items() if fifo)
+        for x, y, out in ((x, y, out) for x, y in busy for out in range(6)):
+            wanting = [
+                port
+                for turn in range(1, 7)
+                if self.fifos[x, y, port := (self.served[x, y, out] + turn) % 6]
+                and self._output(self.fifos[x, y, port][0], x, y) == out
+            ]
+            if not wanting:
+                continue
+            if out == TO_HOST:
+                room = True
+            elif out == LOCAL:
+                room = len(self.at[x, y].events) < self.size.event_fifo_depth
+            else:
+                room = len(self.fifos[self._far_end(x, y, out)]) < depth
+            self.link_waits[x, y, out] += len(wanting) - room
+            if room:
+                moves.append((x, y, wanting[0], out))
+        sends = []
+        for sender in self._senders():
+            if sender.queue and sender.queue[0][0] <= self.now:
+                if len(self.fifos[sender.port]) < depth:
+                    sends.append(sender)
+                else:
+                    sender.waits += 1
+        eats = [core for core in self.cores if core.events and core.free <= self.now]
+
+        for core in eats:
+            cycles = self._take(core, core.events.popleft())
+            core.free = self.now + cycles
+            core.walk += cycles
+        for x, y, port, out in moves:
+            flit = self.fifos[x, y, port].popleft()
+            self.served[x, y, out] = port
+            self.link_flits[x, y, out] += 1
+            if out == TO_HOST:
+                self.arrivals.append(self.now)
+            elif out == LOCAL:
+                core = self.at[x, y]
+                core.events.append(flit)
+                core.most = max(core.most, len(core.events))
+            else:
+                self.fifos[self._far_end(x, y, out)].append(flit)
+        for sender in sends:
+            self.fifos[sender.port].append(sender.queue.popleft()[1])
+        self.now += 1
+
+    def _output(self, flit: Flit, x: int, y: int) -> int:
+        to_x, to_y = (0, 0) if flit.core == HOST else self.cores[flit.core].core.position
+        if to_x != x:
+            return EAST if to_x > x else WEST
+        if to_y != y:
+            return SOUTH if to_y > y else NORTH
+        return TO_HOST if flit.core == HOST else LOCAL
+
+    def _far_end(self, x: int, y: int, out: int) -> tuple[int, int, int]:
+        dx, dy = STEPS[out]
+        return x + dx, y + dy, {NORTH: SOUTH, SOUTH: NORTH, EAST: WEST, WEST: EAST}[out]
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def _take(self, model: CoreModel, flit: Flit) -> int:
+        size = self.size
+        if flit.value is not None:
+            model.sums[flit.source] += flit.value
+            return size.event_overhead_cycles + size.access_cycles
+        path = model.core.banks[flit.bank].projection.path
+        nodes = [self.program.graph.nodes[name] for name in path.through]
+        grid = self.program.graph.shapes[path.source]
+        signal = np.zeros((1, *grid))
+        signal.flat[flit.source] = 1
+        for node in nodes:
+            if not isinstance(node, Delay):
+                signal = linear_step(node)(signal)
+        model.sums += signal.astype(np.int64).ravel()[model.ids]
+        if size.dataflow is Dataflow.NEURON_MAJOR:
+            return max(1, size.event_overhead_cycles)
+        groups, walks = self._walks(model, nodes, grid, flit.source)
+        cycles = walks * -(-groups // size.synapse_lanes) * size.access_cycles
+        return max(1, size.event_overhead_cycles + cycles)
+
+    def _walks(self, model, nodes, shape, source) -> tuple[int, int]:  # type: ignore[no-untyped-def]
+        """Return (neurons a row or tap adds to, rows or taps) by following every position."""
+        where = np.unravel_index(source, shape)
+        channel, positions = where[0], [tuple(int(p) for p in where[1:])]
+        box = model.core.box
+        outputs = 1 if box.channels[0] <= channel < box.channels[1] else 0
+        for node in nodes:
+            if isinstance(node, IntegerAffine):
+                return box.volume, len(positions)
+            if isinstance(node, (SumPool, IntegerConv)):
+                kernel = node.kernel if isinstance(node, SumPool) else node.weight.shape[2:]
+                sizes = node.window.output_size(shape[1:], kernel)
+                positions = [
+                    out
+                    for position in positions
+                    for out in np.ndindex(*sizes)
+                    for k in np.ndindex(*kernel)
+                    if all(
+                        o * s + kk * d - p[0] == at
+                        for o, s, kk, d, p, at in zip(
+                            out, node.window.stride, k, node.window.dilation,
+                            node.window.padding, position, strict=True,
+                        )
+                    )
+                ]  # fmt: skip
+            if isinstance(node, IntegerConv):
+                per_group = len(node.weight) // node.groups
+                group = channel // node.weight.shape[1]
+                low = max(box.channels[0], group * per_group)
+                outputs = max(0, min(box.channels[1], (group + 1) * per_group) - low)
+            shape = node.output_shape(shape) if not isinstance(node, Delay) else shape
+        if outputs == 0:
+            return 0, 0
+        ranges = [box.rows, box.columns][-len(positions[0]) :] if positions and positions[0] else []
+        inside = [
+            p for p in positions if all(a <= q < b for q, (a, b) in zip(p, ranges, strict=True))
+        ]
+        return outputs, len(inside)
+
+    def _stored_rows(self, bank) -> int:  # type: ignore[no-untyped-def]
+        """Return how many matrix columns the bank's sources reach."""
+        path, reached = bank.projection.path, set()
+        for source in bank.accepts.flat_ids(self.program.grids[path.source]):
+            signal = np.zeros((1, *self.program.graph.shapes[path.source]))
+            signal.flat[source] = 1
+            for name in path.through:
+                node = self.program.graph.nodes[name]
+                if isinstance(node, IntegerAffine):
+                    break
+                if isinstance(node, IntegerConv):  # unrolled: one row a source
+                    signal = np.zeros((1, *self.program.graph.shapes[path.source]))
+                    signal.flat[source] = 1
+                    break
+                if not isinstance(node, Delay):
+                    signal = linear_step(node)(signal)
+            else:  # plain pooling, unrolled
+                signal = np.zeros((1, *self.program.graph.shapes[path.source]))
+                signal.flat[source] = 1
+            reached |= set(np.flatnonzero(signal).tolist())
+        return len(reached)

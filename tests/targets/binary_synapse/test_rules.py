@@ -1,0 +1,269 @@
+"""What the machine refuses: every node's reason at once, with what to do about it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from binary_synapse_networks import chain, neurons, perceptron
+
+from axonc.targets import Verdict
+from axonc.targets.binary_synapse import BinarySynapse, load_architecture
+from axonc.targets.binary_synapse.architecture import Schedule
+from axonc.toolchain.errors import InputError, LoweringError
+from axonc.toolchain.ir import (
+    Affine,
+    Delay,
+    Edge,
+    Graph,
+    Input,
+    IntegerAffine,
+    IntegerConv,
+    IntegerNeuron,
+    LeakyState,
+    Output,
+    Overflow,
+    Reset,
+    Stage,
+    SumPool,
+    Window,
+    narrowest_type,
+)
+
+
+def edge(**core: object) -> BinarySynapse:
+    shipped = load_architecture("edge")
+    return BinarySynapse(shipped.model_copy(update={"core": shipped.core.model_copy(update=core)}))
+
+
+def refusals(graph: Graph, target: BinarySynapse) -> dict[str, str]:
+    rows = target.check(graph)
+    assert [row.node for row in rows] == list(graph.nodes)
+    return {row.node: row.detail for row in rows if row.verdict is Verdict.UNSUPPORTED}
+
+
+def cells(size: int, **changes: object) -> IntegerNeuron:
+    fields = {
+        "shape": (size,),
+        "threshold": np.array([3]),
+        "bias": np.array([0]),
+        "v_reset": np.array([0]),
+        "membrane": LeakyState(np.array([1]), 0, -128, 127),
+    }
+    return IntegerNeuron(**(fields | changes))
+
+
+def weighed(weight: np.ndarray, neuron: IntegerNeuron) -> Graph:
+    return chain(
+        {
+            "input": Input((weight.shape[1],)),
+            "linear": IntegerAffine(weight, narrowest_type(weight)),
+            "neuron": neuron,
+            "output": Output((len(weight),)),
+        }
+    )
+
+
+def test_everything_that_fits_is_exact() -> None:
+    assert refusals(perceptron([5, 4, 3]), edge()) == {}
+
+
+def test_weights_that_are_not_binary() -> None:
+    graph = weighed(np.array([[1, -3], [7, 1]], np.int8), cells(2))
+    assert refusals(graph, edge()) == {
+        "linear": "has weights from -3 to 7 (INT4); a synapse of this machine is one sign bit: "
+        "train the layer binary, keep it on the host, or use target loihi"
+    }
+
+
+def test_absent_synapses_need_a_presence_plane() -> None:
+    graph = weighed(np.array([[1, 0], [0, -1]], np.int8), cells(2))
+    assert refusals(graph, edge(has_presence_plane=False)) == {
+        "linear": "has 2 absent synapses and cores of 'edge' have no presence plane; set "
+        "has_presence_plane = true"
+    }
+    assert refusals(graph, edge()) == {}
+
+
+def test_real_values_read_outs_and_widths_are_all_told_at_once() -> None:
+    graph = Graph(
+        Stage.INTEGER,
+        {
+            "input": Input((2,)),
+            "real": Affine(np.array([[0.5, 1.0]])),
+            "neuron": cells(1, threshold=np.array([1 << 30])),
+            "last": IntegerAffine(np.array([[1]], np.int8), narrowest_type(np.array([[1]]))),
+            "output": Output((1,)),
+        },
+        (
+            Edge("input", "real"), Edge("real", "neuron"), Edge("neuron", "last"),
+            Edge("last", "output"),
+        ),
+    )  # fmt: skip
+    found = refusals(graph, edge())
+    assert set(found) == {"real", "neuron", "last"}
+    assert found["real"].startswith("Affine has real values and the machine has integers; lower")
+    assert found["neuron"] == (
+        "threshold of neuron 0 is 1073741824 and takes 32 bits, 8 more than the 24 of 'edge'"
+    )
+    assert found["last"].startswith("is read out as a number and not through a spiking neuron")
+    with pytest.raises(LoweringError) as caught:
+        edge().compile(graph)
+    assert len(caught.value.reasons) == 3
+
+
+def test_widths_too_small_name_the_neuron_and_the_excess() -> None:
+    graph = weighed(np.ones((3, 40), np.int8), cells(3, threshold=np.array([3, 9, 100])))
+    found = refusals(graph, edge(accumulator_bits=6, threshold_bits=5, membrane_bits=7))
+    assert found["neuron"].split("; ") == [
+        "membrane from -128 to 127 takes 8 bits, 1 more than the 7 of 'edge'",
+        "threshold of neuron 2 is 100 and takes 8 bits, 3 more than the 5 of 'edge' (1 in all)",
+        "the sum of neuron 0 lies between 0 and 40 and takes 7 bits, 1 more than accumulator_bits"
+        " = 6 of 'edge' (3 neurons in all)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("neuron", "reason"),
+    [
+        (cells(1, membrane=LeakyState(np.array([1]), 0, -100, 99, overflow=Overflow.WRAP)),
+         "membrane wraps at -100 and 99; an adder wraps at -128 and 127"),
+        (cells(1, membrane=LeakyState(np.array([1]), 20, -100, 99)),
+         "membrane decay by m/2^20 takes a shift of 20, 4 more than the 16 of 'edge'"),
+        (cells(1, threshold=np.array([-1]), reset=Reset.SUBTRACT,
+               membrane=LeakyState(np.array([1]), 0, -(1 << 23), (1 << 23) - 1)),
+         "potential after reset of neuron 0 is 8388608 and takes 25 bits, 1 more than the 24"),
+        (cells(1, current=LeakyState(np.array([1]), 0, -(1 << 30), 1 << 30)),
+         "current from -1073741824 to 1073741824 takes 32 bits, 8 more than the 24 of 'edge'"),
+    ],
+)  # fmt: skip
+def test_states_that_the_datapath_lacks(neuron: IntegerNeuron, reason: str) -> None:
+    graph = weighed(np.ones((1, 1), np.int8), neuron)
+    assert refusals(graph, edge())["neuron"].startswith(reason)
+
+
+def test_no_current_in_cores_without_one() -> None:
+    graph = weighed(np.ones((1, 1), np.int8), cells(1, current=LeakyState(np.array([1]), 0, -8, 7)))
+    assert refusals(graph, edge(current_bits=0))["neuron"] == (
+        "has a synaptic current and cores of 'edge' have none; set current_bits to 4"
+    )
+
+
+def test_two_weighings_in_a_row() -> None:
+    one = np.ones((2, 2), np.int8)
+    graph = chain(
+        {
+            "input": Input((2,)),
+            "first": IntegerAffine(one, narrowest_type(one)),
+            "second": IntegerAffine(one, narrowest_type(one)),
+            "neuron": cells(2),
+            "output": Output((2,)),
+        }
+    )
+    assert refusals(graph, edge()) == {
+        "second": "follows 'first' without a neuron in between: sums would have to be weighed "
+        "again; put a neuron between them or multiply the two matrices"
+    }
+
+
+def test_summed_read_out_and_uneven_delays() -> None:
+    rng = np.random.default_rng(0)
+    graph = Graph(
+        Stage.INTEGER,
+        {
+            "input": Input((2,)),
+            "late": Delay(np.array([1.0, 2.0])),
+            "one": neurons((2,), rng),
+            "two": neurons((2,), rng),
+            "output": Output((2,)),
+        },
+        (
+            Edge("input", "late"), Edge("late", "one"), Edge("input", "two"),
+            Edge("one", "output"), Edge("two", "output"),
+        ),
+    )  # fmt: skip
+    found = refusals(graph, edge())
+    assert found["output"].startswith("sums 2 signals into a read-out")
+    assert found["late"].startswith("delays its neurons by 1 to 2 steps")
+
+
+def test_a_network_that_is_too_large() -> None:
+    graph = perceptron([3000, 20_000, 10])
+    with pytest.raises(LoweringError) as caught:
+        edge().compile(graph)
+    (reason,) = caught.value.reasons
+    assert reason.startswith("needs 80 cores (layer 'neuron0' 60, 'neuron1' 20), 64 more than")
+
+
+def test_a_kernel_that_is_too_large() -> None:
+    kernel = np.ones((1, 4, 5, 5), np.int8)
+    window = Window((1, 1), ((0, 0), (0, 0)), (1, 1))
+    graph = chain(
+        {
+            "input": Input((4, 5, 5)),
+            "conv": IntegerConv(kernel, narrowest_type(kernel), window),
+            "neuron": cells(1, shape=(1, 1, 1)),
+            "output": Output((1, 1, 1)),
+        }
+    )
+    with pytest.raises(LoweringError, match="one neuron has 100 synapse bits, 1 more than the 99"):
+        edge(synapse_capacity_bits=99).compile(graph)
+
+
+def test_a_loop_shorter_than_the_pipeline() -> None:
+    one = np.ones((2, 2), np.int8)
+    weights = IntegerAffine(one, narrowest_type(one))
+    graph = Graph(
+        Stage.INTEGER,
+        {
+            "input": Input((2,)), "w0": weights, "a": cells(2), "w1": weights, "b": cells(2),
+            "back": weights, "output": Output((2,)),
+        },
+        (
+            Edge("input", "w0"), Edge("w0", "a"), Edge("a", "w1"), Edge("w1", "b"),
+            Edge("b", "output"), Edge("b", "back", 1), Edge("back", "a"),
+        ),
+    )  # fmt: skip
+    machine = load_architecture("edge").model_copy(update={"schedule": Schedule.PIPELINED})
+    with pytest.raises(LoweringError, match="a spike of 'b' comes back 1 steps later, but the "
+                                            "pipeline between them is 2 steps long"):  # fmt: skip
+        BinarySynapse(machine).compile(graph)
+
+
+@pytest.mark.parametrize(
+    ("spikes", "message"),
+    [
+        (np.zeros((1, 2, 4)), r"got shape \(1, 2, 4\), expected \(batch, time, 5\)"),
+        (np.zeros((1, 0, 5)), r"got shape \(1, 0, 5\)"),
+        (np.full((1, 2, 5), 0.5), "got values of type float64, expected booleans or integer"),
+        (np.full((1, 2, 5), -1), "got counts from -1 to -1, expected 0 to 255 spikes a bin"),
+        (np.full((1, 2, 5), 256), "got counts from 256 to 256, expected 0 to 255 spikes a bin"),
+        (np.full((1, 2, 5), 9), "up to 9 spikes a bin, which can bring a sum of layer 'neuron0'"),
+    ],
+)
+def test_spikes_that_do_not_fit(spikes: np.ndarray, message: str) -> None:
+    target = edge(accumulator_bits=5)
+    program = target.compile(perceptron([5, 4]))
+    with pytest.raises(InputError, match=message):
+        target.run(program, spikes)
+
+
+def test_unknown_probe_and_engine() -> None:
+    target = edge()
+    program = target.compile(perceptron([5, 4]))
+    spikes = np.zeros((1, 2, 5), bool)
+    with pytest.raises(InputError, match="probe: got 'linear0', expected a node that spikes"):
+        target.run(program, spikes, probes=["linear0"])
+    with pytest.raises(InputError, match="engine of target binary_synapse: got 'fast'"):
+        target.run(program, spikes, engine="fast")
+
+
+def test_pooled_read_out() -> None:
+    pool = SumPool((2,), Window((2,), ((0, 0),), (1,)))
+    rng = np.random.default_rng(0)
+    graph = chain(
+        {
+            "input": Input((1, 4)), "neuron": neurons((1, 4), rng), "pool": pool,
+            "output": Output((1, 2)),
+        }
+    )  # fmt: skip
+    assert "is read out as a number" in refusals(graph, edge())["pool"]

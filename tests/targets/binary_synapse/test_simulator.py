@@ -1,0 +1,145 @@
+"""The compiled simulator against the integer reference (every bin) and the naive machine (every
+cycle, flit and wait)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from binary_synapse_machine import MachineModel
+from binary_synapse_networks import (
+    convolutional_networks,
+    dense_networks,
+    machines,
+    perceptron,
+    spike_counts,
+)
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from axonc.targets.binary_synapse import Architecture, BinarySynapse, load_architecture
+from axonc.toolchain.errors import LoweringError
+from axonc.toolchain.ir import Graph, IntegerNeuron
+from axonc.toolchain.reference import execute
+
+
+def compiled(graph: Graph, machine: Architecture):  # type: ignore[no-untyped-def]
+    target = BinarySynapse(machine)
+    try:
+        return target, target.compile(graph)
+    except LoweringError:
+        assume(False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(dense_networks(), convolutional_networks()), machines(), st.integers(1, 3))
+def test_every_bin_equals_the_reference(graph: Graph, machine: Architecture, most: int) -> None:
+    target, program = compiled(graph, machine)
+    counts = spike_counts(graph, most=most)
+    probes = [name for name, node in graph.nodes.items() if isinstance(node, IntegerNeuron)]
+    run = target.run(program, counts, probes=probes)
+    expected = execute(graph, counts, probes=probes)
+    np.testing.assert_array_equal(run.spikes["output"], expected.output)
+    for name in probes:
+        np.testing.assert_array_equal(run.spikes[name], expected.spikes[name])
+        np.testing.assert_array_equal(run.potentials[name], expected.potentials[name])
+    overflows = {name: run.layers[name]["overflows"] for name in probes}
+    assert overflows == {name: expected.overflows[name] for name in probes}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(dense_networks(), convolutional_networks()), machines())
+def test_every_cycle_equals_the_naive_machine(graph: Graph, machine: Architecture) -> None:
+    target, program = compiled(graph, machine)
+    counts = spike_counts(graph, samples=1, steps=4)
+    run = target.run(program, counts)
+    totals, mesh = run.totals, run.totals.mesh
+
+    model = MachineModel(program)
+    model.run({"input": counts[0].reshape(len(counts[0]), -1)})
+
+    np.testing.assert_array_equal(totals.step_cycles[0], model.cycles_of_step)
+    np.testing.assert_array_equal(totals.phase_cycles, model.cycles_of_phase)
+    np.testing.assert_array_equal(mesh.walk, [core.walk for core in model.cores])
+    np.testing.assert_array_equal(totals.core_phase_cycles, [core.phase for core in model.cores])
+    np.testing.assert_array_equal(mesh.events_most, [core.most for core in model.cores])
+    links = sorted(model.link_flits, key=lambda link: (link[1], link[0], link[2]))
+    np.testing.assert_array_equal(mesh.link_flits, [model.link_flits[link] for link in links])
+    np.testing.assert_array_equal(mesh.link_waits, [model.link_waits[link] for link in links])
+    np.testing.assert_array_equal(mesh.send_waits, [s.waits for s in model._senders()])
+    ends = (model.arrivals[0], model.arrivals[-1]) if model.arrivals else (-1, -1)
+    assert (totals.first_output_cycles[0], totals.last_output_cycles[0]) == ends
+    fired = {core.core.layer: 0 for core in model.cores}
+    for core in model.cores:
+        fired[core.core.layer] += sum(map(len, core.sender.fired.values()))
+    assert fired == {name: run.layers[name]["spikes"] for name in fired}
+
+
+def test_samples_do_not_disturb_one_another() -> None:
+    target = BinarySynapse(load_architecture("edge"))
+    program = target.compile(perceptron([20, 30, 5]))
+    counts = spike_counts(program.graph, samples=4, steps=10)
+    together = target.run(program, counts)
+    apart = [target.run(program, counts[[i]]) for i in range(4)]
+    assert together.cycles == sum(run.cycles or 0 for run in apart)
+    assert together.synaptic_operations == sum(run.synaptic_operations for run in apart)
+    for name, value in together.counters.items():
+        if name != "samples":
+            assert value == sum(run.counters[name] for run in apart), name
+
+
+def test_cycles_are_the_sum_of_their_causes() -> None:
+    target = BinarySynapse(load_architecture("edge"))
+    program = target.compile(perceptron([20, 30, 5]))
+    run = target.run(program, spike_counts(program.graph))
+    parts = {k: v for k, v in run.counters.items() if k.startswith("cycles/")}
+    assert set(parts) == {"cycles/input", "cycles/neuron0", "cycles/neuron1", "cycles/barrier"}
+    assert run.cycles == sum(parts.values())
+
+
+def machine(name: str, **core: object) -> Architecture:
+    shipped = load_architecture(name)
+    return shipped.model_copy(update={"core": shipped.core.model_copy(update=core)})
+
+
+def test_a_scanned_core_takes_the_cycles_that_ranc_takes() -> None:
+    """N * (A + 2) + 3 cycles a tick whatever the activity, 66,051 for 256 x 256: measured from
+    RANC's RTL (arXiv 2011.00624)."""
+    target = BinarySynapse("truenorth_like")
+    for axons, size in ((256, 256), (256, 64), (128, 256), (64, 32)):
+        program = target.compile(perceptron([axons, size]))
+        for rate in (0, 1):
+            spikes = np.full((1, 3, axons), rate)
+            run = target.run(program, spikes)
+            per_tick = size * (axons + 2) + 3
+            assert run.totals.core_phase_cycles.tolist() == [3 * per_tick]
+            # The mesh may still carry a spike of the last neuron when the scan has ended.
+            carried = 2 * int(run.spikes["output"][0, :, -1].any())
+            assert run.totals.step_cycles[0][1:3].tolist() == [per_tick + carried] * 2
+    assert 256 * (256 + 2) + 3 == 66_051
+
+
+def test_an_event_takes_the_cycles_that_tinyodin_takes() -> None:
+    """1 + 2 N cycles a spike event and 2 N a leak event (tinyODIN's README; 513 for N = 256)."""
+    target = BinarySynapse("tiny_odin_like")
+    for size in (256, 100, 1):
+        program = target.compile(perceptron([8, size]))
+        spikes = np.zeros((1, 5, 8), int)
+        spikes[0, :, :3] = 1
+        run = target.run(program, spikes)
+        assert run.totals.mesh.walk.tolist() == [5 * 3 * (1 + 2 * size)]
+        assert run.totals.core_phase_cycles.tolist() == [5 * 2 * size]
+        # Three cycles in: host port, router, event FIFO; then one event after another.
+        into_core = 2
+        first_step = into_core + 3 * (1 + 2 * size)
+        assert run.totals.phase_cycles[0] == 5 * first_step
+
+
+@pytest.mark.parametrize("fan_in", [1, 6, 7, 8, 254, 255, 256, 600])
+def test_sums_of_many_rows_are_exact(fan_in: int) -> None:
+    graph = perceptron([fan_in, 70])
+    target = BinarySynapse("edge")
+    program = target.compile(graph)
+    spikes = np.ones((1, 2, fan_in), bool)
+    run = target.run(program, spikes, probes=["neuron0"])
+    expected = execute(graph, spikes, probes=["neuron0"])
+    np.testing.assert_array_equal(run.potentials["neuron0"], expected.potentials["neuron0"])
