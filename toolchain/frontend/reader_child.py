@@ -32,14 +32,12 @@ def serve() -> None:
     own_bytes = _address_space()
     for line in sys.stdin.buffer:
         question = json.loads(line)
-        limits = Limits(**question["limits"])
-        _cap_address_space(
-            own_bytes + _WORKING_BYTES + 3 * most_data_bytes(question["path"], limits)
-        )
+        path, limits = question["path"], Limits(**question["limits"])
+        _cap_address_space(own_bytes + _WORKING_BYTES + 3 * most_data_bytes(path, limits))
         watchdog = Watchdog(question["cpu_s"])
         arrays: list[np.ndarray] = []
         try:
-            tree, arrays = packed(read_file(question["path"], limits, watchdog.allow))
+            tree, arrays = packed(read_file(path, limits, watchdog.allow))
         except InputError as error:
             refused = {key: getattr(error, key) for key in ("what", "got", "expected", "remedy")}
             tree = json.dumps({"refused": refused}).encode()
