@@ -10,8 +10,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from . import _toml
+from .adali import AdaLiConfig
 from .agmm import GateConfig
 from .binarize import WeightScale
+from .errors import TrainingInputError
 
 
 class Augmentation(StrEnum):
@@ -57,6 +59,10 @@ class SurrogateKind(StrEnum):
     SUPERSPIKE = "superspike"
     SIGMOID = "sigmoid"
     STRAIGHT_THROUGH = "straight-through"
+    MPD_AGL = "mpd-agl"
+    MEASURED = "measured"
+    """MPD-AGL's rectangle with widths from the potentials themselves."""
+    ADALI = "adali"
 
 
 class OptimizerKind(StrEnum):
@@ -64,6 +70,8 @@ class OptimizerKind(StrEnum):
 
     SGD = "sgd"
     ADAM = "adam"
+    BSO = "bso"
+    """sign flips for binary weights (see `bso`), SGD for all other parameters."""
 
 
 class Loss(StrEnum):
@@ -155,6 +163,16 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
+class BSOConfig:
+    """gamma: flip threshold. beta1, beta2: running means. adaptive: T-BSO. See `bso`."""
+
+    gamma: float = 5e-7
+    beta1: float = 0.999
+    beta2: float = 0.99999
+    adaptive: bool = True
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """All settings of a run; two runs of equal settings give equal weights on one machine."""
 
@@ -168,6 +186,8 @@ class TrainingConfig:
     surrogate: SurrogateConfig = field(default_factory=SurrogateConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    adali: AdaLiConfig = field(default_factory=AdaLiConfig)
+    bso: BSOConfig = field(default_factory=BSOConfig)
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -179,8 +199,24 @@ class TrainingConfig:
             ("neuron.threshold", self.neuron.threshold),
             ("surrogate.width", self.surrogate.width),
             ("optimizer.learning_rate", self.optimizer.learning_rate),
+            *(
+                (f"adali.{side}", value)
+                for side in ("left", "right")
+                for value in self._sides(side)
+            ),
         ):
             _toml.require_positive(name, value)
+
+    def _sides(self, side: str) -> tuple[float, ...]:
+        boundaries: tuple[float, ...] = getattr(self.adali, side)
+        if len(boundaries) != 2:
+            raise TrainingInputError(
+                f"setting adali.{side}",
+                got=f"{len(boundaries)} numbers",
+                expected="two, [largest, smallest]",
+                remedy="give the boundary of the first and of the last epoch",
+            )
+        return boundaries
 
     @classmethod
     def demo(cls, seed: int = 0) -> TrainingConfig:

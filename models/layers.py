@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .agmm import ForwardGate
 from .batchnorm import TemporalBatchNorm
 from .binarize import BinaryConv2d, BinaryLinear
+from .mpd_agl import MembraneRectangle, mean_gain
 from .neurons import Cell, over_time
 
 
@@ -66,4 +67,21 @@ class SpikingLayer(nn.Module):
         """Run the neurons from rest through a current (time, batch, *shape)."""
         if self.cell is None:
             raise TypeError("a layer without neurons does not fire")
+        surrogate = self.cell.surrogate
+        if isinstance(surrogate, MembraneRectangle) and not surrogate.measured:
+            deviation = self.current_deviation()
+            if deviation is not None:
+                surrogate.adapt(deviation, self.cell.k, self.cell.decay)
         return over_time(self.cell, current)
+
+    def current_deviation(self) -> Tensor | None:
+        """Derive the current's standard deviation, (steps,) or (1,), from BatchNorm and gate.
+
+        None without BatchNorm: nothing is known about the current then.
+        """
+        if self.norm is None:
+            return None
+        deviation = mean_gain(self.norm.weight) * self.norm.scale
+        if self.gate is not None and not self.gate.config.gradient_only:
+            return deviation * self.gate.constant().mean(1).to(deviation.dtype)
+        return deviation.reshape(1)

@@ -8,12 +8,14 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from .adali import AdaLi
 from .agmm import ForwardGate
 from .batchnorm import TemporalBatchNorm
 from .binarize import BinaryLinear
-from .config import NeuronKind, Reset, SurrogateConfig, SurrogateKind, TrainingConfig
+from .config import NeuronKind, Reset, SurrogateKind, TrainingConfig
 from .errors import TrainingInputError, nearest
 from .layers import SpikingLayer
+from .mpd_agl import MembraneRectangle
 from .network import INPUT, SpikingNetwork, Wire
 from .neurons import Cell, IFCell, LIFCell, PLIFCell, if_parameters, lif_parameters
 from .surrogates import Rectangle, Sigmoid, StraightThrough, SuperSpike, Surrogate, Triangle
@@ -88,7 +90,7 @@ def finish(
 
 def build_cell(config: TrainingConfig) -> Cell:
     """Build one layer's neurons."""
-    neuron, surrogate = config.neuron, build_surrogate(config.surrogate)
+    neuron, surrogate = config.neuron, build_surrogate(config)
     soft = neuron.reset is Reset.SOFT
     if neuron.kind is NeuronKind.IF:
         p = if_parameters(neuron.threshold)
@@ -98,19 +100,26 @@ def build_cell(config: TrainingConfig) -> Cell:
     return cell(p, surrogate, neuron.dt_s, neuron.detach_reset)
 
 
-def build_surrogate(config: SurrogateConfig) -> Surrogate:
+def build_surrogate(config: TrainingConfig) -> Surrogate:
     """Build one layer's surrogate gradient."""
-    match config.kind:
+    settings, steps = config.surrogate, config.encoder.steps
+    match settings.kind:
         case SurrogateKind.TRIANGLE:
-            return Triangle(config.width)
+            return Triangle(settings.width)
         case SurrogateKind.RECTANGLE:
-            return Rectangle(config.width)
+            return Rectangle(settings.width)
         case SurrogateKind.SUPERSPIKE:
-            return SuperSpike(config.slope)
+            return SuperSpike(settings.slope)
         case SurrogateKind.SIGMOID:
-            return Sigmoid(config.slope)
+            return Sigmoid(settings.slope)
         case SurrogateKind.STRAIGHT_THROUGH:
             return StraightThrough()
+        case SurrogateKind.MPD_AGL:
+            return MembraneRectangle(steps, settings.width)
+        case SurrogateKind.MEASURED:
+            return MembraneRectangle(steps, settings.width, measured=True)
+        case SurrogateKind.ADALI:
+            return AdaLi(config.adali)
 
 
 ARCHITECTURES: dict[str, Callable[[TrainingConfig, tuple[int, ...], int], Layers]] = {

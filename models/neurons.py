@@ -56,6 +56,16 @@ class LIFCell(SNNCell):  # type: ignore[misc]
         """norse's parameters at this moment; a learned time constant is filled in here."""
         return self.p
 
+    @property
+    def k(self) -> float:
+        """The factor of the input, dt/tau_mem, as it is now."""
+        return float(self.dt * self.parameters_now.tau_mem_inv)
+
+    @property
+    def decay(self) -> float:
+        """The share of a potential that is left after one step."""
+        return 1 - self.k
+
     def forward(self, current: Tensor, state: Any = None, step: int = 0) -> tuple[Tensor, Any]:
         """Advance by one step; `step` is its number, for surrogates that change over time."""
         if state is None:
@@ -93,6 +103,8 @@ class IFCell(SNNCell):  # type: ignore[misc]
 
     p: norse's IAFParameters. soft_reset: subtract the threshold (IAFParameters cannot say so).
     """
+
+    k = decay = 1.0
 
     def __init__(
         self,

@@ -23,7 +23,9 @@ from torch.nn import functional
 
 from . import checkpoint
 from ._interrupt import DeferredInterrupt
+from .adali import AdaLi
 from .augment import augment
+from .bso import BSO
 from .config import Loss, OptimizerConfig, OptimizerKind, TrainingConfig
 from .encoders import encode_images
 from .errors import CheckpointError, DivergenceError, TrainingInputError
@@ -114,7 +116,7 @@ class _Run:
         self.config, self.folder, self.path = config, folder, folder / CHECKPOINT
         self.data = dataset(config)
         self.network = build_network(config, self.data.image_shape, self.data.classes)
-        self.optimizer = _optimizer(config.optimizer, self.network)
+        self.optimizers = _optimizers(config, self.network)
         self.telemetry = Telemetry(self.network)
         self.history: list[dict[str, float]] = []
         self.epoch, self.batch = 0, 0
@@ -127,6 +129,7 @@ class _Run:
         progress: Callable[[TrainingProgress], None] | None,
     ) -> None:
         while self.epoch < self.config.epochs:
+            self._begin_epoch()
             order = self._random(_SHUFFLE).permutation(len(self.data.train))
             while self.batch < self.batches:
                 size = self.config.batch_size
@@ -139,6 +142,11 @@ class _Run:
             self._finish_epoch()
             self._tell(progress, self.history[-1]["loss"], self.history[-1]["validation_accuracy"])
 
+    def _begin_epoch(self) -> None:
+        for module in self.network.modules():
+            if isinstance(module, AdaLi):
+                module.set_epoch(self.epoch + 1, self.config.epochs)
+
     def _step(self, chosen: NDArray[np.int64]) -> float:
         """Learn from one batch; return its mean loss."""
         random = self._random(_ENCODE, self.batch)
@@ -150,18 +158,21 @@ class _Run:
         labels = torch.from_numpy(train.labels[chosen])
 
         self.network.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                if "lr" in group:
+                    group["lr"] = self._learning_rate()
         record: dict[str, Tensor] = {}
         scores = self.network(torch.from_numpy(spikes.astype(np.float32)), record)
         loss = _loss(self.config.optimizer, scores, labels)
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()
         if not math.isfinite(value):
             self._report_divergence(value)
         self.telemetry.observe(record)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.loss_sum += value * len(chosen)
         self.right += int((scores.argmax(1) == labels).sum())
         return value
@@ -174,7 +185,7 @@ class _Run:
                 "loss": self.loss_sum / samples,
                 "train_accuracy": self.right / samples,
                 "validation_accuracy": accuracy(self.config, self.network, self.data.validation),
-                "learning_rate": self.optimizer.param_groups[0]["lr"],
+                "learning_rate": self._learning_rate(),
                 **self.telemetry.finish_epoch(),
             }
         )
@@ -244,7 +255,7 @@ class _Run:
                 "image_shape": list(self.data.image_shape),
                 "classes": self.data.classes,
                 "network": self.network.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "telemetry": self.telemetry.state_dict(),
                 "history": self.history,
                 "position": [self.epoch, self.batch, self.loss_sum, self.right],
@@ -263,24 +274,29 @@ class _Run:
                 remedy="resume with the configuration that it was started with",
             )
         checkpoint.restore(self.network, state, what)
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, stored_state in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(stored_state)
         self.telemetry.load_state_dict(state["telemetry"])
         self.history = state["history"]
         self.epoch, self.batch, self.loss_sum, self.right = state["position"]
 
 
-def _optimizer(settings: OptimizerConfig, network: SpikingNetwork) -> torch.optim.Optimizer:
+def _optimizers(config: TrainingConfig, network: SpikingNetwork) -> list[torch.optim.Optimizer]:
+    settings = config.optimizer
+    rate, decay = settings.learning_rate, settings.weight_decay
     parameters = [p for p in network.parameters() if p.requires_grad]
     if settings.kind is OptimizerKind.ADAM:
-        return torch.optim.Adam(
-            parameters, settings.learning_rate, weight_decay=settings.weight_decay
-        )
-    return torch.optim.SGD(
-        parameters,
-        settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
+        return [torch.optim.Adam(parameters, rate, weight_decay=decay)]
+    optimizers: list[torch.optim.Optimizer] = []
+    if settings.kind is OptimizerKind.BSO:
+        layers = (network.layer(name) for name in network.wiring)
+        binary = [layer.synapses.weight for layer in layers if layer.binary]
+        flip = config.bso
+        optimizers.append(BSO(binary, flip.gamma, flip.beta1, flip.beta2, flip.adaptive))
+        flipped = {id(weight) for weight in binary}
+        parameters = [p for p in parameters if id(p) not in flipped]
+    sgd = torch.optim.SGD(parameters, rate, momentum=settings.momentum, weight_decay=decay)
+    return [*optimizers, sgd]
 
 
 def _loss(settings: OptimizerConfig, scores: Tensor, labels: Tensor) -> Tensor:

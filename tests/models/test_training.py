@@ -5,6 +5,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,17 @@ from axonc.models import (
     run_network,
     train,
 )
-from axonc.models.config import Augmentation, DataConfig, EncoderConfig, NetworkConfig
+from axonc.models.adali import AdaLiConfig
+from axonc.models.config import (
+    Augmentation,
+    DataConfig,
+    EncoderConfig,
+    NetworkConfig,
+    OptimizerConfig,
+    OptimizerKind,
+    SurrogateConfig,
+    SurrogateKind,
+)
 from axonc.models.errors import CheckpointError, DivergenceError, TrainingInputError
 
 TINY = TrainingConfig(
@@ -128,6 +139,31 @@ def test_a_real_process_is_stopped_and_resumed(
         assert position[1] >= 2
     train(TINY, out, resume=True)
     assert_equal(weights(out), weights(unbroken))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"surrogate": SurrogateConfig(kind=SurrogateKind.ADALI)},
+        {"surrogate": SurrogateConfig(kind=SurrogateKind.MEASURED)},
+        {"surrogate": SurrogateConfig(kind=SurrogateKind.MPD_AGL)},
+        {"optimizer": OptimizerConfig(kind=OptimizerKind.BSO, learning_rate=0.1)},
+        {"optimizer": OptimizerConfig(kind=OptimizerKind.ADAM, learning_rate=1e-3)},
+        {"adali": AdaLiConfig(automatic=True), "surrogate": SurrogateConfig(SurrogateKind.ADALI)},
+    ],
+)
+def test_every_method_resumes_bit_for_bit(change: dict[str, Any], tmp_path: Path) -> None:
+    config = replace(TINY, epochs=2, **change)
+    train(config, tmp_path / "whole")
+
+    def stop(progress: TrainingProgress) -> None:
+        if (progress.epoch, progress.batch) == (1, 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "broken", progress=stop)
+    train(config, tmp_path / "broken", resume=True)
+    assert_equal(weights(tmp_path / "broken"), weights(tmp_path / "whole"))
 
 
 def test_resuming_with_other_settings(unbroken: Path) -> None:
