@@ -54,7 +54,7 @@ def execute(options: argparse.Namespace) -> int:
         "checkpoint": str(options.out / "checkpoint.pt"),
         "test_accuracy": result.test_accuracy,
         "validation_accuracy": result.validation_accuracy,
-        "wall_s": result.wall_s,
+        "wall_s": result.seconds,
     }
     if options.json:
         print_json(figures)

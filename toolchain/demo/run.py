@@ -64,8 +64,8 @@ def run_demo(
 
     lowering = lower(load_graph(model))
     data = models.dataset(config)
-    labels = np.asarray(data.test_labels)
-    spikes = models.encode(config, data.test_images, "test")
+    labels = np.asarray(data.test.labels)
+    spikes = models.encode(config, data.test.images, "test")
 
     nodes = list(lowering.imported.spiking)
     rasters: dict[str, Rasters] = {}
@@ -99,7 +99,7 @@ def run_demo(
         costs=_costs(lowering, spikes, executions),
         verdicts={name: verdicts(lowering, name) for name in ("reference", *TARGETS)},
         assumed=_assumed(lowering),
-        training={"wall_s": trained.wall_s, "validation_accuracy": trained.validation_accuracy},
+        training={"wall_s": trained.seconds, "validation_accuracy": trained.validation_accuracy},
         programs={name: dict(lowering.program(load_target(name)).summary()) for name in TARGETS},
         versions={p: version(p) for p in ("axonc", "numpy", "torch", "norse", "nir")}
         | {"python": platform.python_version()},

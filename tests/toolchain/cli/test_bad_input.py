@@ -134,7 +134,7 @@ def test_a_probe_that_does_not_exist(
     files = ["--input", str(spikes), "--output", str(tmp_path / "o.npz"), "--probe", "nobody"]
     for target in ("reference", "loihi", "binary_synapse"):
         message = refused(["run", str(model), *files, "--target", target, "--json"], capsys)
-        assert message.startswith("probe: got 'nobody', expected names of ")
+        assert message.startswith("probe: got 'nobody', expected ")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

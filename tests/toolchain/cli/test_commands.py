@@ -154,5 +154,5 @@ def test_human_readable_output_of_each_command(
     assert main(["doctor"]) == 0
     printed = capsys.readouterr()
     assert "1 sign bit a synapse" in printed.out
-    assert "energy per inference" in printed.out
+    assert "horowitz-45nm" in printed.out
     assert "read with dt = 0.001, euler integration, hard reset" in printed.err
