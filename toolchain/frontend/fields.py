@@ -39,7 +39,7 @@ class Fields:
         if value is None:
             raise self.fault(
                 field, "nothing", "an array",
-                f"a {self.raw.kind} cannot do without it: export the graph again",
+                f"every {self.raw.kind} needs it: export the graph again",
             )  # fmt: skip
         if isinstance(value, str):
             raise self.fault(field, f"the text {value!r}", "an array", "export the graph again")

@@ -60,16 +60,8 @@ def load_graph(
         raise_all(name, faults)
     notes = add_missing_ends(flat, nodes)
     order = order_along_edges(flat)
-    if loop := loop_without_neuron(flat):
-        faults.append(
-            InputError(
-                f"nodes {', '.join(loop[:8])}",
-                got="a loop that passes through no neuron",
-                expected="a neuron in every feedback loop",
-                remedy="NIR does not say when such a signal arrives: put a neuron into the loop",
-            )  # fmt: skip
-        )
-        raise_all(name, faults)
+    if broken := _broken_paths(flat):
+        raise_all(name, [*faults, *broken])
     shapes = ShapeInference(flat, nodes, order, limits.elements)
     raise_all(name, [*faults, *shapes.faults])
     dialect = dialect_of(
@@ -165,5 +157,32 @@ def _misplaced_ends(flat: FlatGraph) -> list[InputError]:
     ]
 
 
+def _broken_paths(flat: FlatGraph) -> list[InputError]:
+    """Return the faults that leave no order in which signals could flow."""
+    kinds = {node.kind for node in flat.nodes.values()}
+    missing = [f"no {kind}" for kind in ("Input", "Output") if kind not in kinds]
+    if missing:
+        return [
+            InputError(
+                "the graph",
+                got=f"{' and '.join(missing)} node",
+                expected="at least one of each",
+                remedy="add them where signals enter and leave: in loops that cannot be guessed",
+            )
+        ]
+    if loop := loop_without_neuron(flat):
+        return [
+            InputError(
+                f"nodes {', '.join(loop[:8])}",
+                got="a loop that passes through no neuron",
+                expected="a neuron in every feedback loop",
+                remedy="NIR does not say when such a signal arrives: put a neuron into the loop",
+            )
+        ]
+    return []
+
+
 def _from_verifier(fault: str) -> InputError:
-    return InputError("the graph", got=fault, expected="a graph that can run", remedy="mend it")
+    return InputError(
+        "the graph", got=f"a fault: {fault}", expected="a graph that can run", remedy="mend it"
+    )

@@ -63,9 +63,17 @@ def loops_of(graph: FlatGraph, order: list[str]) -> dict[str, int]:
 
 def loop_without_neuron(graph: FlatGraph) -> list[str]:
     """Return the nodes of loops that pass through no neuron: they have no meaning in time."""
-    targets, sources = graph.targets, graph.sources
     free = {name for name, node in graph.nodes.items() if node.kind not in _NEURONS}
-    waiting = {name: sum(source in free for source in sources[name]) for name in free}
+    left = _fed_from_within(free, graph.sources, graph.targets)
+    # what lies behind a loop is fed from within too; what lies in it also feeds into it
+    return sorted(_fed_from_within(left, graph.targets, graph.sources), key=natural)
+
+
+def _fed_from_within(
+    names: set[str], sources: Mapping[str, list[str]], targets: Mapping[str, list[str]]
+) -> set[str]:
+    """Drop nodes that no other of `names` feeds, until there is none."""
+    waiting = {name: sum(source in names for source in sources[name]) for name in names}
     ready = [name for name, count in waiting.items() if count == 0]
     while ready:
         name = ready.pop()
@@ -75,7 +83,7 @@ def loop_without_neuron(graph: FlatGraph) -> list[str]:
                 waiting[target] -= 1
                 if waiting[target] == 0:
                     ready.append(target)
-    return sorted(waiting, key=natural)
+    return set(waiting)
 
 
 def delayed_edges(graph: FlatGraph, order: list[str]) -> set[Edge]:

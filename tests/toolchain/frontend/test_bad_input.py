@@ -119,7 +119,7 @@ def test_a_missing_field(small, written):
     path = written(small, field("lif", "tau", None))
     assert refusal(path) == (
         f"{path}: node 'lif' (LIF), tau: got nothing, expected an array."
-        " A LIF cannot do without it: export the graph again."
+        " Every LIF needs it: export the graph again."
     )
 
 
@@ -156,12 +156,21 @@ def test_edges_into_inputs_and_out_of_outputs(small):
     assert "node 'output' (Output): got an edge out of it, expected none" in text
 
 
+def test_a_graph_without_ends(lif):
+    nodes = {"lif": lif(3), "rec": nir.Linear(np.ones((3, 3)))}
+    loop = nir.NIRGraph(nodes, [("lif", "rec"), ("rec", "lif")], type_check=False)
+    assert refusal(loop) == (
+        "the NIR graph: the graph: got no Input and no Output node, expected at least one of each."
+        " Add them where signals enter and leave: in loops that cannot be guessed."
+    )
+
+
 def test_a_loop_without_a_neuron(chain):
     graph = chain(3, 3, a=nir.Scale(np.ones(3)), b=nir.Scale(np.ones(3)))
     graph.edges.append(("b", "a"))
     assert refusal(graph) == (
-        "the NIR graph: nodes a, b, output: got a loop that passes through no neuron, expected a"
-        " neuron in every feedback loop."
+        "the NIR graph: nodes a, b: got a loop that passes through no neuron, expected a neuron in"
+        " every feedback loop."
         " NIR does not say when such a signal arrives: put a neuron into the loop."
     )
 

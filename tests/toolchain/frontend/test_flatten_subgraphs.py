@@ -5,6 +5,8 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.frontend import load_graph
@@ -133,3 +135,31 @@ def test_ports_that_multiply_edges_are_refused():
     source = nir.NIRGraph({**ends(), **many, "hub": inner}, edges, type_check=False)
     with pytest.raises(InputError, match="expected ports that make at most 100 edges"):
         load_graph(source, limits=Limits(edges=100))
+
+
+@settings(deadline=None)
+@given(length=st.integers(1, 8), data=st.data())
+def test_nesting_any_part_of_a_chain_changes_names_alone(length, data):
+    """A slice of a chain, put into a graph of its own, twice over, keeps the same paths."""
+    names = [f"s{i}" for i in range(length)]
+    nodes = {name: nir.Scale(np.full(3, float(i + 1))) for i, name in enumerate(names)}
+    chain = ["input", *names, "output"]
+    whole = ends()
+    path = list(zip(chain, chain[1:], strict=False))
+    flat = load_graph(nir.NIRGraph({**whole, **nodes}, path, type_check=False))
+    for turn in range(2):
+        inner = [name for name in chain if name not in ("input", "output")]
+        start = data.draw(st.integers(0, len(inner) - 1))
+        stop = data.draw(st.integers(start + 1, len(inner)))
+        part = ["input", *inner[start:stop], "output"]
+        name = f"g{turn}"
+        members = {key: nodes.pop(key) for key in inner[start:stop]}
+        edges = list(zip(part, part[1:], strict=False))
+        nodes[name] = nir.NIRGraph({**ends(), **members}, edges, type_check=False)
+        chain = ["input", *inner[:start], name, *inner[stop:], "output"]
+    edges = list(zip(chain, chain[1:], strict=False))
+    graph = load_graph(nir.NIRGraph({**ends(), **nodes}, edges, type_check=False))
+    short = {name: name.split(".")[-1] for name in graph.nodes}
+    assert {(short[a], short[b], d) for a, b, d in graph.edges} == set(flat.edges)
+    for name, node in graph.nodes.items():
+        assert node == flat.nodes[short[name]]
