@@ -106,8 +106,8 @@ def verdicts(
     """
     on_chip: Mapping[str, NodeVerdict] = {}
     if target != REFERENCE and lowering.integer_graph is not None:
-        rows = load_target(target).check(lowering.integer_graph)
-        on_chip = {row.node: row for row in rows}
+        said = load_target(target).check(lowering.integer_graph)
+        on_chip = {row.node: row for row in said}
     rows = [_verdict(lowering, name, on_chip.get(name)) for name in lowering.imported.nodes]
     if measurement is None:
         return tuple(rows)

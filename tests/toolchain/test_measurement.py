@@ -54,9 +54,7 @@ def test_check_warns_on_standard_error(
 
 def test_labels_must_match_the_samples(shared: Path) -> None:
     lowering = lower(load_graph(shared / "fixtures/nir/braille_subtract.nir"))
-    with pytest.raises(
-        InputError, match=r"labels: got shape \(3,\), expected one for each"
-    ):
+    with pytest.raises(InputError, match=r"labels: got shape \(3,\), expected one for each"):
         measure(lowering, np.zeros((1, 5, 12), bool), np.zeros(3))
 
 

@@ -86,8 +86,8 @@ def convolve(x: np.ndarray, weight: np.ndarray, window: Window, groups: int) -> 
     """Return the cross-correlation of (batch, channels, *size) with `weight`, in float64."""
     outputs, channels, *kernel = weight.shape
     size = window.output_size(x.shape[2:], tuple(kernel))
-    matrix = weight.reshape(groups, outputs // groups, channels, -1).astype(np.float64)
-    matrix = matrix.swapaxes(2, 3).reshape(groups, outputs // groups, -1)
+    by_group = weight.reshape(groups, outputs // groups, channels, -1).astype(np.float64)
+    matrix = by_group.swapaxes(2, 3).reshape(groups, outputs // groups, -1)
     result = np.empty((len(x), outputs, *size))
     at_once = max(1, _LARGEST_COLUMNS // (matrix.shape[2] * groups * int(np.prod(size))))
     for start in range(0, len(x), at_once):
