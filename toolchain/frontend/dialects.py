@@ -91,13 +91,14 @@ def dialect_of(
     without_reset: the spiking neurons for which the file has no v_reset.
     """
     notes: list[str] = []
+    ours = "axonc_format" in metadata
     neurons = [node for node in nodes.values() if isinstance(node, ir.ContinuousNeuron)]
     hint = _hint(neurons, options.dt)
     dt = _dt(neurons, nodes, metadata, options, hint, notes)
     integrator = options.integrator
     if integrator is None:
         integrator = hint.integrator if hint and hint.integrator else Integrator.EULER
-        if any(_taus(node) for node in neurons) and "axonc_format" not in metadata:
+        if any(_taus(node) for node in neurons) and not ours:
             why = f"recognised by {hint.pattern}" if hint and hint.integrator else "assumed"
             notes.append(f"The integrator is {integrator}: {why}.")
     if_convention = options.if_convention
@@ -109,7 +110,7 @@ def dialect_of(
             notes.append(
                 f"Integrators without leak (I, IF) count their input {if_convention}: {why}."
             )
-    reset = options.reset or _reset(nodes, version, without_reset, notes)
+    reset = options.reset or _reset(nodes, version, without_reset, ours, notes)
     _note_unused_reset(nodes, reset, without_reset, notes)
     return Dialect(dt, integrator, reset, if_convention, tuple(notes))
 
@@ -155,9 +156,16 @@ def _reset(
     nodes: Mapping[str, Node],
     version: str | None,
     without_reset: Collection[str],
+    ours: bool,
     notes: list[str],
 ) -> Reset:
     if not without_reset:
+        resets = [node.v_reset for node in nodes.values() if hasattr(node, "v_reset")]
+        if resets and not any(np.any(v_reset) for v_reset in resets) and not ours:
+            notes.append(
+                "The reset is hard, as v_reset says: all 0, which snnTorch, spikingjelly and sinabs"
+                " write for a subtracting reset too; if so, ask for it."
+            )
         return Reset.HARD
     if _parsed_version(version) >= _FIRST_HARD_RESET:
         notes.append(f"The reset is hard, to 0: nir {version} means that by a missing v_reset.")
@@ -220,7 +228,11 @@ def _agreeing(
     nodes: Iterable[Node], steps_of: Callable[[Node], list[np.ndarray]], dt: float | None
 ) -> float | None:
     """Return the step on which all numbers agree, if it can hardly be chance."""
-    steps = [step.reshape(-1) for node in nodes for step in steps_of(node)]
+    return same_step([step.reshape(-1) for node in nodes for step in steps_of(node)], dt)
+
+
+def same_step(steps: list[np.ndarray], dt: float | None) -> float | None:
+    """Return the one time step that all numbers are, `dt` if it is given, else a round one."""
     if not steps:
         return None
     all_steps = np.concatenate(steps).astype(np.float64)
@@ -253,7 +265,7 @@ def _gains(node: Node) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def _euler_steps(node: Node) -> list[np.ndarray]:
     """Solve gain = tau/dt for dt; nothing where it would be longer than tau."""
-    return [tau / gain if np.all(gain > 1) else np.array([np.nan]) for gain, tau in _gains(node)]
+    return [tau / gain if np.all(gain >= 1) else np.array([np.nan]) for gain, tau in _gains(node)]
 
 
 def _delta_steps(node: Node) -> list[np.ndarray]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .. import ir
 from ..errors import InputError
-from ..ir import Dialect, Graph, Stage
+from ..ir import Dialect, Graph, Node, Stage
 from .diagnostics import diagnose
 from .dialects import DialectOptions, dialect_of
 from .ends import add_missing_ends
@@ -23,6 +23,7 @@ from .raw import Limits, RawFile, RawNode
 from .reader_process import read_isolated
 from .recurrence import delayed_edges, loop_without_neuron, order_along_edges
 from .shapes import ShapeInference
+from .unscaled_drive import with_unit_gain
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -64,29 +65,33 @@ def load_graph(
         raise_all(name, [*faults, *broken])
     shapes = ShapeInference(flat, nodes, order, limits.elements)
     raise_all(name, [*faults, *shapes.faults])
+    options = options or DialectOptions()
+    fitted, gain_notes = with_unit_gain(shapes.nodes, options.dt)
     dialect = dialect_of(
-        shapes.nodes,
+        fitted,
         metadata=file.root.metadata,
         version=file.version,
         without_reset=[key for key, node in nodes.items() if node.lacks_reset],
-        options=options or DialectOptions(),
+        options=options,
     )
     title = "network" if is_nir_object(source) else Path(name).stem
-    graph = _assembled(title, flat, shapes, order, dialect)
+    graph = _assembled(title, flat, fitted, order, dialect)
     raise_all(name, [_from_verifier(fault) for fault in ir.faults_of(graph)])
     found = diagnose(graph, dialect)
     raise_all(name, found.faults)
-    return _with_notes(graph, dialect, (*notes, *shapes.notes, *dialect.notes, *found.notes))
+    return _with_notes(
+        graph, dialect, (*notes, *shapes.notes, *gain_notes, *dialect.notes, *found.notes)
+    )
 
 
 def _assembled(
-    name: str, flat: FlatGraph, shapes: ShapeInference, order: list[str], dialect: Dialect
+    name: str, flat: FlatGraph, fitted: Mapping[str, Node], order: list[str], dialect: Dialect
 ) -> Graph:
     delayed = delayed_edges(flat, order)
     names: Iterable[str] = flat.nodes if flat.in_order else order
     return Graph(
         Stage.IMPORTED,
-        {key: shapes.nodes[key] for key in names},
+        {key: fitted[key] for key in names},
         tuple(ir.Edge(*edge, delay=int(edge in delayed)) for edge in flat.edges),
         dialect,
         name,

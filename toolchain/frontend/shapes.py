@@ -161,8 +161,9 @@ class ShapeInference:
         extra = value.ndim - len(shape)
         if value.size == 1:
             return value if 0 <= -extra else value.reshape((1,) * len(shape))
-        if extra > 0 and set(value.shape[:extra]) == {1}:
-            value = value.reshape(value.shape[extra:])
+        first = value[(0,) * extra] if extra > 0 else value
+        if extra > 0 and np.array_equal(value, np.broadcast_to(first, value.shape)):
+            value = first.copy()
             self._with_batch[name] = None
         # (8,) would broadcast to (8, 8, 8) along the last axis, and mean the first
         if value.ndim != len(shape) or not ir.node.broadcasts_to(value, shape):

@@ -26,6 +26,8 @@ def test_defaults_are_told(network):
     assert found.notes == (
         "dt = 0.0001 was assumed: the file does not say.",
         "The integrator is euler: assumed.",
+        "The reset is hard, as v_reset says: all 0, which snnTorch, spikingjelly and sinabs write"
+        " for a subtracting reset too; if so, ask for it.",
     )
 
 
@@ -74,6 +76,20 @@ def test_the_rockpool_gain_is_recognised(network):
     found = dialect(network(tau=tau, r=tau / dt * np.exp(-dt / tau)))
     assert (found.dt, found.integrator) == (dt, Integrator.EXPONENTIAL_DELTA)
     assert "dt = 0.0001 was recognised by r = tau/dt * exp(-dt/tau)." in found.notes
+
+
+def test_spyx_neurons_take_their_input_whole(chain, lif):
+    tau = np.array([2.0, 3.5, 20.0], np.float32)
+    node = nir.LIF(tau, 1 - 1 / tau, 0 * tau, tau**0, 0 * tau)
+    graph = load_graph(chain(3, 3, node=node))
+    assert graph.dialect.dt == 1.0
+    assert np.array_equal(graph.nodes["node"].r, tau)  # tau/dt
+    assert graph.dialect.notes[0] == (
+        "r = 1 - dt/tau with dt = 1 in all neurons, as spyx writes them: their input was taken"
+        " whole, as in spyx."
+    )
+    plain = load_graph(chain(3, 3, lif=lif(3, tau=2.0, r=0.5)))
+    assert np.all(plain.nodes["lif"].r == 0.5)  # one number could be chance
 
 
 def test_gains_that_disagree_tell_nothing(chain, lif):

@@ -142,6 +142,14 @@ def test_a_batch_axis_of_the_input_is_dropped(batch, chain, lif):
     assert len([note for note in graph.dialect.notes if "axis" in note or "claims" in note]) == 3
 
 
+def test_parameters_repeated_for_a_batch(lif):
+    assert output_shape(lif((4, 2, 5, 5)), (2, 5, 5)) == (2, 5, 5)
+    node = lif((4, 2, 5, 5))
+    node.r[1] = 2.0
+    with pytest.raises(InputError, match=r"r: got shape \(4, 2, 5, 5\) for a signal of"):
+        output_shape(node, (2, 5, 5))
+
+
 @pytest.mark.parametrize("bias", [np.array(False), np.array(0.0), np.array([0.0])])
 def test_a_bias_of_one_zero_is_none(bias, chain):
     graph = load_graph(chain(4, 3, fc=nir.Affine(np.ones((3, 4)), bias)))
