@@ -36,6 +36,13 @@ class Encoding(StrEnum):
     EVENTS = "events"
 
 
+class Shortcut(StrEnum):
+    """What a residual network's shortcuts carry (see `resnet`)."""
+
+    CURRENT = "current"
+    SPIKE = "spike"
+
+
 class NeuronKind(StrEnum):
     """The neuron model (see `neurons`)."""
 
@@ -112,8 +119,9 @@ class NetworkConfig:
     """architecture: a name of `networks`. hidden: layer widths, where the architecture takes them.
 
     binary_ends: make the first and last layers binary too, so that nothing stays floating point.
-    weights: "binary" or "float" (the full-precision baseline).
+    binary: False gives floating-point weights everywhere, the full-precision baseline.
     spike_readout: count output spikes; False averages the output currents over time.
+    shortcut: of residual networks. dropout: in front of fully connected layers.
     """
 
     architecture: str = "mlp"
@@ -122,6 +130,8 @@ class NetworkConfig:
     binary: bool = True
     weight_scale: WeightScale = WeightScale.NONE
     spike_readout: bool = True
+    shortcut: Shortcut = Shortcut.CURRENT
+    dropout: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ A layer without neurons is a branch whose current other layers add to theirs, or
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .agmm import ForwardGate
 from .batchnorm import TemporalBatchNorm
@@ -20,6 +22,7 @@ from .neurons import Cell, over_time
 class SpikingLayer(nn.Module):
     """Turn spikes (time, batch, *shape) into a current, and the current into spikes.
 
+    dropout: share of input spikes left out in training, the same ones in every time step.
     pool: average or maximum pooling in front of the synapses, or None.
     synapses: binary or floating-point, linear or convolutional.
     norm, gate, cell: None leaves that part out.
@@ -33,10 +36,11 @@ class SpikingLayer(nn.Module):
         gate: ForwardGate | None = None,
         cell: Cell | None = None,
         pool: nn.Module | None = None,
+        dropout: float = 0.0,
     ):
         super().__init__()
         self.pool, self.synapses, self.norm, self.gate = pool, synapses, norm, gate
-        self.cell = cell
+        self.cell, self.dropout = cell, dropout
 
     @property
     def binary(self) -> bool:
@@ -51,6 +55,8 @@ class SpikingLayer(nn.Module):
     def current(self, spikes: Tensor) -> Tensor:
         """Compute (time, batch, *shape_out) currents; all time steps go through at once."""
         time, batch = spikes.shape[:2]
+        if self.dropout and self.training:
+            spikes = spikes * functional.dropout(torch.ones_like(spikes[:1]), self.dropout)
         flat = spikes.flatten(0, 1)
         if self.pool is not None:
             flat = self.pool(flat)

@@ -1,0 +1,101 @@
+from dataclasses import replace
+from pathlib import Path
+
+import nir
+import numpy as np
+import pytest
+import torch
+
+from axonc.models import TrainingConfig, TrainingInputError, export_nir, run_network
+from axonc.models.agmm import GateConfig
+from axonc.models.config import EncoderConfig, NetworkConfig, Shortcut
+from axonc.models.networks import build_network
+from axonc.models.size import model_size
+
+PUBLISHED = TrainingConfig(gate=GateConfig(enabled=False), encoder=EncoderConfig(steps=2))
+
+
+def published(architecture: str, *, binary: bool = True) -> TrainingConfig:
+    network = NetworkConfig(architecture, binary=binary, binary_ends=False, spike_readout=False)
+    return replace(PUBLISHED, network=network)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "classes", "float_mb", "binary_mb"),
+    [
+        ("vgg11", 10, 36.91, 1.20),  # BSO (Liang et al. 2025), table 2
+        ("vgg11", 100, 37.10, 1.39),
+        ("resnet19", 10, 50.28, 1.65),
+    ],
+)
+def test_sizes_are_the_published_ones(
+    architecture: str, classes: int, float_mb: float, binary_mb: float
+) -> None:
+    size = model_size(build_network(published(architecture), (3, 32, 32), classes))
+    assert round(size.float_size_mb, 2) == float_mb
+    assert round(size.size_mb, 2) == binary_mb
+
+
+def test_resnet19_has_12_57_million_parameters() -> None:
+    size = model_size(build_network(published("resnet19"), (3, 32, 32), 10))
+    assert round(size.parameters / 1e6, 2) == 12.57
+
+
+@pytest.mark.parametrize(
+    ("architecture", "shape"),
+    [
+        ("vgg11", (3, 32, 32)),
+        ("vgg13", (3, 64, 64)),
+        ("vggsnn", (2, 48, 48)),
+        ("dvs-gesture", (2, 64, 64)),
+        ("resnet18", (3, 32, 32)),
+        ("resnet18", (3, 96, 96)),
+    ],
+)
+def test_networks_run_and_learn(architecture: str, shape: tuple[int, ...]) -> None:
+    network = build_network(published(architecture), shape, 11)
+    scores = network((torch.rand(2, 1, *shape) < 0.5).float())
+    assert scores.shape == (1, 11)
+    scores.sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
+
+
+@pytest.mark.parametrize("shortcut", list(Shortcut))
+def test_residual_networks_export_with_their_shortcuts(shortcut: Shortcut, tmp_path: Path) -> None:
+    config = replace(
+        PUBLISHED,
+        network=NetworkConfig("resnet18", shortcut=shortcut),
+        gate=GateConfig(),
+        encoder=EncoderConfig(steps=1),
+    )
+    network = build_network(config, (1, 8, 8), 3)
+    export_nir(network, tmp_path / "model.nir")
+    graph = nir.read(tmp_path / "model.nir")
+    into = [a for a, b in graph.edges if b == "stage1_block2_conv2"]
+    assert sorted(into) == (
+        [
+            "stage1_block1_conv1_scale",
+            "stage1_block1_conv2_scale",
+            "stage1_block2_conv1_scale",
+            "stage1_block2_conv2_scale",
+            "stem_scale",
+        ]
+        if shortcut is Shortcut.CURRENT
+        else ["stage1_block2_conv2_scale", "stage1_block2_shortcut_scale"]
+    )
+    spikes = np.random.default_rng(0).random((2, 1, 1, 8, 8)) < 0.5
+    assert run_network(network, spikes)["output"].shape == (2, 1, 3)
+
+
+def test_a_full_precision_baseline_has_no_binary_layer() -> None:
+    size = model_size(build_network(published("vgg11", binary=False), (3, 32, 32), 10))
+    assert size.binary_weights == 0
+    assert size.size_mb == size.float_size_mb
+
+
+def test_unknown_architecture() -> None:
+    with pytest.raises(TrainingInputError) as error:
+        build_network(published("resnet-19"), (3, 32, 32), 10)
+    assert str(error.value) == (
+        "network.architecture: got 'resnet-19', expected a known network. Did you mean 'resnet19'?"
+    )
