@@ -52,7 +52,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     numbers = parser.add_argument_group("integers")
     numbers.add_argument(
         "--weight-bits", type=int, default=8, metavar="N",
-        help="bits of weights that are not binary, 2 to 9 (default: 8)",
+        help="bits of weights that are not binary, 1 to 9 (default: 8)",
     )  # fmt: skip
     numbers.add_argument(
         "--fraction-bits", type=int, metavar="N",
@@ -68,11 +68,11 @@ def lowered(options: argparse.Namespace) -> Lowering:
     from ..ir import IFConvention, Integrator, Reset
     from ..passes import FixedPoint, IntegerWeights
 
-    if not 2 <= options.weight_bits <= 9:
+    if not 1 <= options.weight_bits <= 9:
         raise InputError(
             "--weight-bits",
             got=str(options.weight_bits),
-            expected="2 to 9",
+            expected="1 to 9",
             remedy="binary weights are found by themselves and take 1 bit",
         )
     if options.fraction_bits is not None and not 0 <= options.fraction_bits <= 24:

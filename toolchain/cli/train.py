@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from ._arguments import add_json, command, print_json
 
 _EPILOG = """\
-The folder DIR gets checkpoint.pt (after every epoch, and on Ctrl-C), metrics.csv and config.toml.
---resume goes on where the checkpoint stands and reaches the same weights as an unbroken run.
+The folder DIR gets checkpoint.pt (after every epoch, and on Ctrl-C) and metrics.csv. --resume goes
+on where the checkpoint stands, with its settings, and reaches the weights of an unbroken run.
 
 examples:
   axonc train --out runs/digits                       the demo's network on 5,000 digits
@@ -27,6 +28,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=None, help="overrides the file's seed")
     parser.add_argument("--epochs", type=int, default=None, help="overrides the file's epochs")
     parser.add_argument("--resume", action="store_true", help="go on from DIR/checkpoint.pt")
+    parser.add_argument("--overwrite", action="store_true", help="start anew in a used folder")
     add_json(parser)
 
 
@@ -38,10 +40,20 @@ def execute(options: argparse.Namespace) -> int:
     from ._training import require_training
 
     models = require_training()
+    checkpoint = options.out / "checkpoint.pt"
+    if checkpoint.exists() and not (options.resume or options.overwrite):
+        raise InputError(
+            f"folder {options.out}",
+            got="a folder that holds a checkpoint already",
+            expected="a new folder",
+            remedy="--resume goes on with it, --overwrite starts anew",
+        )
     if options.config:
         config = models.TrainingConfig.from_toml(options.config)
+    elif options.resume:
+        config = models.load_network(checkpoint)[1]
     else:
-        config = models.TrainingConfig.demo(options.seed if options.seed is not None else 0)
+        config = models.TrainingConfig.demo(0)
     overrides = {
         key: getattr(options, key)
         for key in ("seed", "epochs")
@@ -51,7 +63,7 @@ def execute(options: argparse.Namespace) -> int:
     with training_bar(quiet=options.json) as progress:
         result = models.train(config, options.out, resume=options.resume, progress=progress)
     figures = {
-        "checkpoint": str(options.out / "checkpoint.pt"),
+        "checkpoint": str(checkpoint),
         "test_accuracy": result.test_accuracy,
         "validation_accuracy": result.validation_accuracy,
         "wall_s": result.seconds,

@@ -32,7 +32,8 @@ class IntegerWeights(Pass):
 
         top = 2^(bits-1) - 1,   step = max|row| / top,   q = clip(round(w / step), -top, top)
 
-    with round half to even. Connections that feed the same neuron share the step of each row.
+    with round half to even; with 1 bit, q = sign(w), sign(0) = +1, and step = mean|row|.
+    Connections that feed the same neuron share the step of each row.
     """
 
     name: ClassVar[str] = "integer-weights"
@@ -64,7 +65,7 @@ class IntegerWeights(Pass):
         if all(w.dtype.kind in "ib" for w in weights):
             return np.ones(len(rows)), [w.astype(np.int16) for w in weights], True
         magnitude = np.abs(rows.astype(np.float64))
-        top = (1 << self.weight_bits - 1) - 1
+        top = max((1 << self.weight_bits - 1) - 1, 1)
         smallest = np.where(magnitude > 0, magnitude, np.inf).min(axis=1)
         smallest[np.isinf(smallest)] = 1.0  # a row without any synapse
         largest = np.maximum(magnitude.max(axis=1), smallest)
@@ -77,6 +78,9 @@ class IntegerWeights(Pass):
             )
             if exact:
                 break
+        if self.weight_bits == 1 and not exact:
+            rounded = [np.where(w >= 0, 1, -1) for w in weights]
+            scales = np.where(magnitude.any(axis=1), magnitude.mean(axis=1), 1.0)
         return scales, [np.clip(r, -top, top).astype(np.int16) for r in rounded], exact
 
     def _report(

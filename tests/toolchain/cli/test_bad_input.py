@@ -164,7 +164,7 @@ def test_an_output_folder_that_cannot_be(
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--weight-bits", "1", "--weight-bits: got 1, expected 2 to 9. Binary weights are found "
+        ("--weight-bits", "0", "--weight-bits: got 0, expected 1 to 9. Binary weights are found "
          "by themselves and take 1 bit."),
         ("--fraction-bits", "99", "--fraction-bits: got 99, expected 0 to 24. Leave it out to "
          "have it chosen."),
@@ -192,3 +192,11 @@ def test_a_fault_of_our_own_is_status_3(
     monkeypatch.setattr("axonc.toolchain.driver.verdicts", broken)
     message = refused(["check", str(model), "--json"], capsys, status=3)
     assert message.startswith("internal error: ZeroDivisionError: oops\nThis is a fault of axonc")
+
+
+def test_training_overwrites_nothing_unasked(tmp_path: Path, capsys: Run) -> None:
+    (tmp_path / "checkpoint.pt").touch()
+    assert refused(["train", "--out", str(tmp_path), "--json"], capsys) == (
+        f"folder {tmp_path}: got a folder that holds a checkpoint already, expected a new folder. "
+        "--resume goes on with it, --overwrite starts anew."
+    )

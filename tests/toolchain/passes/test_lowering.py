@@ -203,6 +203,21 @@ def test_quantised_weights_are_at_most_half_a_step_off(bits: int) -> None:
     assert f"rounded to {bits} bits" in findings.about("linear")[0].detail
 
 
+def test_one_bit_keeps_signs_and_the_mean_magnitude() -> None:
+    weight = RNG.normal(size=(5, 40)).astype(np.float32)
+    integer, findings = lowered(digits(weight), weight_bits=1)
+    linear = integer.nodes["linear"]
+    assert isinstance(linear, IntegerAffine)
+    assert linear.weight_type is BIPOLAR
+    assert np.array_equal(linear.weight, np.where(weight >= 0, 1, -1))
+    thresholds = to_discrete(digits(weight), Findings()).nodes["neuron"].threshold  # type: ignore[attr-defined]
+    means = np.abs(weight).mean(axis=1)
+    made = integer.nodes["neuron"]
+    assert isinstance(made, IntegerNeuron)
+    assert np.array_equal(made.threshold, np.floor(thresholds / means * 2**made.fraction_bits))
+    assert findings.about("linear")[0].effect is Effect.APPROXIMATE
+
+
 def test_a_negative_gain_negates_the_row() -> None:
     signs = np.array([[1, -1, 1], [1, 1, -1]], np.int8)
     nodes = {
