@@ -90,11 +90,14 @@ class Loss(StrEnum):
 
 @dataclass(frozen=True)
 class DataConfig:
-    """name: the data set. path: its files, where it is not part of a package.
+    """name: the data set (see `data`). path: its files, where it is not part of a package.
 
     validation: training images held out to choose by; never trained on.
     train_limit: use only so many training images (0: all).
     split_seed: of the shuffle that makes the splits.
+    side: pixels an image folder's images are cut and scaled to, or an event camera's are binned
+        to (0: as recorded).
+    bins: event frames a recording is cut into; with the events encoder, the time steps.
     """
 
     name: str = "mnist5k"
@@ -103,6 +106,8 @@ class DataConfig:
     train_limit: int = 0
     split_seed: int = 0
     augmentation: Augmentation = Augmentation.NONE
+    side: int = 0
+    bins: int = 10
 
 
 @dataclass(frozen=True)

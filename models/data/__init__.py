@@ -9,13 +9,28 @@ import numpy as np
 from ..config import DataConfig
 from ..errors import DataError, nearest
 from ._split import Dataset as Dataset
-from ._split import RawDataset
+from ._split import RawDataset, take
 from ._split import Split as Split
-from .mnist import mnist5k
+from .archive import npz
+from .cifar import cifar10, cifar100
+from .digits import mnist5k
+from .events import cifar10_dvs, dvs_gesture, nmnist
+from .folder import image_folder
+from .idx import fashion_mnist, mnist
 
-LOADERS: dict[str, Callable[[str], RawDataset]] = {
+LOADERS: dict[str, Callable[[DataConfig], RawDataset]] = {
     "mnist5k": mnist5k,
+    "mnist": mnist,
+    "fashion-mnist": fashion_mnist,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
+    "image-folder": image_folder,
+    "npz": npz,
+    "nmnist": nmnist,
+    "dvs-gesture": dvs_gesture,
+    "cifar10-dvs": cifar10_dvs,
 }
+"""Data sets by the name that a configuration calls them by."""
 
 
 def load(config: DataConfig) -> Dataset:
@@ -31,7 +46,7 @@ def load(config: DataConfig) -> Dataset:
             expected="a known data set",
             remedy=nearest(config.name, LOADERS),
         )
-    raw = LOADERS[config.name](config.path)
+    raw = LOADERS[config.name](config)
     raw.check(config.name)
     images, labels = raw.train
     available = len(images)
@@ -48,7 +63,7 @@ def load(config: DataConfig) -> Dataset:
     return Dataset(
         name=config.name,
         classes=raw.classes,
-        train=Split("train", images[chosen], labels[chosen]),
-        validation=Split("validation", images[order[cut:]], labels[order[cut:]]),
+        train=Split("train", take(images, chosen), labels[chosen]),
+        validation=Split("validation", take(images, order[cut:]), labels[order[cut:]]),
         test=Split("test", *raw.test),
     )

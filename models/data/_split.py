@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
 
-Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+
+
+class LazyImages:
+    """Images that are read from their files when they are asked for, by index or slice.
+
+    files: one a sample. read: turns a file into uint8 values of `shape`.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        shape: tuple[int, ...],
+        read: Callable[[Path], NDArray[np.uint8]],
+    ):
+        self._files, self._read = files, read
+        self.shape = (len(files), *shape)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, chosen: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+        indices = np.arange(len(self))[chosen]
+        images = np.empty((len(indices), *self.shape[1:]), np.uint8)
+        for out, index in zip(images, indices, strict=True):
+            out[:] = self._read(self._files[index])
+        return images
+
+    def subset(self, chosen: NDArray[np.int64]) -> LazyImages:
+        """Return some of the images, still unread."""
+        return LazyImages([self._files[i] for i in chosen], self.shape[1:], self._read)
+
+
+Images = NDArray[np.uint8] | LazyImages
+
+
+def take(images: Images, chosen: NDArray[np.int64]) -> Images:
+    """Return some of the images, without reading those that lie in files."""
+    return images.subset(chosen) if isinstance(images, LazyImages) else images[chosen]
 
 
 @dataclass(frozen=True)

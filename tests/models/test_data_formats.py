@@ -1,0 +1,232 @@
+"""Each reader on a small made sample in the set's true format, and on damaged files."""
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from axonc.models import TrainingConfig, data
+from axonc.models.config import DataConfig, EncoderConfig, Encoding
+from axonc.models.data._split import LazyImages
+from axonc.models.data.events import Events, frames
+from axonc.models.errors import DataError
+from axonc.models.evaluate import encode
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+RANDOM = np.random.default_rng(0)
+
+
+def load(name: str, path: Path, **options: int) -> data.Dataset:
+    return data.load(DataConfig(name, str(path), **{"validation": 1, **options}))
+
+
+def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    content = header + array.tobytes()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+def made_mnist(folder: Path, suffix: str = ".gz") -> dict[str, NDArray[np.uint8]]:
+    arrays = {}
+    for split, n in (("train", 6), ("t10k", 3)):
+        arrays[split] = RANDOM.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        write_idx(folder / f"{split}-images-idx3-ubyte{suffix}", arrays[split])
+        labels = np.arange(n, dtype=np.uint8)
+        write_idx(folder / f"{split}-labels-idx1-ubyte{suffix}", labels)
+    return arrays
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+@pytest.mark.parametrize("suffix", [".gz", ""])
+def test_idx(name: str, suffix: str, tmp_path: Path) -> None:
+    arrays = made_mnist(tmp_path, suffix)
+    found = load(name, tmp_path)
+    assert np.array_equal(found.test.images[:, 0], arrays["t10k"])
+    assert np.array_equal(found.train.images[:, 0], arrays["train"][found.train.labels])
+    assert (len(found.train), len(found.validation), found.classes) == (5, 1, 10)
+
+
+def test_missing_idx_file(tmp_path: Path) -> None:
+    made_mnist(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(DataError) as error:
+        load("fashion-mnist", tmp_path)
+    assert str(error.value) == (
+        f"data set fashion-mnist: got no file t10k-labels-idx1-ubyte or "
+        f"t10k-labels-idx1-ubyte.gz in {tmp_path}, expected the four idx files in one folder. "
+        "Apt-get install dataset-fashion-mnist, or set data.path to the files' folder."
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        (gzip.compress(b"\0\0\x08\x03" + struct.pack(">3I", 9, 9, 9)), "0 values for the shape"),
+        (gzip.compress(b"\0\0\x08\x03"), r"0 values for the shape \(\)"),
+        (gzip.compress(b"PNG?"), "a file that begins with 504e473f"),
+        (b"not gzip", "Not a gzipped file"),
+        (gzip.compress(b"\0\0\x08\x03" * 100)[:-9], "Compressed file ended"),
+    ],
+)
+def test_corrupt_idx_file(content: bytes, got: str, tmp_path: Path) -> None:
+    made_mnist(tmp_path)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(content)
+    with pytest.raises(DataError, match=f"train-images-idx3-ubyte.gz: got .*{got}"):
+        load("mnist", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "label_bytes"), [("cifar10", 1), ("cifar100", 2)])
+def test_cifar(name: str, label_bytes: int, tmp_path: Path) -> None:
+    batches = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
+    files = batches if name == "cifar10" else ["train.bin", "test.bin"]
+    last = np.empty(0, np.uint8)
+    for file in files:
+        last = RANDOM.integers(0, 10, (4, label_bytes + 3072), dtype=np.uint8)
+        (tmp_path / file).write_bytes(last.tobytes())
+    found = load(name, tmp_path)
+    assert np.array_equal(found.test.labels, last[:, label_bytes - 1])
+    assert np.array_equal(found.test.images.reshape(4, -1), last[:, label_bytes:])
+    (tmp_path / files[-1]).write_bytes(b"short")
+    with pytest.raises(
+        DataError, match=f"got 5 bytes, expected a multiple of {label_bytes + 3072}"
+    ):
+        load(name, tmp_path)
+    (tmp_path / files[0]).unlink()
+    with pytest.raises(DataError, match=f"got no readable file .*{files[0]}.*binary version"):
+        load(name, tmp_path)
+
+
+def save_image(path: Path, colour: tuple[int, int, int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 12), colour).save(path)
+
+
+def test_image_folder_is_read_lazily(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for i in range(3):
+            save_image(tmp_path / split / "apple" / f"{i}.png", (200, 10 * i, 0))
+            save_image(tmp_path / split / "pear" / f"{i}.jpeg", (10, 200, 0))
+    found = load("image-folder", tmp_path, side=8)
+    assert isinstance(found.train.images, LazyImages)
+    assert found.image_shape == (3, 8, 8)
+    assert (found.classes, len(found.train), len(found.test)) == (2, 5, 6)
+    reds = found.train.images[np.arange(5)][:, 0].mean((1, 2))
+    assert np.array_equal(reds > 100, found.train.labels == 0)
+    spikes = encode(TrainingConfig(encoder=EncoderConfig(steps=2)), found.test.images[:2], "test")
+    assert spikes.shape == (2, 2, 3 * 8 * 8)
+    (tmp_path / "val" / "pear" / "0.jpeg").write_bytes(b"no image")
+    with pytest.raises(DataError, match="0.jpeg: got cannot identify image file"):
+        found.test.images[:]
+
+
+def test_tiny_imagenet(tmp_path: Path) -> None:
+    for name in ("n01", "n02"):
+        for i in range(2):
+            save_image(tmp_path / "train" / name / "images" / f"{name}_{i}.JPEG", (9, 9, 9))
+    save_image(tmp_path / "val" / "images" / "val_0.JPEG", (5, 5, 5))
+    annotations = tmp_path / "val" / "val_annotations.txt"
+    annotations.write_text("val_0.JPEG\tn02\t0\t0\t9\t9\n")
+    found = load("image-folder", tmp_path, side=64)
+    assert found.test.labels.tolist() == [1]
+    assert found.test.images[:].shape == (1, 3, 64, 64)
+    annotations.write_text("val_0.JPEG n02\n")
+    with pytest.raises(DataError, match="val_annotations.txt, line 1: got 'val_0.JPEG n02'"):
+        load("image-folder", tmp_path)
+
+
+def test_image_folder_without_images(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="got no folder train in .*, expected train/ and val/"):
+        load("image-folder", tmp_path)
+
+
+def test_frames_of_events() -> None:
+    events = Events(*(np.array(v) for v in ([0, 3, 3], [1, 2, 2], [100, 150, 199], [0, 1, 1])))
+    whole = frames(events, sensor=4, side=4, bins=2)
+    assert np.argwhere(whole).tolist() == [[0, 0, 1, 0], [1, 1, 2, 3]]
+    assert np.argwhere(frames(events, 4, 2, 1)).tolist() == [[0, 0, 0, 0], [0, 1, 1, 1]]
+
+
+def test_nmnist(tmp_path: Path) -> None:
+    t = 0x123456
+    event = bytes([33, 7, 0x80 | t >> 16, t >> 8 & 0xFF, t & 0xFF])
+    for split in ("Train", "Test"):
+        for digit in (0, 4):
+            folder = tmp_path / split / str(digit)
+            folder.mkdir(parents=True)
+            (folder / "00001.bin").write_bytes(bytes([1, 2, 0, 0, 0]) + event)
+    found = load("nmnist", tmp_path, bins=3)
+    assert found.test.labels.tolist() == [0, 4]
+    assert np.argwhere(found.test.images[:1][0]).tolist() == [[0, 0, 2, 1], [2, 1, 7, 33]]
+    settings = TrainingConfig(encoder=EncoderConfig(Encoding.EVENTS, steps=3))
+    assert encode(settings, found.test.images[:], "test").shape == (2, 3, 2 * 34 * 34)
+    (tmp_path / "Test" / "4" / "00001.bin").write_bytes(event[:4])
+    with pytest.raises(DataError, match="00001.bin: got 4 bytes, expected a multiple of 5"):
+        found.test.images[:]
+
+
+def test_cifar10_dvs(tmp_path: Path) -> None:
+    address = 5 << 8 | 9 << 1 | 1
+    content = b"#!AER-DAT2.0\r\n# comment\r\n" + struct.pack(">4I", address, 10, 0, 20)
+    for name in "airplane automobile bird cat deer dog frog horse ship truck".split():
+        (tmp_path / name).mkdir()
+        for i in range(10):
+            (tmp_path / name / f"cifar10_{name}_{i}.aedat").write_bytes(content)
+    found = load("cifar10-dvs", tmp_path, side=64, bins=2)
+    assert (len(found.train) + len(found.validation), len(found.test)) == (90, 10)
+    assert np.argwhere(found.test.images[:1][0]).tolist() == [[0, 1, 2, 4], [1, 0, 0, 0]]
+
+
+def test_dvs_gesture(tmp_path: Path) -> None:
+    for split in ("ibmGestureTrain", "ibmGestureTest"):
+        folder = tmp_path / split / "user01_led"
+        folder.mkdir(parents=True)
+        for label in (0, 10):
+            np.save(folder / f"{label}.npy", np.array([[127.0, 0, 1, 0.5], [0, 64, 0, 9]]))
+    found = load("dvs-gesture", tmp_path, side=32, bins=2)
+    assert found.classes == 11
+    assert found.test.labels.tolist() == [0, 10]
+    assert np.argwhere(found.test.images[:1][0]).tolist() == [[0, 1, 0, 31], [1, 0, 16, 0]]
+
+
+def test_missing_recordings(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="got no recordings in .*Get N-MNIST from https"):
+        load("nmnist", tmp_path)
+
+
+def test_npz(tmp_path: Path) -> None:
+    images = RANDOM.integers(0, 256, (4, 5, 6), dtype=np.uint8)
+    labels = np.array([0, 1, 2, 1])
+    file = tmp_path / "set.npz"
+    np.savez(file, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    found = load("npz", file)
+    assert (found.classes, found.image_shape) == (3, (1, 5, 6))
+    np.savez(file, x_train=images)
+    with pytest.raises(DataError, match="expected a .npz file with x_train, y_train, x_test"):
+        load("npz", file)
+    np.savez(file, x_train=images, y_train=labels[:2], x_test=images, y_test=labels)
+    with pytest.raises(DataError, match="npz, train: got 4 images and 2 labels"):
+        load("npz", file)
+
+
+def test_npz_of_objects_is_not_unpickled(tmp_path: Path) -> None:
+    file = tmp_path / "set.npz"
+    np.savez(file, x_train=np.array([print], object), y_train=1, x_test=1, y_test=1)
+    with pytest.raises(DataError, match="allow_pickle"):
+        load("npz", file)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"the data sets in {SHARED} are not here")
+@pytest.mark.parametrize(
+    ("file", "shape", "samples"),
+    [
+        ("fashion_mnist_12k_10k.npz", (1, 28, 28), 10_000),
+        ("nmnist1100_bin10.npz", (10, 2, 34, 34), 100),
+    ],
+)
+def test_real_npz_files(file: str, shape: tuple[int, ...], samples: int) -> None:
+    found = load("npz", SHARED / file)
+    assert (found.image_shape, len(found.test), found.classes) == (shape, samples, 10)
