@@ -30,8 +30,6 @@ def count_events(
     `read_bits/MEMORY` and `write_bits/MEMORY` are accesses of one kind of memory, in bits.
     `cycles/PART` add up to all cycles: the input phase, each wave, the barriers.
     """
-    assert totals.mesh is not None
-    mesh = totals.mesh
     counters: Counter[str] = Counter()
     layers: dict[str, Counter[str]] = {}
     size = program.architecture.core
@@ -51,9 +49,11 @@ def count_events(
     for number, core in enumerate(program.cores):
         phases = totals.core_phases * core.box.volume
         layer = layers.setdefault(core.layer, Counter())
-        layer["walk_cycles"] += int(mesh.walk[number])
+        layer["walk_cycles"] += int(totals.core_walk_cycles[number])
         layer["neuron_phase_cycles"] += int(totals.core_phase_cycles[number])
-        layer["event_fifo_most"] = max(layer["event_fifo_most"], int(mesh.events_most[number]))
+        layer["event_fifo_most"] = max(
+            layer["event_fifo_most"], int(totals.core_events_most[number])
+        )
         counters["partial_sums"] += phases * (core.helps is not None)
         counters["read_bits/accumulators"] += phases * size.accumulator_bits
         counters["write_bits/accumulators"] += phases * size.accumulator_bits
@@ -79,17 +79,17 @@ def count_events(
     counters["read_bits/accumulators"] += touched * size.accumulator_bits
     counters["write_bits/accumulators"] += touched * size.accumulator_bits
 
-    links = mesh.link_flits.reshape(-1, PORTS)
+    links = totals.link_flits.reshape(-1, PORTS)
     hops = int(links[:, :LOCAL].sum())
-    stored = int(mesh.sent.sum()) + hops + int(mesh.taken.sum())
+    stored = int(totals.unit_flits.sum()) + hops + int(totals.core_events.sum())
     counters["read_bits/fifos"] = counters["write_bits/fifos"] = stored * flit_bits(program)
-    counters["flits"] = int(mesh.sent.sum())
+    counters["flits"] = int(totals.unit_flits.sum())
     counters["hops"] = hops
     counters["output_spikes"] = int(links[:, TO_HOST].sum())
-    counters["mesh_wait_cycles"] = int(mesh.link_waits.sum())
-    counters["send_wait_cycles"] = int(mesh.send_waits.sum())
+    counters["mesh_wait_cycles"] = int(totals.link_waits.sum())
+    counters["send_wait_cycles"] = int(totals.unit_waits.sum())
     counters["samples"] = totals.samples
-    for name, fired in totals.spikes.items():
+    for name, fired in zip(program.grids, totals.node_spikes.tolist(), strict=True):
         counters["spikes"] += fired
         layers.setdefault(name, Counter())["spikes"] += fired
     counters.update(phase_cycles(program, totals))

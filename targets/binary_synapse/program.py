@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +14,9 @@ from axonc.toolchain.ir import IntegerNeuron
 from ..base import Program
 from .architecture import Architecture
 from .projections import ConvProjection, DenseProjection, Grid, Projection
+
+if TYPE_CHECKING:
+    from .simulator.run import Prepared
 
 HOST = -1
 """The destination of a spike that leaves the machine."""
@@ -127,6 +132,13 @@ class BinaryProgram(Program):
     def waves(self) -> int:
         """How many turns a step takes under the within-step schedule."""
         return 1 + max((core.wave for core in self.cores), default=-1)
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The memory image and the timing parameters, as the simulator takes them."""
+        from .simulator.run import prepare  # numba is slow to import
+
+        return prepare(self)
 
     def leaks(self, layer: str) -> bool:
         """Whether the membranes of `layer` decay."""

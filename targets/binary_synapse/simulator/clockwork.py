@@ -23,6 +23,8 @@ class Clockwork(NamedTuple):
     waves: int
     unit_router: np.ndarray  # (units)
     router_core: np.ndarray  # (routers) the core at each router, -1 without
+    router_x: np.ndarray  # (routers) column
+    router_y: np.ndarray  # (routers) row
     unit_lag: np.ndarray  # (units) machine steps from a step of the input to this unit's phase
     unit_route: np.ndarray  # (units + 1) first route
     routes: np.ndarray  # (routes, 10), by unit, then by steps held
@@ -71,6 +73,8 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
             [positions.index(router) if router in positions else -1
              for router in range(machine.cores)]
         ),
+        router_x=np.arange(machine.cores) % machine.mesh.columns,
+        router_y=np.arange(machine.cores) // machine.mesh.columns,
         unit_lag=_integers(lags),
         unit_route=_integers(np.cumsum([0, *(len(routes) for routes in unit_routes)])),
         routes=_integers(lines).reshape(-1, 10),

@@ -31,8 +31,9 @@ from ..projections import ConvProjection, DenseProjection, Taps
     FANOUT,  # conv: (first output channel, output channels, offset in the kernel) by channel
     KERNEL_ROWS,
     KERNEL_COLUMNS,
-) = (0, 1, 2, 3, *range(9, 23))
-BANK_FIELDS = 23
+    MOST_ROWS,  # dense: rows of the source that has most
+) = (0, 1, 2, 3, *range(9, 24))
+BANK_FIELDS = 24
 
 # Columns of `Image.cores`.
 (
@@ -176,6 +177,7 @@ def _dense_bank(
         DENSE: 1,
         START: table.add(starts, (key, "starts")),
         LISTED: table.add(rows, (key, "rows")),
+        MOST_ROWS: int(np.diff(starts).max(initial=0)),
         WORDS: -(-weights.shape[1] // 64),
         SIGNS: words.add(pack_rows(weights > 0)),
         PRESENT: -1 if weights.all() else words.add(pack_rows(weights != 0)),

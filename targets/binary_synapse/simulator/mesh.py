@@ -27,6 +27,8 @@ PORTS = 6
 FLIT_CORE_SHIFT = 32
 """A flit: (destination core + 1) << 32 | cycles its event takes. Destination 0 is the host."""
 NEVER = 1 << 62
+LOWEST_BIT = np.array([0, *((mask & -mask).bit_length() - 1 for mask in range(1, 1 << PORTS))])
+BITS_SET = np.array([mask.bit_count() for mask in range(1 << PORTS)])
 
 
 class Mesh(NamedTuple):
@@ -72,8 +74,8 @@ def new_mesh(routers: int, cores: int, units: int, depth: int, event_depth: int)
 
 @compiled
 def run_phase(
-    now: int, columns: int, unit_router: Any, router_core: Any, mesh: Mesh,
-    queue_first: Any, queue_last: Any, flits: Any, ready: Any,
+    now: int, columns: int, unit_router: Any, router_core: Any, router_x: Any, router_y: Any,
+    mesh: Mesh, queue_first: Any, queue_last: Any, flits: Any, ready: Any,
 ) -> int:  # fmt: skip
     """Run until nothing is under way; return the first quiet cycle, or -1 - cycle of a deadlock.
 
@@ -94,7 +96,7 @@ def run_phase(
     moves = np.empty((n_routers * PORTS, 3), np.int64)  # input FIFO, output number, next FIFO
     waits = np.empty((n_routers * PORTS, 2), np.int64)  # output number, waiting heads
     sends, stalls = np.empty(n_units, np.int64), np.empty(n_units, np.int64)
-    eats, wants = np.empty(n_cores, np.int64), np.empty(PORTS, np.int64)
+    eats, wanting = np.empty(n_cores, np.int64), np.empty(PORTS, np.int64)
     n_speaking = n_hungry = n_live = 0
     for unit in range(n_units):
         if first[unit] < queue_last[unit]:
@@ -108,28 +110,25 @@ def run_phase(
         # Routers decide.
         for index in range(n_live):
             router = live[index]
-            y = router // columns
-            x = router - y * columns
+            ports = occupied[router]
             wanted = 0
-            for port in range(PORTS):
-                wants[port] = -1
-                if not occupied[router] >> port & 1:
-                    continue
+            while ports:
+                port = LOWEST_BIT[ports]
+                ports &= ports - 1
                 at = router * PORTS + port
                 core = (fifo[at, head[at]] >> FLIT_CORE_SHIFT) - 1
                 target = unit_router[core] if core >= 0 else 0
-                to_y = target // columns
-                to_x = target - to_y * columns
-                if to_x != x:
-                    wants[port] = EAST if to_x > x else WEST
-                elif to_y != y:
-                    wants[port] = SOUTH if to_y > y else NORTH
+                if router_x[target] != router_x[router]:
+                    out = EAST if router_x[target] > router_x[router] else WEST
+                elif router_y[target] != router_y[router]:
+                    out = SOUTH if router_y[target] > router_y[router] else NORTH
                 else:
-                    wants[port] = LOCAL if core >= 0 else TO_HOST
-                wanted |= 1 << wants[port]
-            for out in range(PORTS):
-                if not wanted >> out & 1:
-                    continue
+                    out = LOCAL if core >= 0 else TO_HOST
+                wanting[out] = wanting[out] | 1 << port if wanted >> out & 1 else 1 << port
+                wanted |= 1 << out
+            while wanted:
+                out = LOWEST_BIT[wanted]
+                wanted &= wanted - 1
                 at = router * PORTS + out
                 target = -1
                 if out == TO_HOST:
@@ -137,23 +136,18 @@ def run_phase(
                 elif out == LOCAL:
                     room = events_count[router_core[router]] < event_depth
                 else:
-                    target = _far_end(router, out, columns)
+                    target = far_end(router, out, columns)
                     room = count[target] < depth
-                granted, waiting = -1, 0
-                for turn in range(1, PORTS + 1):
-                    port = served[at] + turn
-                    if port >= PORTS:
-                        port -= PORTS
-                    if wants[port] == out:
-                        if room and granted < 0:
-                            granted = port
-                        else:
-                            waiting += 1
-                if granted >= 0:
-                    moves[n_moves, 0] = router * PORTS + granted
+                ports = wanting[out]
+                waiting = BITS_SET[ports]
+                if room:
+                    # The first input after the one served last: those above it, then those below.
+                    above = ports >> (served[at] + 1) << (served[at] + 1)
+                    moves[n_moves, 0] = router * PORTS + LOWEST_BIT[above if above else ports]
                     moves[n_moves, 1] = at
                     moves[n_moves, 2] = target
                     n_moves += 1
+                    waiting -= 1
                 if waiting:
                     waits[n_waits, 0] = at
                     waits[n_waits, 1] = waiting
@@ -201,7 +195,7 @@ def run_phase(
             walk[core] += cycles
             taken[core] += 1
         for index in range(n_moves):
-            source, out, target = moves[index]
+            source, out, target = moves[index, 0], moves[index, 1], moves[index, 2]
             flit = fifo[source, head[source]]
             head[source] = head[source] + 1 if head[source] + 1 < depth else 0
             count[source] -= 1
@@ -274,7 +268,7 @@ def run_phase(
 
 
 @inlined
-def _far_end(router: Any, out: Any, columns: Any) -> Any:
+def far_end(router: Any, out: Any, columns: Any) -> Any:
     """Return the input FIFO that output `out` of `router` leads to."""
     if out == NORTH:
         return (router - columns) * PORTS + SOUTH

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -12,43 +13,104 @@ from axonc.toolchain.errors import InternalError
 
 from ..program import BinaryProgram
 from .behaviour import Behaviour, simulate_behaviour
-from .clockwork import build_clockwork
+from .clockwork import Clockwork, build_clockwork
 from .image import FIRST_SLOT, LAST_SLOT, Image, build_image
+from .lone_sender import new_places
 from .mesh import PORTS, Mesh, new_mesh
 from .timing import Timing, simulate_timing
 
-_PORT_NAMES = ("north", "east", "south", "west", "core", "host")
+PORT_NAMES = ("north", "east", "south", "west", "core", "host")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A program as compiled code takes it."""
+
+    image: Image
+    clock: Clockwork
+    input_columns: np.ndarray
+    first_column: dict[str, int]
+    columns: int
 
 
 @dataclass
 class Totals:
-    """What a batch did, summed over samples. Arrays by core, bank or link as in the image."""
+    """What samples did, summed over them. Arrays by core, bank, unit or link as in the image.
+
+    Link number router * 6 + port is the output `port` of a router (`PORT_NAMES`). By sample:
+    cycles of each machine step, cycle of the first and the last output spike (-1: none).
+    """
 
     samples: int
-    cycles: int = 0
-    phase_cycles: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    barrier_cycles: int = 0
-    step_cycles: list[np.ndarray] = field(default_factory=list)
-    bank_events: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    bank_walks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    bank_performed: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    bank_effective: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    core_overflows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    core_phase_cycles: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    core_phases: int = 0
-    mesh: Mesh | None = None
-    spikes: Counter[str] = field(default_factory=Counter)
-    first_output_cycles: list[int] = field(default_factory=list)
-    last_output_cycles: list[int] = field(default_factory=list)
+    steps: int
+    phase_cycles: np.ndarray  # input phase, then each wave
+    barrier_cycles: int
+    bank_events: np.ndarray
+    bank_walks: np.ndarray
+    bank_performed: np.ndarray
+    bank_effective: np.ndarray
+    core_overflows: np.ndarray
+    core_phase_cycles: np.ndarray
+    core_walk_cycles: np.ndarray
+    core_events: np.ndarray  # partial sums included
+    core_events_most: np.ndarray  # the most that ever waited
+    unit_flits: np.ndarray
+    unit_waits: np.ndarray
+    link_flits: np.ndarray
+    link_waits: np.ndarray
+    output_spikes: int
+    node_spikes: np.ndarray  # by node of `BinaryProgram.grids`
+    step_cycles: np.ndarray  # (samples, machine steps)
+    first_output_cycle: np.ndarray  # (samples)
+    last_output_cycle: np.ndarray
+
+    @property
+    def cycles(self) -> int:
+        """All cycles of all samples, one after another."""
+        return int(self.step_cycles.sum())
+
+    @property
+    def core_phases(self) -> int:
+        """Neuron phases of each core."""
+        return self.samples * self.steps
+
+    def plus(self, other: Totals) -> Totals:
+        """Return the totals of both, `other` behind."""
+
+        def joined(name: str) -> object:
+            one, two = getattr(self, name), getattr(other, name)
+            if name in ("step_cycles", "first_output_cycle", "last_output_cycle"):
+                return np.concatenate([one, two])
+            if name == "core_events_most":
+                return np.maximum(one, two)
+            return one if name == "steps" else one + two
+
+        return Totals(**{field.name: joined(field.name) for field in fields(self)})  # type: ignore[arg-type]
 
 
-@dataclass
+@dataclass(frozen=True)
 class BatchResult:
-    """Rasters of the wanted nodes, (batch, time, *grid flattened), and the totals."""
+    """Rasters of the wanted nodes, (batch, time, neurons), and the totals."""
 
     spikes: dict[str, np.ndarray]
     potentials: dict[str, np.ndarray]
     totals: Totals
+
+
+def prepare(program: BinaryProgram) -> Prepared:
+    """Return the arrays of a program; built once a program by `BinaryProgram.prepared`."""
+    first, columns = {}, 0
+    for name, grid in program.grids.items():
+        first[name] = columns
+        columns += int(np.prod(grid))
+    sizes = [int(np.prod(program.grids[name])) for name in program.graph.inputs]
+    return Prepared(
+        image=build_image(program),
+        clock=build_clockwork(program),
+        input_columns=np.cumsum([0, *sizes]),
+        first_column=first,
+        columns=columns,
+    )
 
 
 def simulate_batch(
@@ -57,47 +119,71 @@ def simulate_batch(
     *,
     spikes_of: Sequence[str],
     potentials_of: Sequence[str] = (),
+    shortcuts: bool = True,
+    workers: int | None = None,
 ) -> BatchResult:
-    """Run every sample of `inputs` (per input node: (batch, time, neurons), counts up to 255)."""
-    image, clock = build_image(program), build_clockwork(program)
-    names = list(program.graph.inputs)
-    joined = np.concatenate([inputs[name] for name in names], axis=2).astype(np.uint8)
-    input_columns = np.cumsum([0, *(inputs[name].shape[2] for name in names)])
-    first, columns = {}, 0
-    for name, grid in program.grids.items():
-        first[name] = columns
-        columns += int(np.prod(grid))
+    """Run every sample of `inputs` (per input node: (batch, time, neurons), counts up to 255).
+
+    Args:
+        shortcuts: whether timing may take its exact shortcuts; the result is the same.
+        workers: threads that share the samples, by default one a processor; the result is the
+            same.
+    """
+    joined = np.concatenate([inputs[name] for name in program.graph.inputs], axis=2)
+    joined = np.ascontiguousarray(joined, np.uint8)
     samples, steps = joined.shape[:2]
     sizes = {name: int(np.prod(grid)) for name, grid in program.grids.items()}
     spikes = {name: np.empty((samples, steps, sizes[name]), bool) for name in spikes_of}
     potentials = {name: np.empty((samples, steps, sizes[name]), np.int64) for name in potentials_of}
+    prepared = program.prepared
+
+    def run_share(share: np.ndarray) -> Totals:
+        totals = None
+        mesh = _empty_mesh(program, prepared)
+        places = new_places(mesh)
+        for sample in share:
+            behaviour = simulate_behaviour(
+                prepared.image, joined[sample], prepared.input_columns, prepared.columns,
+                bool(potentials),
+            )  # fmt: skip
+            timing = simulate_timing(
+                prepared.image, prepared.clock, mesh, places, shortcuts,
+                behaviour.begin, behaviour.end, behaviour.ids, behaviour.slots,
+            )  # fmt: skip
+            if timing.deadlock >= 0:
+                raise InternalError(deadlock_text(timing.deadlock, mesh, prepared.clock.columns))
+            done = _totals_of(program, prepared, behaviour, timing, mesh, steps)
+            totals = done if totals is None else totals.plus(done)
+            for name, raster in spikes.items():
+                column = prepared.first_column[name]
+                raster[sample] = behaviour.fired[:, column : column + sizes[name]]
+            for name, values in potentials.items():
+                for slots in _slots_of(program, prepared.image, name):
+                    ids = prepared.image.slot_ids[slots]
+                    values[sample][:, ids] = behaviour.potentials[:, slots]
+        assert totals is not None
+        return totals
+
+    workers = min(workers or len(os.sched_getaffinity(0)), samples)
+    shares = np.array_split(np.arange(samples), workers)
+    if workers == 1:
+        parts = [run_share(shares[0])]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            parts = list(pool.map(run_share, shares))
+    totals = parts[0]
+    for part in parts[1:]:
+        totals = totals.plus(part)
+    _check_conservation(program, totals)
+    return BatchResult(spikes, potentials, totals)
+
+
+def _empty_mesh(program: BinaryProgram, prepared: Prepared) -> Mesh:
     machine = program.architecture
-    mesh = new_mesh(
-        machine.cores, len(program.cores), len(image.units), machine.mesh.fifo_depth,
+    return new_mesh(
+        machine.cores, len(program.cores), len(prepared.image.units), machine.mesh.fifo_depth,
         machine.core.event_fifo_depth,
     )  # fmt: skip
-    totals = Totals(samples, mesh=mesh)
-    for sample in range(samples):
-        behaviour = simulate_behaviour(
-            image, joined[sample], input_columns, columns, bool(potentials)
-        )
-        timing = simulate_timing(
-            image, clock, mesh, behaviour.begin, behaviour.end, behaviour.ids, behaviour.slots
-        )
-        if timing.deadlock >= 0:
-            raise InternalError(_deadlock_text(timing.deadlock, mesh, clock.columns))
-        _add_up(totals, behaviour, timing, mesh)
-        for name, size in sizes.items():
-            fired = behaviour.fired[:, first[name] : first[name] + size]
-            totals.spikes[name] += int(np.count_nonzero(fired))
-        for name, raster in spikes.items():
-            raster[sample] = behaviour.fired[:, first[name] : first[name] + sizes[name]]
-        for name, values in potentials.items():
-            for slots in _slots_of(program, image, name):
-                values[sample][:, image.slot_ids[slots]] = behaviour.potentials[:, slots]
-    _check_conservation(program, totals, mesh, steps)
-    totals.core_phases = samples * steps
-    return BatchResult(spikes, potentials, totals)
 
 
 def _slots_of(program: BinaryProgram, image: Image, layer: str) -> Iterator[slice]:
@@ -106,47 +192,74 @@ def _slots_of(program: BinaryProgram, image: Image, layer: str) -> Iterator[slic
             yield slice(*image.cores[number, FIRST_SLOT : LAST_SLOT + 1])
 
 
-def _add_up(totals: Totals, behaviour: Behaviour, timing: Timing, mesh: Mesh) -> None:
-    def plus(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return one + other if one.size else other.copy()
+def _totals_of(
+    program: BinaryProgram,
+    prepared: Prepared,
+    behaviour: Behaviour,
+    timing: Timing,
+    mesh: Mesh,
+    steps: int,
+) -> Totals:
+    """Return what one sample did, and set the mesh's counters back."""
+    columns = [*prepared.first_column.values(), prepared.columns]
+    totals = Totals(
+        samples=1,
+        steps=steps,
+        phase_cycles=timing.phase_cycles,
+        barrier_cycles=int(timing.barrier_cycles),
+        bank_events=behaviour.bank_events,
+        bank_walks=behaviour.bank_walks,
+        bank_performed=behaviour.bank_performed,
+        bank_effective=behaviour.bank_effective,
+        core_overflows=behaviour.core_overflows,
+        core_phase_cycles=timing.core_phase,
+        core_walk_cycles=mesh.walk.copy(),
+        core_events=mesh.taken.copy(),
+        core_events_most=mesh.events_most.copy(),
+        unit_flits=mesh.sent.copy(),
+        unit_waits=mesh.send_waits.copy(),
+        link_flits=mesh.link_flits.copy(),
+        link_waits=mesh.link_waits.copy(),
+        output_spikes=int(mesh.outputs[0]),
+        node_spikes=np.array(
+            [
+                np.count_nonzero(behaviour.fired[:, first:last])
+                for first, last in zip(columns[:-1], columns[1:], strict=True)
+            ]
+        ),
+        step_cycles=timing.step_cycles[None],
+        first_output_cycle=mesh.outputs[1:2].copy(),
+        last_output_cycle=mesh.outputs[2:3].copy(),
+    )
+    for counter in (mesh.walk, mesh.taken, mesh.events_most, mesh.sent, mesh.send_waits,
+                    mesh.link_flits, mesh.link_waits, mesh.served):  # fmt: skip
+        counter[:] = 0
+    mesh.outputs[:] = (0, -1, -1)
+    return totals
 
-    totals.cycles += int(timing.step_cycles.sum())
-    totals.step_cycles.append(timing.step_cycles)
-    totals.phase_cycles = plus(totals.phase_cycles, timing.phase_cycles)
-    totals.barrier_cycles += int(timing.barrier_cycles)
-    totals.core_phase_cycles = plus(totals.core_phase_cycles, timing.core_phase)
-    for name in ("bank_events", "bank_walks", "bank_performed", "bank_effective",
-                 "core_overflows"):  # fmt: skip
-        setattr(totals, name, plus(getattr(totals, name), getattr(behaviour, name)))
-    totals.first_output_cycles.append(int(mesh.outputs[1]))
-    totals.last_output_cycles.append(int(mesh.outputs[2]))
-    mesh.outputs[1:] = -1
 
-
-def _check_conservation(program: BinaryProgram, totals: Totals, mesh: Mesh, steps: int) -> None:
+def _check_conservation(program: BinaryProgram, totals: Totals) -> None:
     """What behaviour consumed must be what the mesh delivered, flit by flit."""
+    bank = 0
     for number, core in enumerate(program.cores):
-        banks = slice(*_banks_of(program, number))
-        sums = sum(core.box.volume for core in program.cores if core.helps == number)
-        expected = int(totals.bank_events[banks].sum()) + sums * steps * totals.samples
-        if int(mesh.taken[number]) != expected:
+        expected = int(totals.bank_events[bank : bank + len(core.banks)].sum())
+        bank += len(core.banks)
+        helpers = sum(c.box.volume for c in program.cores if c.helps == number)
+        expected += helpers * totals.core_phases
+        if int(totals.core_events[number]) != expected:
             raise InternalError(
                 f"core {number} (layer {core.layer!r}): the mesh delivered "
-                f"{int(mesh.taken[number])} events, behaviour took {expected}"
+                f"{int(totals.core_events[number])} events, behaviour took {expected}"
             )
-    delivered = int(mesh.taken.sum() + mesh.outputs[0])
-    if int(mesh.sent.sum()) != delivered:
-        raise InternalError(f"{int(mesh.sent.sum())} flits sent, {delivered} delivered")
+    sent, delivered = int(totals.unit_flits.sum()), int(totals.core_events.sum())
+    if sent != delivered + totals.output_spikes:
+        raise InternalError(f"{sent} flits sent, {delivered + totals.output_spikes} delivered")
 
 
-def _banks_of(program: BinaryProgram, number: int) -> tuple[int, int]:
-    first = sum(len(core.banks) for core in program.cores[:number])
-    return first, first + len(program.cores[number].banks)
-
-
-def _deadlock_text(cycle: int, mesh: Mesh, columns: int) -> str:
+def deadlock_text(cycle: int, mesh: Mesh, columns: int) -> str:
+    """Return what to tell of a mesh in which nothing can move: the cycle and where flits wait."""
     stuck = [
-        f"router ({at // PORTS % columns}, {at // PORTS // columns}) {_PORT_NAMES[at % PORTS]} "
+        f"router ({at // PORTS % columns}, {at // PORTS // columns}) {PORT_NAMES[at % PORTS]} "
         f"input ({mesh.held[at]} flits)"
         for at in np.flatnonzero(mesh.held)
     ]

@@ -8,6 +8,7 @@ import numpy as np
 
 from .compiled import compiled, inlined
 from .image import CHANNELS, COLUMN_TAPS, COLUMNS, DENSE, FANOUT, HELPS, ROW_TAPS, ROWS, START, WAVE
+from .lone_sender import Places, run_lone_sender
 from .mesh import FLIT_CORE_SHIFT, Mesh, run_phase
 
 
@@ -23,9 +24,16 @@ class Timing(NamedTuple):
 
 @compiled
 def simulate_timing(
-    image: Any, clock: Any, mesh: Mesh, begin: Any, end: Any, ids: Any, slots: Any
-) -> Timing:
-    """Replay the events of one sample (see `Behaviour`) through an empty machine."""
+    image: Any, clock: Any, mesh: Mesh, places: Places, shortcuts: bool,
+    begin: Any, end: Any, ids: Any, slots: Any,
+) -> Timing:  # fmt: skip
+    """Replay the events of one sample (see `Behaviour`) through an empty machine.
+
+    shortcuts: whether phases with one sender are computed flit by flit; the result is the same.
+    """
+    places.left[:] = -1
+    places.last_left[:] = -1
+    places.popped[:] = -1
     steps, n_units = begin.shape
     n_cores = clock.phase_cycles.size
     machine_steps, turns = steps, 1 + clock.waves
@@ -46,11 +54,22 @@ def simulate_timing(
             fired = _fire(image.cores, clock.unit_lag, clock.phase_cycles, clock.pipelined,
                           clock.walks_in_phase, step, steps, turn, now, mesh.free,
                           core_phase)  # fmt: skip
+            senders, lone = 0, 0
             for unit in range(n_units):
+                if first[turn, unit] < last[turn, unit]:
+                    senders, lone = senders + 1, unit
                 for at in range(first[turn, unit], last[turn, unit]):
                     ready[at] += now
-            quiet = run_phase(now, clock.columns, clock.unit_router, clock.router_core, mesh,
-                              first[turn], last[turn], flits, ready)  # fmt: skip
+            if shortcuts and senders == 1:
+                quiet = run_lone_sender(
+                    now, lone, clock.columns, clock.unit_router, clock.router_x, clock.router_y,
+                    mesh, places, first[turn, lone], last[turn, lone], flits, ready,
+                )  # fmt: skip
+            else:
+                quiet = run_phase(
+                    now, clock.columns, clock.unit_router, clock.router_core, clock.router_x,
+                    clock.router_y, mesh, first[turn], last[turn], flits, ready,
+                )  # fmt: skip
             if quiet < 0:
                 return Timing(step_cycles, phase_cycles, barriers, core_phase, -1 - quiet)
             quiet = max(quiet, now + fired)
@@ -105,8 +124,8 @@ def _queue_step(
             if is_core and cores[unit, HELPS] >= 0:
                 if turn == own_turn and 0 <= step - lag[unit] < steps:
                     flit = (cores[unit, HELPS] + 1) << FLIT_CORE_SHIFT | clock.partial_sum_cycles
+                    flits, ready = _with_room(flits, ready, used + clock.neurons[unit])
                     for slot in range(clock.neurons[unit]):  # whatever its value
-                        flits, ready = _with_room(flits, ready, used)
                         flits[used] = flit
                         ready[used] = first_spike[unit] + slot // clock.group * group_cycles[unit]
                         used += 1
@@ -133,11 +152,15 @@ def _queue_step(
                 sent = step - lag[unit] - hold
                 if run == run_end or not 0 <= sent < steps:
                     continue
+                most = (end[sent, unit] - begin[sent, unit]) * (run_end - run)
+                flits, ready = _with_room(flits, ready, used + most)
                 for e in range(begin[sent, unit], end[sent, unit]):
                     source = np.int64(ids[e])
-                    c = source // plane
-                    y = (source - c * plane) // width
-                    x = source - c * plane - y * width
+                    c, y, x = source, 0, 0
+                    if plane > 1:
+                        c = source // plane
+                        y = (source - c * plane) // width
+                        x = source - c * plane - y * width
                     when = 0
                     if hold == 0 and is_core:
                         when = first_spike[unit] + slots[e] // clock.group * group_cycles[unit]
@@ -155,7 +178,6 @@ def _queue_step(
                             groups = (neurons + lanes - 1) // lanes
                             # The pop alone takes a cycle.
                             cycles = max(1, event_overhead + walks * groups * walk_cycles)
-                        flits, ready = _with_room(flits, ready, used)
                         flits[used] = (routes[r, 0] + 1) << FLIT_CORE_SHIFT | cycles
                         ready[used] = when
                         used += 1
@@ -177,7 +199,7 @@ def _walks(table: Any, bank: Any, source: Any, c: Any, y: Any, x: Any) -> Any:
 
 @inlined
 def _with_room(flits: Any, ready: Any, used: Any) -> Any:
-    if used == flits.size:
+    if used > flits.size:
         flits = np.concatenate((flits, np.empty(used, np.int64)))
         ready = np.concatenate((ready, np.empty(used, np.int64)))
     return flits, ready

@@ -17,6 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from axonc.targets.binary_synapse import Architecture, BinarySynapse, load_architecture
+from axonc.targets.binary_synapse.simulator.run import Totals, simulate_batch
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import Graph, IntegerNeuron
 from axonc.toolchain.reference import execute
@@ -52,26 +53,31 @@ def test_every_cycle_equals_the_naive_machine(graph: Graph, machine: Architectur
     target, program = compiled(graph, machine)
     counts = spike_counts(graph, samples=1, steps=4)
     run = target.run(program, counts)
-    totals, mesh = run.totals, run.totals.mesh
-
+    flat = {"input": counts.reshape(*counts.shape[:2], -1)}
+    slow = simulate_batch(program, flat, spikes_of=[], shortcuts=False)
     model = MachineModel(program)
-    model.run({"input": counts[0].reshape(len(counts[0]), -1)})
+    model.run({"input": flat["input"][0]})
+    assert_same_cycles(run.totals, model)
+    assert_same_cycles(slow.totals, model)
 
-    np.testing.assert_array_equal(totals.step_cycles[0], model.cycles_of_step)
-    np.testing.assert_array_equal(totals.phase_cycles, model.cycles_of_phase)
-    np.testing.assert_array_equal(mesh.walk, [core.walk for core in model.cores])
-    np.testing.assert_array_equal(totals.core_phase_cycles, [core.phase for core in model.cores])
-    np.testing.assert_array_equal(mesh.events_most, [core.most for core in model.cores])
-    links = sorted(model.link_flits, key=lambda link: (link[1], link[0], link[2]))
-    np.testing.assert_array_equal(mesh.link_flits, [model.link_flits[link] for link in links])
-    np.testing.assert_array_equal(mesh.link_waits, [model.link_waits[link] for link in links])
-    np.testing.assert_array_equal(mesh.send_waits, [s.waits for s in model._senders()])
-    ends = (model.arrivals[0], model.arrivals[-1]) if model.arrivals else (-1, -1)
-    assert (totals.first_output_cycles[0], totals.last_output_cycles[0]) == ends
     fired = {core.core.layer: 0 for core in model.cores}
     for core in model.cores:
         fired[core.core.layer] += sum(map(len, core.sender.fired.values()))
     assert fired == {name: run.layers[name]["spikes"] for name in fired}
+
+
+def assert_same_cycles(totals: Totals, model: MachineModel) -> None:
+    np.testing.assert_array_equal(totals.step_cycles[0], model.cycles_of_step)
+    np.testing.assert_array_equal(totals.phase_cycles, model.cycles_of_phase)
+    np.testing.assert_array_equal(totals.core_walk_cycles, [core.walk for core in model.cores])
+    np.testing.assert_array_equal(totals.core_phase_cycles, [core.phase for core in model.cores])
+    np.testing.assert_array_equal(totals.core_events_most, [core.most for core in model.cores])
+    links = sorted(model.link_flits, key=lambda link: (link[1], link[0], link[2]))
+    np.testing.assert_array_equal(totals.link_flits, [model.link_flits[link] for link in links])
+    np.testing.assert_array_equal(totals.link_waits, [model.link_waits[link] for link in links])
+    np.testing.assert_array_equal(totals.unit_waits, [s.waits for s in model._senders()])
+    ends = (model.arrivals[0], model.arrivals[-1]) if model.arrivals else (-1, -1)
+    assert (totals.first_output_cycle[0], totals.last_output_cycle[0]) == ends
 
 
 def test_samples_do_not_disturb_one_another() -> None:
@@ -126,7 +132,7 @@ def test_an_event_takes_the_cycles_that_tinyodin_takes() -> None:
         spikes = np.zeros((1, 5, 8), int)
         spikes[0, :, :3] = 1
         run = target.run(program, spikes)
-        assert run.totals.mesh.walk.tolist() == [5 * 3 * (1 + 2 * size)]
+        assert run.totals.core_walk_cycles.tolist() == [5 * 3 * (1 + 2 * size)]
         assert run.totals.core_phase_cycles.tolist() == [5 * 2 * size]
         # Three cycles in: host port, router, event FIFO; then one event after another.
         into_core = 2

@@ -1,0 +1,123 @@
+"""A phase in which one unit alone sends: exact, without looking at every cycle.
+
+Then no two flits ever compete for an output, and each FIFO passes flits on in the order in which
+they were sent. So the cycle in which flit k leaves FIFO f towards FIFO g is
+
+    left(k, f) = max(entered(k, f) + 1, left(flit before k in f) + 1, left(flit that held k's place
+                 in g before) + 1),        entered(k, g) = left(k, f)
+
+and a core pops it from its event FIFO at max(entered + 1, end of the event before): one pass over
+the flits in place of one over the cycles. The input phase of a feed-forward network is like this,
+and so is every wave of one core.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .compiled import compiled
+from .mesh import EAST, FLIT_CORE_SHIFT, LOCAL, NORTH, PORTS, SOUTH, TO_HOST, WEST, Mesh, far_end
+
+
+class Places(NamedTuple):
+    """When each place of each FIFO was last vacated, and which place is filled next."""
+
+    left: np.ndarray  # (FIFOs, depth)
+    next_place: np.ndarray  # (FIFOs)
+    last_left: np.ndarray  # (FIFOs)
+    popped: np.ndarray  # (cores, event depth)
+    next_event: np.ndarray  # (cores) place of the next event
+    oldest_event: np.ndarray  # (cores) place of the oldest that may still wait
+    waiting_events: np.ndarray  # (cores) events from the oldest on
+
+
+def new_places(mesh: Mesh) -> Places:
+    """Return the places of an empty mesh at the start of a sample."""
+    cores = len(mesh.events)
+    fifos = len(mesh.fifo)
+    return Places(
+        left=np.full(mesh.fifo.shape, -1, np.int64),
+        next_place=np.zeros(fifos, np.int64),
+        last_left=np.full(fifos, -1, np.int64),
+        popped=np.full(mesh.events.shape, -1, np.int64),
+        next_event=np.zeros(cores, np.int64),
+        oldest_event=np.zeros(cores, np.int64),
+        waiting_events=np.zeros(cores, np.int64),
+    )
+
+
+@compiled
+def run_lone_sender(
+    now: int, unit: int, columns: int, unit_router: Any, router_x: Any, router_y: Any, mesh: Mesh,
+    places: Places, first: int, last: int, flits: Any, ready: Any,
+) -> int:  # fmt: skip
+    """Do what `run_phase` does where only `unit` sends flits[first:last]."""
+    left, next_place, last_left = places.left, places.next_place, places.last_left
+    popped, next_event = places.popped, places.next_event
+    oldest_event, waiting_events = places.oldest_event, places.waiting_events
+    served, free, walk, taken = mesh.served, mesh.free, mesh.walk, mesh.taken
+    link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
+    outputs = mesh.outputs
+    depth, event_depth = left.shape[1], popped.shape[1]
+    home = unit_router[unit]
+    entry = home * PORTS + (LOCAL if unit < free.size else TO_HOST)
+    end, sent, waited = now, now - 1, 0
+    for k in range(first, last):
+        core = (flits[k] >> FLIT_CORE_SHIFT) - 1
+        target = unit_router[core] if core >= 0 else 0
+        router, at = home, entry
+        earliest = max(ready[k], sent + 1)
+        sent = max(earliest, left[at, next_place[at]] + 1)
+        waited += sent - earliest
+        entered = sent
+        while True:
+            if router_x[target] != router_x[router]:
+                out = EAST if router_x[target] > router_x[router] else WEST
+            elif router_y[target] != router_y[router]:
+                out = SOUTH if router_y[target] > router_y[router] else NORTH
+            else:
+                out = LOCAL if core >= 0 else TO_HOST
+            at_head = max(entered, last_left[at]) + 1
+            leaves, ahead = at_head, -1
+            if out == LOCAL:
+                leaves = max(leaves, popped[core, next_event[core]] + 1)
+            elif out != TO_HOST:
+                ahead = far_end(router, out, columns)
+                leaves = max(leaves, left[ahead, next_place[ahead]] + 1)
+            link = router * PORTS + out
+            link_flits[link] += 1
+            link_waits[link] += leaves - at_head
+            served[link] = at - router * PORTS
+            place = next_place[at]
+            left[at, place] = last_left[at] = leaves
+            next_place[at] = place + 1 if place + 1 < depth else 0
+            entered = leaves
+            if ahead < 0:
+                break
+            at, router = ahead, ahead // PORTS
+        end = max(end, entered + 1)
+        if core < 0:
+            outputs[0] += 1
+            outputs[1] = entered if outputs[1] < 0 else outputs[1]
+            outputs[2] = entered
+            continue
+        while waiting_events[core] and popped[core, oldest_event[core]] <= entered:
+            waiting_events[core] -= 1
+            oldest = oldest_event[core] + 1
+            oldest_event[core] = oldest if oldest < event_depth else 0
+        waiting_events[core] += 1
+        events_most[core] = max(events_most[core], waiting_events[core])
+        cycles = flits[k] & 0xFFFFFFFF
+        place = next_event[core]
+        popped[core, place] = max(entered + 1, free[core])
+        next_event[core] = place + 1 if place + 1 < event_depth else 0
+        free[core] = popped[core, place] + cycles
+        walk[core] += cycles
+        taken[core] += 1
+    mesh.sent[unit] += last - first
+    mesh.send_waits[unit] += waited
+    for core in range(free.size):
+        end = max(end, free[core])
+    return end
