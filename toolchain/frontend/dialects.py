@@ -228,10 +228,10 @@ def _agreeing(
     nodes: Iterable[Node], steps_of: Callable[[Node], list[np.ndarray]], dt: float | None
 ) -> float | None:
     """Return the step on which all numbers agree, if it can hardly be chance."""
-    return same_step([step.reshape(-1) for node in nodes for step in steps_of(node)], dt)
+    return _same_step([step.reshape(-1) for node in nodes for step in steps_of(node)], dt)
 
 
-def same_step(steps: list[np.ndarray], dt: float | None) -> float | None:
+def _same_step(steps: list[np.ndarray], dt: float | None) -> float | None:
     """Return the one time step that all numbers are, `dt` if it is given, else a round one."""
     if not steps:
         return None
@@ -241,7 +241,7 @@ def same_step(steps: list[np.ndarray], dt: float | None) -> float | None:
         return None
     if dt is not None:
         return dt if abs(step - dt) <= _EXACT * dt else None
-    return _rounded(step)
+    return round_step(step)
 
 
 def _per_second_steps(node: Node) -> list[np.ndarray]:
@@ -250,7 +250,7 @@ def _per_second_steps(node: Node) -> list[np.ndarray]:
     return [1 / r] if np.all(r >= 100) else []
 
 
-def _rounded(step: float) -> float | None:
+def round_step(step: float) -> float | None:
     """Return the number of one or two digits that `step` is, None if it is none."""
     rounded = float(f"{step:.1e}")
     return rounded if abs(step - rounded) <= _EXACT * rounded else None
