@@ -49,6 +49,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         choices=["per-step", "per-second"],
         help="IF neurons: v += r x each step, or v += dt r x",
     )
+    parser.add_argument(
+        "--real-input",
+        action="store_true",
+        help="the input is real numbers: what leads to the first spikes stays on the host",
+    )
     numbers = parser.add_argument_group("integers")
     numbers.add_argument(
         "--weight-bits", type=int, default=8, metavar="N",
@@ -92,6 +97,7 @@ def lowered(options: argparse.Namespace) -> Lowering:
         load_graph(options.model, options=dialect),
         weights=IntegerWeights(options.weight_bits),
         fixed_point=FixedPoint(options.fraction_bits),
+        real_input=options.real_input,
     )
 
 

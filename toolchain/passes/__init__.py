@@ -9,9 +9,11 @@ from .merge_connections import MergeConnections
 from .pipeline import integer_pipeline, to_discrete, to_integer
 from .prune import Prune
 from .sink_scales import AverageToSum, SinkScales
+from .split_host import Split, split_host
 
 __all__ = [
     "AverageToSum", "Discretize", "Effect", "Finding", "Findings", "FixedPoint", "FoldBias",
     "IntegerWeights", "MergeConnections", "Pass", "Prune", "SinkScales",
-    "discrete_neuron", "integer_pipeline", "run_passes", "to_discrete", "to_integer",
+    "Split",    "discrete_neuron", "integer_pipeline", "run_passes",
+    "split_host", "to_discrete", "to_integer",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ class Effect(StrEnum):
 
     EXACT = "exact"
     APPROXIMATE = "approximate"
+    HOST = "host"
     UNSUPPORTED = "unsupported"
 
 
@@ -47,6 +48,10 @@ class Findings:
     def approximate(self, node: str, detail: str) -> None:
         """Note a change that alters results; `detail` says why and by how much."""
         self.rows.append(Finding(node, Effect.APPROXIMATE, detail))
+
+    def host(self, node: str, detail: str) -> None:
+        """Note that a node stays on the host, and why."""
+        self.rows.append(Finding(node, Effect.HOST, detail))
 
     def unsupported(self, node: str, reason: str, remedy: str) -> None:
         """Note that a node cannot be lowered."""

@@ -1,0 +1,15 @@
+"""The whole way of a graph: lower it, say what became of each node, run it, cost it.
+
+This is the only place, beside the demo and the command line, that knows targets, and it knows them
+by name.
+"""
+
+from ._cost import cost_of, cost_of_run
+from ._execution import Execution, measure, run, workload_of
+from ._lowering import Lowering, lower
+from ._verdicts import verdicts
+
+__all__ = [
+    "Execution", "Lowering", "cost_of", "cost_of_run", "lower", "measure", "run", "verdicts",
+    "workload_of",
+]  # fmt: skip

@@ -1,0 +1,44 @@
+"""What a lowered graph costs, on no chip or on a target."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from axonc.targets import REFERENCE, load_target
+
+from ..cost import CostReport, chipless_cost
+from ..reference import execute
+from ._execution import Execution, workload_of
+from ._lowering import Lowering
+
+
+def cost_of(lowering: Lowering, target: str, spikes: np.ndarray | None = None) -> CostReport:
+    """Return what a graph costs on a target; with spikes, activity and energy too.
+
+    Raises:
+        LoweringError: the graph cannot be lowered to the target.
+        InputError: no such target, or spikes that do not fit.
+    """
+    if target == REFERENCE:
+        graph = lowering.integer
+        work = None
+        if spikes is not None:
+            work = workload_of(graph, execute(graph, _arriving(lowering, spikes)))
+        return chipless_cost(graph, work, REFERENCE)
+    chip = load_target(target)
+    program = lowering.program(chip)
+    if spikes is None:
+        return chip.cost(program)
+    return chip.cost(program, chip.run(program, _arriving(lowering, spikes)))
+
+
+def _arriving(lowering: Lowering, spikes: np.ndarray) -> np.ndarray:
+    """Return what the chip's part is fed: the host's first spikes, or the spikes as they are."""
+    front = lowering.split.front if lowering.split else None
+    return spikes if front is None else execute(front, spikes).output
+
+
+def cost_of_run(lowering: Lowering, done: Execution) -> CostReport:
+    """Return the cost of a run on a target that is already there."""
+    chip = load_target(done.target)
+    return chip.cost(lowering.program(chip), done.run)

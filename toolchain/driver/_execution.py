@@ -1,0 +1,172 @@
+"""Run a lowered graph: host and chip parts in sequence, on the reference or on a target."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from axonc.targets import REFERENCE, Run, load_target
+
+from ..comparison import Measurement, measured
+from ..cost import Workload, workload
+from ..errors import InputError
+from ..ir import Graph
+from ..passes import Split
+from ..reference import Progress, Recording, execute
+from ._lowering import Lowering
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A run with its names: which target, which engine, and the graph that was executed."""
+
+    target: str
+    engine: str
+    graph: Graph
+    run: Run
+    batch: int
+    steps: int
+
+    def summary(self) -> dict[str, object]:
+        """Return the figures of the run as JSON-ready values."""
+        output = next(iter(self.run.spikes.values()))
+        figures: dict[str, object] = {
+            "target": self.target,
+            "engine": self.engine,
+            "batch": self.batch,
+            "steps": self.steps,
+            "latency_steps": self.run.latency_steps,
+            "wall_s": self.run.wall_s,
+            "spikes": int(output.sum()),
+            "synaptic_operations": self.run.synaptic_operations,
+        }
+        if self.run.cycles is not None:
+            figures["cycles"] = self.run.cycles
+        return figures | {"counters": dict(self.run.counters)}
+
+
+def run(
+    lowering: Lowering,
+    spikes: np.ndarray,
+    *,
+    target: str = REFERENCE,
+    engine: str | None = None,
+    precision: str = "float",
+    probes: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Execution:
+    """Run a lowered graph on (batch, time, *input shape) spikes.
+
+    Parts that stay on the host are computed in float64 before and after the chip's part. `wall_s`,
+    counts and cycles are the chip's part alone.
+
+    Args:
+        precision: on the reference, `float` runs the discrete graph in float64, `int` the integer
+            graph; targets always run integers.
+
+    Raises:
+        InputError: no such target, engine or probe, or spikes that do not fit.
+        LoweringError: the graph cannot be lowered to the target.
+    """
+    if target == REFERENCE and engine is not None:
+        raise InputError(
+            "engine of target reference",
+            got=repr(engine),
+            expected="none: --precision float or int says how to run it",
+            remedy="leave --engine out",
+        )
+    if target == REFERENCE and precision == "float":
+        done = _on_reference(lowering.discrete, spikes, probes, progress)
+        return Execution(REFERENCE, precision, lowering.discrete, done, *spikes.shape[:2])
+    integer = lowering.integer
+    assert lowering.split is not None
+    split = lowering.split
+    here = [name for name in probes if not _on_host(split, name)]
+    before = None
+    if split.front is not None:
+        inside = [name for name in probes if name in split.front.nodes]
+        before = execute(split.front, spikes, probes=inside)
+        spikes = before.output
+    if target == REFERENCE:
+        graph, engine = integer, precision
+        done = _on_reference(integer, spikes, here, progress)
+    else:
+        chip = load_target(target)
+        engine = chip.chosen_engine(engine)
+        program = lowering.program(chip)
+        graph = program.graph
+        done = chip.run(program, spikes, engine=engine, probes=here)
+    return Execution(target, engine, graph, _joined(split, before, done, probes), *spikes.shape[:2])
+
+
+def _on_reference(
+    graph: Graph, spikes: np.ndarray, probes: Sequence[str], progress: Progress | None
+) -> Run:
+    start = time.perf_counter()
+    recording = execute(graph, spikes, probes=probes, progress=progress)
+    wall_s = time.perf_counter() - start
+    counted = workload_of(graph, recording)
+    return Run(
+        spikes={**recording.outputs, **recording.spikes},
+        potentials=recording.potentials,
+        latency_steps=0,
+        wall_s=wall_s,
+        synaptic_operations=sum(counted.synaptic_operations.values()),
+        counters={"overflows": sum(recording.overflows.values())},
+    )
+
+
+def _on_host(split: Split, name: str) -> bool:
+    in_front = split.front is not None and name in split.front.nodes
+    return in_front or (
+        split.back is not None and name in split.back.nodes and name not in split.chip.nodes
+    )
+
+
+def _joined(split: Split, before: Recording | None, done: Run, probes: Sequence[str]) -> Run:
+    """Return the chip's run with the outputs and probes of the host's parts added."""
+    signals: dict[str, np.ndarray] = {**done.spikes}
+    potentials: dict[str, np.ndarray] = {**done.potentials}
+    if before is not None:
+        signals |= before.spikes
+        potentials |= before.potentials
+    if split.back is not None:
+        handed_over = {name: signals.pop(f"{name}.spikes") for name in split.back.inputs}
+        inside = [n for n in probes if n in split.back.nodes and n not in split.chip.nodes]
+        after = execute(split.back, handed_over, probes=inside)
+        signals = {**after.outputs, **signals, **after.spikes}
+        potentials |= after.potentials
+    return replace(done, spikes=signals, potentials=potentials)
+
+
+def measure(
+    lowering: Lowering, spikes: np.ndarray, labels: np.ndarray | None = None
+) -> Measurement:
+    """Run the discrete and the integer graph on the same spikes and compare every layer.
+
+    Raises:
+        LoweringError: there is no integer graph.
+        InputError: the spikes do not fit, or there are not as many labels as samples.
+    """
+    if labels is not None and labels.shape != spikes.shape[:1]:
+        raise InputError(
+            "labels",
+            got=f"shape {labels.shape}",
+            expected=f"one for each of the {len(spikes)} samples",
+            remedy="save them beside the spikes under the key 'labels'",
+        )
+    nodes = list(lowering.integer.spiking)
+    output = next(iter(lowering.imported.outputs))
+    real, integer = (
+        run(lowering, spikes, precision=precision, probes=nodes).run.spikes
+        for precision in ("float", "int")
+    )
+    return measured(real, integer, nodes, output, labels)
+
+
+def workload_of(graph: Graph, recording: Recording) -> Workload:
+    """Return the counted work of a reference recording of `graph`."""
+    return workload(graph, recording.spike_counts, recording.samples, recording.steps)

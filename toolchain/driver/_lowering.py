@@ -1,0 +1,82 @@
+"""A graph in every stage that it reaches, and the programs compiled from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from axonc.targets import Program, Target
+
+from ..errors import LoweringError
+from ..ir import Graph
+from ..passes import (
+    Findings,
+    FixedPoint,
+    IntegerWeights,
+    Split,
+    integer_pipeline,
+    split_host,
+    to_discrete,
+    to_integer,
+)
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """A graph in every stage that it reached.
+
+    split: the discrete graph cut into host and chip; only its chip part is made integer.
+    refusal: why there is no integer graph; every reason is in it.
+    """
+
+    imported: Graph
+    discrete: Graph
+    findings: Findings
+    split: Split | None = None
+    integer_graph: Graph | None = None
+    refusal: LoweringError | None = None
+    programs: dict[str, Program] = field(default_factory=dict)
+
+    @property
+    def integer(self) -> Graph:
+        """The integer graph of what a chip can run.
+
+        Raises:
+            LoweringError: there is none; all reasons are listed.
+        """
+        if self.integer_graph is None:
+            assert self.refusal is not None
+            raise self.refusal
+        return self.integer_graph
+
+    def program(self, target: Target) -> Program:
+        """Return the program for `target`, compiled once."""
+        if target.name not in self.programs:
+            self.programs[target.name] = target.compile(self.integer)
+        return self.programs[target.name]
+
+
+def lower(
+    imported: Graph,
+    *,
+    weights: IntegerWeights | None = None,
+    fixed_point: FixedPoint | None = None,
+    real_input: bool = False,
+) -> Lowering:
+    """Lower an imported graph as far as it goes.
+
+    Args:
+        real_input: the input is real numbers, so what leads to the first spikes stays on the host.
+
+    Raises:
+        LoweringError: the graph has no discrete form under its dialect.
+    """
+    findings = Findings()
+    discrete = to_discrete(imported, findings)
+    split = None
+    try:
+        split = split_host(discrete, findings, real_input=real_input)
+        passes = integer_pipeline(weights, fixed_point)
+        integer = to_integer(split.chip, findings, passes=passes)
+    except LoweringError as refusal:
+        return Lowering(imported, discrete, findings, split, refusal=refusal)
+    return Lowering(imported, discrete, findings, split, integer_graph=integer)
