@@ -123,7 +123,7 @@ def test_integer_potentials_stay_within_the_stated_bound(graph: Graph) -> None:
     spikes = spike_trains(graph)
     expected, got = recorded(discrete, spikes), recorded(integer, spikes)
     assert all(count == 0 for count in got.overflows.values()), "the proven range was left"
-    for name in graph.spiking:
+    for name in integer.spiking:
         if not np.array_equal(got.spikes[name], expected.spikes[name]):
             break  # what follows sees other inputs
         neuron, made = discrete.nodes[name], integer.nodes[name]
