@@ -17,6 +17,7 @@ import numpy as np
 from .. import ir
 from ..errors import InputError
 from ..ir import Node, Shape, ShapeError
+from ..ir.node import broadcasts_to
 from .faults import described
 from .flatten_subgraphs import FlatGraph, declared_shape
 from .nir_nodes import Parsed
@@ -160,13 +161,13 @@ class ShapeInference:
     def _fit_parameter(self, name: str, field: str, value: np.ndarray, shape: Shape) -> np.ndarray:
         extra = value.ndim - len(shape)
         if value.size == 1:
-            return value if 0 <= -extra else value.reshape((1,) * len(shape))
+            return value if extra <= 0 else value.reshape((1,) * len(shape))
         first = value[(0,) * extra] if extra > 0 else value
         if extra > 0 and np.array_equal(value, np.broadcast_to(first, value.shape)):
             value = first.copy()
             self._with_batch[name] = None
         # (8,) would broadcast to (8, 8, 8) along the last axis, and mean the first
-        if value.ndim != len(shape) or not ir.node.broadcasts_to(value, shape):
+        if value.ndim != len(shape) or not broadcasts_to(value, shape):
             raise InputError(
                 f"{self._what(name)}, {field}", got=f"shape {value.shape} for a signal of {shape}",
                 expected="one number, or one a neuron",
