@@ -86,10 +86,9 @@ def _headline(result: Mapping[str, Any]) -> str:
     equal = sum(share == 0 for share in mismatches.values())
     if equal == len(mismatches):
         return "All stages agree in every spike bin."
-    worst = max(mismatches, key=mismatches.__getitem__)
     return (
         f"{equal} of {len(mismatches)} comparisons between stages agree in every spike bin; the "
-        f"largest difference is {share_text(mismatches[worst])} of the bins ({pair_name(worst)})."
+        f"others differ in at most {share_text(max(mismatches.values()))} of the bins."
     )
 
 
@@ -274,6 +273,8 @@ def _plots(
         for cost in result["costs"].values()
         for part, value in cost.get("cycles", {"parts": {}})["parts"].items()
     ]
+    most = max(sum(parts.values()) for _, _, parts in memory)
+    unit, scale = ("Mbit", 1e6) if most >= 2e6 else ("kbit", 1e3)
     prices = [(f"{e['network']}: {e['profile']}", e) for e in energies]
     totals = [
         (name, "no total" if e["total_pj"] is None else e["total"], e["known_pj"],
@@ -288,7 +289,7 @@ def _plots(
         "training": training_plot(read_metrics(training_folder)),
         "picture": picture(spikes),
         "raster": raster_plot(sample, names, against=against) if sample else None,
-        "memory": stacked_bars(memory, unit="kbit", scale=1e3, label="Memory by purpose"),
+        "memory": stacked_bars(memory, unit=unit, scale=scale, label="Memory by purpose"),
         "energy": energy_plot(totals) if totals else None,
         "energy_parts": share_bars(shares, label="Shares of the energy") if shares else None,
         "cycles": stacked_bars(

@@ -23,10 +23,12 @@ def accuracy_plot(engines: Sequence[tuple[str, float, int]]) -> str:
     """Draw (engine, accuracy, images) as points with their 95 % Wilson intervals."""
     bounds = [wilson_interval(accuracy, images) for _, accuracy, images in engines]
     lowest = min(low for low, _ in bounds)
-    start = max(0.0, math.floor(20 * lowest - 0.2) / 20)
+    start = 5 * max(0, math.floor(20 * lowest - 0.2))  # in %, a multiple of 5
 
     def paint(figure: Figure) -> None:
-        axes = _rows(figure, len(engines), (100 * start, 100.0))
+        axes = _rows(figure, len(engines), (start, 100.5))
+        step = 5 if start >= 60 else 20
+        _ticks(axes, {float(tick): f"{tick}" for tick in range(100, start - 1, -step)})
         for row, ((name, accuracy, images), (low, high)) in enumerate(
             zip(engines, bounds, strict=True)
         ):
@@ -117,10 +119,8 @@ def energy_plot(rows: Sequence[tuple[str, str, float, bool]]) -> str:
         axes = _rows(figure, len(rows), (start, end))
         axes.set_xscale("log")
         axes.minorticks_off()
-        ticks = [10.0**k for k in range(round(math.log10(start)), round(math.log10(end)) + 1)]
-        axes.set_xticks(ticks, [energy_text(pj) for pj in ticks])
-        axes.get_xticklabels()[0].set_horizontalalignment("left")
-        axes.get_xticklabels()[-1].set_horizontalalignment("right")
+        powers = range(round(math.log10(start)), round(math.log10(end)) + 1)
+        _ticks(axes, {10.0**power: energy_text(10.0**power) for power in powers})
         for row, (name, text, pj, is_total) in enumerate(rows):
             _labels(axes, row, name, text)
             if pj <= 0:
@@ -199,6 +199,14 @@ def _rows(figure: Figure, rows: int, limits: tuple[float, float], *, legend_rows
     axes.set_axisbelow(True)
     axes.tick_params(length=0)
     return axes
+
+
+def _ticks(axes: Axes, ticks: Mapping[float, str]) -> None:
+    """Set the ticks of x; the outermost labels stay inside the figure."""
+    axes.set_xticks(sorted(ticks), [ticks[value] for value in sorted(ticks)])
+    first, *_, last = axes.get_xticklabels()
+    first.set_horizontalalignment("left")
+    last.set_horizontalalignment("right")
 
 
 def _labels(axes: Axes, row: int, left: str, right: str) -> None:
