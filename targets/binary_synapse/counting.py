@@ -89,7 +89,8 @@ def count_events(
     counters["mesh_wait_cycles"] = int(totals.link_waits.sum())
     counters["send_wait_cycles"] = int(totals.unit_waits.sum())
     counters["samples"] = totals.samples
-    for name, fired in zip(program.grids, totals.node_spikes.tolist(), strict=True):
+    nodes = [core.layer for core in program.cores] + list(program.graph.inputs)
+    for name, fired in zip(nodes, totals.unit_spikes.tolist(), strict=True):
         counters["spikes"] += fired
         layers.setdefault(name, Counter())["spikes"] += fired
     counters.update(phase_cycles(program, totals))

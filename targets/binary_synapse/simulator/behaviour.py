@@ -59,10 +59,8 @@ class Behaviour(NamedTuple):
     end: np.ndarray
     ids: np.ndarray
     slots: np.ndarray
-    bank_events: np.ndarray  # (banks) events taken
-    bank_walks: np.ndarray  # (banks) rows or taps walked
-    bank_performed: np.ndarray  # (banks) synapses walked, absent ones included
-    bank_effective: np.ndarray  # (banks) synapses that added or subtracted 1
+    counters: np.ndarray  # (4, banks): events taken; rows or taps walked; synapses walked, absent
+    # ones included; synapses that added or subtracted 1
     core_overflows: np.ndarray  # (cores) states saturated or wrapped
 
 
@@ -143,7 +141,7 @@ def simulate_behaviour(
                 fired[t, units[core, 0] + ids[e]] = True
     return Behaviour(
         fired, potentials, begin, end, ids[:used].copy(), slots[:used].copy(),
-        counters[0], counters[1], counters[2], counters[3], overflows,
+        counters, overflows,
     )  # fmt: skip
 
 
@@ -167,7 +165,7 @@ def _take_events(
     for unit in feeding:
         for e in range(begin[unit], end[unit]):
             source = ids[e]
-            c, y, x = np.int64(source), np.int64(0), np.int64(0)
+            c, y, x = int(source), 0, 0
             if plane > 1:
                 c = source // plane
                 y = (source - c * plane) // width

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class Totals:
     link_flits: np.ndarray
     link_waits: np.ndarray
     output_spikes: int
-    node_spikes: np.ndarray  # by node of `BinaryProgram.grids`
+    unit_spikes: np.ndarray  # before they are sent to one or more places
     step_cycles: np.ndarray  # (samples, machine steps)
     first_output_cycle: np.ndarray  # (samples)
     last_output_cycle: np.ndarray
@@ -138,22 +139,22 @@ def simulate_batch(
     prepared = program.prepared
 
     def run_share(share: np.ndarray) -> Totals:
-        totals = None
         mesh = _empty_mesh(program, prepared)
         places = new_places(mesh)
+        done: list[_Sample] = []
         for sample in share:
             behaviour = simulate_behaviour(
                 prepared.image, joined[sample], prepared.input_columns, prepared.columns,
                 bool(potentials),
             )  # fmt: skip
+            mesh.served[:] = 0  # a sample starts with every arbiter at rest
             timing = simulate_timing(
                 prepared.image, prepared.clock, mesh, places, shortcuts,
                 behaviour.begin, behaviour.end, behaviour.ids, behaviour.slots,
             )  # fmt: skip
             if timing.deadlock >= 0:
                 raise InternalError(deadlock_text(timing.deadlock, mesh, prepared.clock.columns))
-            done = _totals_of(program, prepared, behaviour, timing, mesh, steps)
-            totals = done if totals is None else totals.plus(done)
+            done.append(_Sample.of(behaviour, timing, mesh))
             for name, raster in spikes.items():
                 column = prepared.first_column[name]
                 raster[sample] = behaviour.fired[:, column : column + sizes[name]]
@@ -161,10 +162,9 @@ def simulate_batch(
                 for slots in _slots_of(program, prepared.image, name):
                     ids = prepared.image.slot_ids[slots]
                     values[sample][:, ids] = behaviour.potentials[:, slots]
-        assert totals is not None
-        return totals
+        return _totals_of(done, mesh, steps)
 
-    workers = min(workers or len(os.sched_getaffinity(0)), samples)
+    workers = min(workers or os.cpu_count() or 1, samples)
     shares = np.array_split(np.arange(samples), workers)
     if workers == 1:
         parts = [run_share(shares[0])]
@@ -192,50 +192,54 @@ def _slots_of(program: BinaryProgram, image: Image, layer: str) -> Iterator[slic
             yield slice(*image.cores[number, FIRST_SLOT : LAST_SLOT + 1])
 
 
-def _totals_of(
-    program: BinaryProgram,
-    prepared: Prepared,
-    behaviour: Behaviour,
-    timing: Timing,
-    mesh: Mesh,
-    steps: int,
-) -> Totals:
-    """Return what one sample did, and set the mesh's counters back."""
-    columns = [*prepared.first_column.values(), prepared.columns]
-    totals = Totals(
-        samples=1,
+class _Sample(NamedTuple):
+    """What is kept of one sample; what the mesh counts it keeps itself."""
+
+    counters: np.ndarray  # (4, banks)
+    overflows: np.ndarray
+    unit_spikes: np.ndarray
+    timing: Timing
+    outputs: np.ndarray
+
+    @classmethod
+    def of(cls, behaviour: Behaviour, timing: Timing, mesh: Mesh) -> _Sample:
+        outputs = mesh.outputs.copy()
+        mesh.outputs[1:] = -1
+        return cls(
+            behaviour.counters,
+            behaviour.core_overflows,
+            (behaviour.end - behaviour.begin).sum(axis=0),
+            timing,
+            outputs,
+        )
+
+
+def _totals_of(done: list[_Sample], mesh: Mesh, steps: int) -> Totals:
+    counters = np.sum([sample.counters for sample in done], axis=0)
+    return Totals(
+        samples=len(done),
         steps=steps,
-        phase_cycles=timing.phase_cycles,
-        barrier_cycles=int(timing.barrier_cycles),
-        bank_events=behaviour.bank_events,
-        bank_walks=behaviour.bank_walks,
-        bank_performed=behaviour.bank_performed,
-        bank_effective=behaviour.bank_effective,
-        core_overflows=behaviour.core_overflows,
-        core_phase_cycles=timing.core_phase,
-        core_walk_cycles=mesh.walk.copy(),
-        core_events=mesh.taken.copy(),
-        core_events_most=mesh.events_most.copy(),
-        unit_flits=mesh.sent.copy(),
-        unit_waits=mesh.send_waits.copy(),
-        link_flits=mesh.link_flits.copy(),
-        link_waits=mesh.link_waits.copy(),
+        phase_cycles=np.sum([sample.timing.phase_cycles for sample in done], axis=0),
+        barrier_cycles=sum(int(sample.timing.barrier_cycles) for sample in done),
+        bank_events=counters[0],
+        bank_walks=counters[1],
+        bank_performed=counters[2],
+        bank_effective=counters[3],
+        core_overflows=np.sum([sample.overflows for sample in done], axis=0),
+        core_phase_cycles=np.sum([sample.timing.core_phase for sample in done], axis=0),
+        core_walk_cycles=mesh.walk,
+        core_events=mesh.taken,
+        core_events_most=mesh.events_most,
+        unit_flits=mesh.sent,
+        unit_waits=mesh.send_waits,
+        link_flits=mesh.link_flits,
+        link_waits=mesh.link_waits,
         output_spikes=int(mesh.outputs[0]),
-        node_spikes=np.array(
-            [
-                np.count_nonzero(behaviour.fired[:, first:last])
-                for first, last in zip(columns[:-1], columns[1:], strict=True)
-            ]
-        ),
-        step_cycles=timing.step_cycles[None],
-        first_output_cycle=mesh.outputs[1:2].copy(),
-        last_output_cycle=mesh.outputs[2:3].copy(),
+        unit_spikes=np.sum([sample.unit_spikes for sample in done], axis=0),
+        step_cycles=np.stack([sample.timing.step_cycles for sample in done]),
+        first_output_cycle=np.array([sample.outputs[1] for sample in done]),
+        last_output_cycle=np.array([sample.outputs[2] for sample in done]),
     )
-    for counter in (mesh.walk, mesh.taken, mesh.events_most, mesh.sent, mesh.send_waits,
-                    mesh.link_flits, mesh.link_waits, mesh.served):  # fmt: skip
-        counter[:] = 0
-    mesh.outputs[:] = (0, -1, -1)
-    return totals
 
 
 def _check_conservation(program: BinaryProgram, totals: Totals) -> None:
