@@ -20,6 +20,16 @@ class Limit:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """The tiles of a chip, each a router with its cores."""
+
+    columns: int
+    rows: int
+    cores_per_tile: int
+    source: str
+
+
 @dataclass(frozen=True)
 class Chip:
     """The limits of one chip by name; `chip["compartments_per_core"]` is the number itself.
@@ -32,6 +42,7 @@ class Chip:
     title: str
     fit_is_verified: bool
     limits: Mapping[str, Limit]
+    mesh: Mesh
 
     def __getitem__(self, limit: str) -> int:
         return self.limits[limit].value
@@ -59,4 +70,5 @@ def load_chip(name: str) -> Chip:
         )
     raw = tomllib.loads(files(__package__).joinpath(f"chips/{name}.toml").read_text())
     limits = {key: Limit(**entry) for key, entry in raw["limit"].items()}
-    return Chip(raw["name"], raw["title"], raw["fit_is_verified"], limits)
+    mesh = Mesh(**raw["mesh"])
+    return Chip(raw["name"], raw["title"], raw["fit_is_verified"], limits, mesh)

@@ -10,14 +10,19 @@ import numpy as np
 
 from axonc.toolchain.cost import Breakdown, CostReport, EnergyProfile
 
-from .memory import fan_outs, network_memory
-from .network import Network, SynapseGroup
+from .memory import fan_outs
+from .network import SynapseGroup
 from .program import LoihiProgram
+from .splitting import Split
+
+STATE_BITS = 2 * 24
+THRESHOLD_BITS = 17
+BIAS_BITS = 13 + 3
 
 PROFILES = ("davies_2018", "sana_fe_silicon_fit")
 LEFT_OUT = (
-    "energy leaves out barrier synchronisation, the host and input from it, for no figures are "
-    "published; static power is told apart"
+    "energy leaves out barrier synchronisation, links between chips, the host and input from it, "
+    "for no figures are published; static power is told apart"
 )
 
 
@@ -35,7 +40,7 @@ def cost_report(
     program: LoihiProgram, layers: Mapping[str, Mapping[str, int]] | None, samples: int
 ) -> CostReport:
     """Return the cost of `program`; `layers` are a run's totals by population and synapse group."""
-    memory = network_memory(program.network, program.chip["compartments_per_core"])
+    memory = _memory(program.mapping.split)
     notes = [f"{what}: {value}" for what, value in program.summary()]
     if layers is None:
         return CostReport("loihi", memory, notes=tuple(notes))
@@ -48,7 +53,7 @@ def cost_report(
     operations = mean("synaptic_operations", [g.name for g in network.synapses])
     updates = mean("neuron_updates", populations)
     spikes = mean("spikes", populations)
-    events = _events(network, operations, mean("active_updates", populations), updates, spikes)
+    events = _events(program, operations, mean("active_updates", populations), updates, spikes)
     if program.chip.name == "loihi1":
         energy = tuple(profile.price(events) for profile in energy_profiles())
         notes.append(LEFT_OUT)
@@ -67,7 +72,7 @@ def cost_report(
 
 
 def _events(
-    network: Network,
+    program: LoihiProgram,
     operations: Breakdown,
     active: Breakdown,
     updates: Breakdown,
@@ -77,15 +82,28 @@ def _events(
     events: dict[str, float] = dict.fromkeys(
         (f"synaptic_operation_{form}" for form in ("dense", "sparse", "conv")), 0.0
     )
-    for group in network.synapses:
+    for group in program.network.synapses:
         events[f"synaptic_operation_{_form(group)}"] += operations.parts[group.name]
     events["neuron_update_active"] = active.total
     events["neuron_update_inactive"] = updates.total - active.total
     events["spike_generated"] = spikes.total
-    events["spike_message"] = sum(
-        spikes.parts[g.source] for g in network.synapses if g.source in spikes.parts
-    )
-    return events
+    return events | program.mapping.messages(spikes.parts)
+
+
+def _memory(split: Split) -> Breakdown:
+    """Return the bits by node and purpose, summed over the cores of each population.
+
+    A core keeps u and v of each compartment, a threshold for each configuration, and biases where
+    a population has any.
+    """
+    parts = {f"{group} synapses": bits for group, bits in split.synapse_bits.items()}
+    for p in split.network.populations:
+        configurations = sum(usage["threshold_configurations"] for usage in split.usage[p.name])
+        parts[f"{p.name} states"] = STATE_BITS * p.size
+        parts[f"{p.name} thresholds"] = THRESHOLD_BITS * configurations
+        if np.any(p.bias_mant):
+            parts[f"{p.name} biases"] = BIAS_BITS * p.size
+    return Breakdown(parts)
 
 
 def _form(group: SynapseGroup) -> str:

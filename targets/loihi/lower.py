@@ -15,6 +15,7 @@ from .connection import Connection, Refusal, connection_of, paths_into
 from .encode import encoded_weights
 from .network import ALIGN_SHIFT, Network, Population, SynapseGroup
 from .schedule import Timing, depths_of, synaptic_delay
+from .splitting import Split, split_network
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Lowering:
     notes: dict[str, list[str]] = field(default_factory=dict)
     network: Network | None = None
     graph: Graph | None = None
+    split: Split | None = None
 
     def __post_init__(self) -> None:
         for found in (self.reasons, self.losses, self.notes):
@@ -92,13 +94,19 @@ def lower(graph: Graph, chip: Chip) -> Lowering:
     _refuse_early_spikes(lowering, connections, populations)
     if any(lowering.reasons.values()):
         return lowering
-    lowering.network = Network(
+    network = Network(
         inputs={name: node.shape for name, node in graph.inputs.items()},
         populations=tuple(sorted(populations, key=lambda p: p.depth)),
         synapses=tuple(groups),
         outputs={name: population for name, population in outputs.items() if population},
     )
-    lowering.graph = graph.with_nodes({name: made.neuron for name, made in compartments.items()})
+    split = split_network(network, chip)
+    for population, violation in split.violations():
+        lowering.refuse(population, violation)
+    if not any(lowering.reasons.values()):
+        lowering.network, lowering.split = network, split
+        neurons_made = {name: made.neuron for name, made in compartments.items()}
+        lowering.graph = graph.with_nodes(neurons_made)
     return lowering
 
 

@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from axonc.toolchain.cost import Breakdown, fan_out
+from axonc.toolchain.cost import fan_out
 from axonc.toolchain.ir import IntegerConv, signed
 
-from .network import Network, Population, SynapseGroup
+from .network import SynapseGroup
 
 WEIGHT_WIDTHS = (1, 2, 3, 4, 5, 6, 8)
 INDEX_WIDTHS = (6, 7, 8, 9, 10, 11, 12)
 BLOCK_SYNAPSES = 64
 BLOCK_HEADER_BITS = 4 + 6
 WORD_BITS = 64
-STATE_BITS = 24
-THRESHOLD_BITS = 17
-BIAS_BITS = 13 + 3
 
 
 def stored_width(bits: int) -> int:
@@ -66,27 +63,3 @@ def fan_outs(group: SynapseGroup) -> np.ndarray:
     k = group.kernel
     node = IntegerConv(group.weight.astype(np.int16), signed(16), k.window, k.groups)
     return fan_out(node, k.input_shape).reshape(-1)
-
-
-def population_memory(p: Population) -> dict[str, int]:
-    """Return the bits of a population's states, thresholds (one each configuration) and biases."""
-    return {
-        f"{p.name} states": 2 * STATE_BITS * p.size,
-        f"{p.name} thresholds": THRESHOLD_BITS * int(np.unique(p.vth).size),
-        f"{p.name} biases": BIAS_BITS * p.size if np.any(p.bias_mant) else 0,
-    }
-
-
-def network_memory(network: Network, core_compartments: int) -> Breakdown:
-    """Return the memory of a network by node and purpose, each population on one core if it fits.
-
-    Splitting a population over cores splits its lists too and adds headers: see the mapping.
-    """
-    parts: dict[str, int] = {}
-    for group in network.synapses:
-        size = network.population(group.target).size
-        bits = axon_bits(group, fan_outs(group), min(size, core_compartments))
-        parts[f"{group.name} synapses"] = int(bits.sum())
-    for p in network.populations:
-        parts |= {name: bits for name, bits in population_memory(p).items() if bits}
-    return Breakdown(parts)

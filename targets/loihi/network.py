@@ -38,7 +38,7 @@ class Sign(StrEnum):
     INHIBITORY = "inhibitory"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Population:
     """Compartments of one layer. The registers are int64 and broadcast to `shape`.
 
@@ -76,7 +76,7 @@ class Kernel:
     groups: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SynapseGroup:
     """All synapses from one population (or input) to another, in one synapse format.
 

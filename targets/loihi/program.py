@@ -8,50 +8,36 @@ import numpy as np
 
 from ..base import Program
 from .chip import Chip
-from .memory import axon_bits, fan_outs
+from .mapping import Mapping
 from .network import Network
 
 
 @dataclass(frozen=True)
 class LoihiProgram(Program):
-    """The network in the chip's terms, and the chip that it was made for."""
+    """The network in the chip's terms, the chip that it was made for, and its place on it."""
 
     network: Network
     chip: Chip
+    mapping: Mapping
 
     def summary(self) -> list[tuple[str, str]]:
-        """Return what the program takes of the chip's resources, summed over all cores."""
-        return [
-            (resource.replace("_", " "), f"{used} of {available} on one chip")
-            for resource, (used, available) in self.utilisation().items()
-        ] + [
-            (
-                "thresholds of a layer",
-                f"up to {self._most_thresholds()}, a core holds "
-                f"{self.chip['threshold_configurations_per_core']} configurations",
-            )
-        ]
+        """Return cores, chips, the fullest core by resource, and the thresholds of a layer."""
+        cores = self.mapping.core_count
+        chips = -(-cores // self.chip["cores_per_chip"])
+        rows = [("cores", f"{cores} on {chips} {'chip' if chips == 1 else 'chips'}")]
+        for resource, (used, available) in self.mapping.fullest().items():
+            rows.append((f"{resource.replace('_', ' ')}, fullest core", f"{used} of {available}"))
+        most = max(int(np.unique(p.vth).size) for p in self.network.populations)
+        rows.append(("different thresholds in a layer", f"up to {most}"))
+        if not self.chip.fit_is_verified:
+            rows.append(("fit", f"not verified: limits of {self.chip.title} are assumed"))
+        return rows
 
     def utilisation(self) -> dict[str, tuple[int, int]]:
-        """Return (used, available on one chip) by resource; what splitting adds is not in it."""
-        network, chip = self.network, self.chip
-        cores = chip["cores_per_chip"]
-        bits = 0
-        axons_in = axons_out = 0
-        for group in network.synapses:
-            size = min(network.population(group.target).size, chip["compartments_per_core"])
-            present = fan_outs(group)
-            bits += int(axon_bits(group, present, size).sum())
-            axons_in += int(np.count_nonzero(present))
-            if group.source not in network.inputs:
-                axons_out += int(np.count_nonzero(present))
-        used = {
-            "compartments": sum(p.size for p in network.populations),
-            "synapse_bits": bits,
-            "input_axons": axons_in,
-            "output_axons": axons_out,
+        """Return (used, available) by resource, summed over all cores in use."""
+        cores = self.mapping.core_count
+        usages = [usage for parts in self.mapping.split.usage.values() for usage in parts]
+        return {
+            name: (sum(usage[name] for usage in usages), cores * self.chip[f"{name}_per_core"])
+            for name in usages[0]
         }
-        return {name: (count, chip[f"{name}_per_core"] * cores) for name, count in used.items()}
-
-    def _most_thresholds(self) -> int:
-        return max(int(np.unique(p.vth).size) for p in self.network.populations)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +20,7 @@ from .emulator import emulate
 from .lava_engine import run_on_lava
 from .lava_environment import install_lava, lava_status
 from .lower import lower
+from .mapping import Mapping
 from .network import Network
 from .program import LoihiProgram
 
@@ -50,13 +51,12 @@ class Loihi(Target):
 
     def compile(self, graph: Graph) -> LoihiProgram:
         """Lower an integer graph; see `Target.compile`."""
-        self.require_lowerable(graph)
         lowering = lower(graph, self.chip)
-        if lowering.network is None or lowering.graph is None:
+        network, lowered, split = lowering.network, lowering.graph, lowering.split
+        if network is None or lowered is None or split is None:
+            self.require_lowerable(graph)
             raise InternalError(f"graph {graph.name!r} has no refusal and no Loihi network")
-        return LoihiProgram(
-            lowering.graph, lowering.network.latency_steps, lowering.network, self.chip
-        )
+        return LoihiProgram(lowered, network.latency_steps, network, self.chip, Mapping(split))
 
     def run(
         self,
@@ -172,7 +172,7 @@ def _probed_populations(network: Network, graph: Graph, probes: Sequence[str]) -
     return [name for name in dict.fromkeys(probes) if name in populations]
 
 
-def _overflows(layers: Mapping[str, Mapping[str, int]]) -> int:
+def _overflows(layers: dict[str, dict[str, int]]) -> int:
     return sum(
         counters.get("current_wraps", 0) + counters.get("membrane_clips", 0)
         for counters in layers.values()

@@ -1,0 +1,164 @@
+"""What a part of a population takes of one core, and which axons lead to it.
+
+A matrix is reached by discrete axons: one input axon a source neuron, one list of synapses each. A
+convolution is reached by population axons, as nengo-loihi lays it out (conv.py, block.py): one
+input axon a source pixel, whose channels share it, and lists shared by all pixels that see the same
+taps from the same side, as far as a list's base address of 256 compartments reaches. Its output
+axons take two slots each. This is a reconstruction: Intel's own tools may pack better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+
+from axonc.toolchain.ir import Window
+
+from .memory import INDEX_WIDTHS, axon_bits, list_bits, stored_width
+from .network import Population, SynapseGroup
+
+BASE_REACH = 256
+POPULATION_AXON_SLOTS = 2
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A box of an image: channels (their numbers, in the order of thresholds), rows, columns."""
+
+    channels: np.ndarray
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+    @property
+    def size(self) -> int:
+        """The number of compartments."""
+        (y0, y1), (x0, x1) = self.rows, self.columns
+        return len(self.channels) * (y1 - y0) * (x1 - x0)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The compartments of one population that share a core: flat indices, or a tile of an image."""
+
+    population: str
+    neurons: np.ndarray
+    tile: Tile | None = None
+
+
+def neurons_of(tile: Tile, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the flat indices of a tile in an image of (channels, height, width)."""
+    _, height, width = shape
+    rows, columns = np.arange(*tile.rows), np.arange(*tile.columns)
+    pixels = (rows[:, None] * width + columns).reshape(-1)
+    return (tile.channels[:, None] * (height * width) + pixels).reshape(-1)
+
+
+def reached(group: SynapseGroup, part: Part) -> np.ndarray:
+    """Return which sources have a synapse in `part`: neurons of a matrix, pixels of an image."""
+    if group.kernel is None:
+        return np.any(group.weight[part.neurons] != 0, axis=0)
+    _, height, width = group.kernel.input_shape
+    tile = _tile(part)
+    window = group.kernel.window
+    rows = _taps_of_axis(group.weight.shape[2], height, tile.rows, window, 0)
+    columns = _taps_of_axis(group.weight.shape[3], width, tile.columns, window, 1)
+    return np.outer([bool(taps) for taps in rows], [bool(taps) for taps in columns]).reshape(-1)
+
+
+def synapse_bits(group: SynapseGroup, part: Part) -> int:
+    """Return the bits of all synapse lists of `group` in `part`."""
+    size = len(part.neurons)
+    if group.kernel is None:
+        present = np.count_nonzero(group.weight[part.neurons], axis=0)
+        return int(axon_bits(group, present, size).sum())
+    tile = _tile(part)
+    kernel, weight = group.kernel, group.weight
+    counts = _present(group, tile.channels.astype(np.int64).tobytes())
+    width = stored_width(group.bits) + int(group.delay.max()).bit_length()
+    width += next(w for w in INDEX_WIDTHS if w >= max(size - 1, 1).bit_length())
+    _, height, across = kernel.input_shape
+    rows = _patterns(_taps_of_axis(weight.shape[2], height, tile.rows, kernel.window, 0))
+    columns = _patterns(_taps_of_axis(weight.shape[3], across, tile.columns, kernel.window, 1))
+    bases = -(-size // BASE_REACH)
+    total = 0
+    for row, row_pixels in rows.items():
+        by_row = counts[:, list(row)].sum(axis=1)
+        for column, column_pixels in columns.items():
+            lists = list_bits(by_row[:, list(column)].sum(axis=1), width)
+            total += min(bases, row_pixels * column_pixels) * int(lists.sum())
+    return total
+
+
+@lru_cache(maxsize=64)
+def _present(group: SynapseGroup, channels: bytes) -> np.ndarray:
+    """Return the synapses into some output channels by (input channel, tap row, tap column)."""
+    assert group.kernel is not None
+    chosen, groups = np.frombuffer(channels, np.int64), group.kernel.groups
+    out, per_group = group.weight.shape[:2]
+    present = np.zeros((groups, per_group, *group.weight.shape[2:]), np.int64)
+    for index in np.unique(chosen // (out // groups)):
+        own = chosen[chosen // (out // groups) == index]
+        present[index] = np.count_nonzero(group.weight[own], axis=0)
+    return present.reshape(groups * per_group, *group.weight.shape[2:])
+
+
+@cache
+def _taps_of_axis(
+    taps: int, inputs: int, outputs: tuple[int, int], window: Window, axis: int
+) -> list[tuple[tuple[int, int], ...]]:
+    """Return for each input position its (tap, output - first output) that lie in `outputs`."""
+    stride, dilation = window.stride[axis], window.dilation[axis]
+    found: list[tuple[tuple[int, int], ...]] = []
+    for at in range(inputs):
+        hits = []
+        for k in range(taps):
+            out, rest = divmod(at + window.padding[axis][0] - k * dilation, stride)
+            if rest == 0 and outputs[0] <= out < outputs[1]:
+                hits.append((k, out))
+        first = min((out for _, out in hits), default=0)
+        found.append(tuple((k, out - first) for k, out in hits))
+    return found
+
+
+def _patterns(positions: list[tuple[tuple[int, int], ...]]) -> dict[tuple[int, ...], int]:
+    """Return the different patterns of taps and how many positions show each."""
+    found: dict[tuple[tuple[int, int], ...], int] = {}
+    for hits in positions:
+        if hits:
+            found[hits] = found.get(hits, 0) + 1
+    merged: dict[tuple[int, ...], int] = {}
+    for hits, count in found.items():
+        taps = tuple(k for k, _ in hits)
+        merged[taps] = merged.get(taps, 0) + count
+    return merged
+
+
+def own_usage(p: Population, part: Part, into: list[SynapseGroup]) -> dict[str, int]:
+    """Return what `part` takes of its core by resource, output axons apart."""
+    registers = np.stack(
+        [np.broadcast_to(r, p.shape).reshape(-1)[part.neurons] for r in (p.du, p.dv, p.vth)]
+    )
+    return {
+        "compartments": len(part.neurons),
+        "synapse_bits": sum(synapse_bits(group, part) for group in into),
+        "input_axons": sum(int(np.count_nonzero(reached(group, part))) for group in into),
+        "threshold_configurations": len(np.unique(registers[2])),
+        "decay_configurations": len(np.unique(registers[:2], axis=1).T),
+        "synapse_formats": len({(g.bits, g.sign, g.exponent, bool(g.delay.any())) for g in into}),
+    }
+
+
+def output_axons(group: SynapseGroup, reach: np.ndarray, part: Part) -> int:
+    """Return the slots that `part` needs towards `group`; reach: target cores of each source."""
+    if group.kernel is None:
+        return int(reach[part.neurons].sum())
+    _, height, width = group.kernel.input_shape
+    pixels = np.unique(part.neurons % (height * width))
+    return POPULATION_AXON_SLOTS * int(reach[pixels].sum())
+
+
+def _tile(part: Part) -> Tile:
+    assert part.tile is not None  # a convolution ends on an image, which is split into tiles
+    return part.tile

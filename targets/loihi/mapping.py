@@ -1,0 +1,98 @@
+"""Where a network sits on the chips: its parts, their places, and what travels between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .placement import Placement, Traffic, hops, place, traffic_of
+from .splitting import Split
+
+
+@dataclass(frozen=True)
+class CoreUse:
+    """One core: whose neurons it holds, where it is, and (used, available) of each resource."""
+
+    population: str
+    neurons: np.ndarray
+    chip: int
+    tile: tuple[int, int]
+    used: MappingOf[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A split network on its board; placed on first need."""
+
+    split: Split
+    seed: int = 0
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """Messages between cores for one spike of every neuron."""
+        return traffic_of(self.split)
+
+    @cached_property
+    def placement(self) -> Placement:
+        """The place of every core, by simulated annealing with `seed`."""
+        return place(self.traffic, self.split.chip, self.seed)
+
+    @property
+    def cores(self) -> list[CoreUse]:
+        """Every core in use, populations in order of their depth."""
+        at = {name: i for i, name in enumerate(self.traffic.names)}
+        chip, placement = self.split.chip, self.placement
+        return [
+            CoreUse(
+                p.name,
+                part.neurons,
+                int(placement.chip[at[p.name, i]]),
+                (
+                    int(placement.tile_xy[at[p.name, i], 0]),
+                    int(placement.tile_xy[at[p.name, i], 1]),
+                ),
+                {n: (used, chip[f"{n}_per_core"]) for n, used in usage.items()},
+            )
+            for p in self.split.network.populations
+            for i, (part, usage) in enumerate(
+                zip(self.split.parts[p.name], self.split.usage[p.name], strict=True)
+            )
+        ]
+
+    @property
+    def core_count(self) -> int:
+        """How many cores are in use."""
+        return sum(map(len, self.split.parts.values()))
+
+    def fullest(self) -> dict[str, tuple[int, int]]:
+        """Return by resource what the fullest core uses, and what a core has."""
+        usages = [usage for per_part in self.split.usage.values() for usage in per_part]
+        return {
+            resource: (max(u[resource] for u in usages), self.split.chip[f"{resource}_per_core"])
+            for resource in usages[0]
+        }
+
+    def messages(self, spikes: MappingOf[str, float]) -> dict[str, float]:
+        """Return messages and hops for so many spikes of each population, evenly over its neurons.
+
+        A spike is one message to every core that it has a synapse in; messages from outside and
+        what leaves the last population are not counted.
+        """
+        network, traffic = self.split.network, self.traffic
+        rates = np.array(
+            [
+                0.0 if g.source in network.inputs
+                else spikes[g.source] / network.population(g.source).size
+                for g in network.synapses
+            ]
+        )  # fmt: skip
+        sent = traffic.messages * rates[traffic.group]
+        along = (hops(traffic, self.placement.tile_xy) * sent[:, None]).sum(axis=0)
+        return {
+            "spike_message": float(sent.sum()),
+            "hop_east_west": float(along[0]),
+            "hop_north_south": float(along[1]),
+        }

@@ -1,0 +1,130 @@
+"""Which core of which chip each part sits on, so that parts that talk much sit near each other.
+
+Chips are laid in a near-square board; a spike goes along columns and rows of tiles, from chip to
+chip as from tile to tile. The search is simulated annealing from the sequential order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+
+from .chip import Chip
+from .core_usage import reached
+from .splitting import Split
+
+MOVES_PER_PART = 2000
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Messages between parts for one spike of every neuron: parts, and counts from a to b.
+
+    source, target, messages: one entry a pair of parts that talk; input axons from outside apart.
+    """
+
+    names: list[tuple[str, int]]
+    source: np.ndarray
+    target: np.ndarray
+    messages: np.ndarray
+    group: np.ndarray
+
+
+@dataclass(frozen=True)
+class Placement:
+    """tile_xy: int (parts, 2), the tile of each part on the whole board; chip: its chip.
+
+    sequential_mean_hops: what the sequential order would have given, to compare with.
+    """
+
+    tile_xy: np.ndarray
+    chip: np.ndarray
+    chips: int
+    mean_hops: float
+    sequential_mean_hops: float
+
+
+def traffic_of(split: Split) -> Traffic:
+    """Count the messages between all parts of a split network."""
+    names = [(name, i) for name, parts in split.parts.items() for i in range(len(parts))]
+    number = {name: i for i, name in enumerate(names)}
+    rows: list[tuple[np.ndarray, ...]] = []
+    for index, group in enumerate(split.network.synapses):
+        if group.source in split.network.inputs:
+            continue
+        size = split.network.population(group.source).size
+        owner = np.empty(size, np.int64)
+        for i, part in enumerate(split.parts[group.source]):
+            owner[part.neurons] = number[group.source, i]
+        for i, part in enumerate(split.parts[group.target]):
+            mask = reached(group, part)
+            counts = np.bincount(owner[np.tile(mask, size // mask.size)], minlength=len(names))
+            sources = np.flatnonzero(counts)
+            targets = np.full(len(sources), number[group.target, i])
+            rows.append((sources, targets, counts[sources], np.full(len(sources), index)))
+    empty = tuple(np.zeros(0, np.int64) for _ in range(4))
+    columns = [np.concatenate(column) for column in zip(empty, *rows, strict=True)]
+    return Traffic(names, *columns)
+
+
+def place(traffic: Traffic, chip: Chip, seed: int = 0) -> Placement:
+    """Place all parts; the same seed gives the same placement."""
+    parts = len(traffic.names)
+    chips = max(1, ceil(parts / chip["cores_per_chip"]))
+    slot_xy, slot_chip = _board(chips, chip)
+    slot_of = np.arange(parts)
+    sequential = _mean_hops(traffic, slot_xy[slot_of])
+    if len(traffic.source):
+        _search(traffic, slot_xy, slot_of, seed)
+    mean_hops = _mean_hops(traffic, slot_xy[slot_of])
+    if mean_hops > sequential:
+        slot_of, mean_hops = np.arange(parts), sequential
+    return Placement(slot_xy[slot_of], slot_chip[slot_of], chips, mean_hops, sequential)
+
+
+def _search(traffic: Traffic, slot_xy: np.ndarray, slot_of: np.ndarray, seed: int) -> None:
+    """Improve `slot_of` in place."""
+    from ._anneal import anneal
+
+    parts = len(traffic.names)
+    one = np.concatenate([traffic.source, traffic.target])
+    other = np.concatenate([traffic.target, traffic.source])
+    order = np.argsort(one, kind="stable")
+    starts = np.searchsorted(one[order], np.arange(parts + 1))
+    weights = np.concatenate([traffic.messages, traffic.messages])[order].astype(np.float64)
+    part_at = np.full(len(slot_xy), -1)
+    part_at[slot_of] = np.arange(parts)
+    moves = MOVES_PER_PART * parts
+    anneal(starts, other[order], weights, slot_xy, slot_of, part_at, moves, seed)
+
+
+def _board(chips: int, chip: Chip) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tile (x, y) and the chip of every core slot, chip by chip."""
+    mesh = chip.mesh
+    across = ceil(sqrt(chips * mesh.rows / mesh.columns))
+    per_chip = np.arange(mesh.columns * mesh.rows * mesh.cores_per_tile) // mesh.cores_per_tile
+    xy = [
+        np.stack(
+            [
+                per_chip % mesh.columns + mesh.columns * (c % across),
+                per_chip // mesh.columns + mesh.rows * (c // across),
+            ],
+            axis=1,
+        )
+        for c in range(chips)
+    ]
+    return np.concatenate(xy), np.repeat(np.arange(chips), len(per_chip))
+
+
+def hops(traffic: Traffic, tile_xy: np.ndarray) -> np.ndarray:
+    """Return the hops (east-west, north-south) of each pair of parts that talk."""
+    return np.abs(tile_xy[traffic.source] - tile_xy[traffic.target])
+
+
+def _mean_hops(traffic: Traffic, tile_xy: np.ndarray) -> float:
+    total = float(traffic.messages.sum())
+    if total == 0:
+        return 0.0
+    return float((hops(traffic, tile_xy).sum(axis=1) * traffic.messages).sum()) / total
