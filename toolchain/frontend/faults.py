@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from ..errors import InputError
 
+MOST_SHOWN = 20
+"""How many faults a message lists, and searching for suggestions is worth the time."""
+
 
 def described(name: str, kind: str) -> str:
     """Return how messages name a node."""
@@ -21,7 +24,9 @@ def raise_all(source: str, faults: Sequence[InputError]) -> None:
         raise InputError(
             f"{source}: {only.what}", got=only.got, expected=only.expected, remedy=only.remedy
         ) from None
-    lines = "".join(f"\n  - {fault}" for fault in faults)
+    lines = "".join(f"\n  - {fault}" for fault in faults[:MOST_SHOWN])
+    if len(faults) > MOST_SHOWN:
+        lines += f"\n  - and {len(faults) - MOST_SHOWN} more."
     raise InputError(
         source, got=f"{len(faults)} faults", expected="none", remedy=f"mend each of them:{lines}"
     ) from None

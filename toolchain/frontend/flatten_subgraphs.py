@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import InputError
-from .faults import described
+from .faults import MOST_SHOWN, described
 from .raw import RawNode
 
 Edges = list[tuple[str, str]]
@@ -90,6 +90,8 @@ def _collect(graph: RawNode, prefix: str, flat: FlatGraph, faults: list[InputErr
         if isinstance(ends[0], str) and isinstance(ends[1], str):
             flat.edges.append((prefix + ends[0], prefix + ends[1]))
             continue
+        if len(faults) > MOST_SHOWN:  # enough: each costs a search among all names
+            return
         what = f"edge {prefix + source!r} -> {prefix + target!r}"
         for end in ends:
             if isinstance(end, tuple):
@@ -190,5 +192,5 @@ def _shown(names: Mapping[str, object]) -> str:
 
 
 def _suggestion(name: str, names: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
+    near = difflib.get_close_matches(name, names, n=1) if len(names) < 500 else []
     return f": did you mean {near[0]!r}?" if near else ""

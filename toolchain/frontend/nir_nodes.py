@@ -11,7 +11,7 @@ import numpy as np
 from .. import ir
 from ..errors import InputError
 from ..ir import Node, Shape
-from .faults import described
+from .faults import MOST_SHOWN, described
 from .fields import Fields
 from .flatten_subgraphs import declared_shape
 from .raw import RawNode
@@ -38,7 +38,8 @@ def parsed(name: str, raw: RawNode, faults: list[InputError]) -> Parsed | None:
     """
     builder = _BUILDERS.get(raw.kind)
     if builder is None:
-        near = difflib.get_close_matches(raw.kind, _BUILDERS, n=1)
+        few = len(faults) < MOST_SHOWN
+        near = difflib.get_close_matches(raw.kind, _BUILDERS, n=1) if few else []
         faults.append(
             InputError(
                 described(name, raw.kind),

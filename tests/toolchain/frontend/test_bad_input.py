@@ -140,6 +140,21 @@ def test_a_dangling_edge(small):
     )
 
 
+def test_a_thousand_faults_are_counted_and_few_are_listed(small):
+    small.nodes.update({f"x{i}": nir.Linear(np.ones((1, 1, 1))) for i in range(1000)})
+    text = refusal(small)
+    assert text.startswith(
+        "the NIR graph: got 1000 faults, expected none. Mend each of them:\n  - "
+    )
+    assert text.endswith("\n  - and 980 more.")
+
+
+def test_thousands_of_dangling_edges_take_no_time(small):
+    small.nodes.update({f"x{i}": nir.Scale(np.ones(1)) for i in range(5000)})
+    small.edges += [(f"x{i}", f"y{i}") for i in range(5000)]
+    assert "edge 'x0' -> 'y0': got no node 'y0', expected one of fc, input, lif" in refusal(small)
+
+
 def test_a_duplicate_edge(small):
     small.edges.append(("fc", "lif"))
     assert refusal(small) == (
