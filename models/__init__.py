@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from .evaluate import run_network as run_network
     from .export import export_nir as export_nir
     from .network import SpikingNetwork as SpikingNetwork
+    from .plots import plot_history as plot_history
+    from .size import ModelSize as ModelSize
+    from .size import model_size as model_size
+    from .tensorboard import write_tensorboard as write_tensorboard
     from .training import TrainingProgress as TrainingProgress
     from .training import TrainingResult as TrainingResult
     from .training import train as train
 
 _HOME = {
     "Dataset": "data",
+    "ModelSize": "size",
     "SpikingNetwork": "network",
     "Split": "data",
     "TrainingConfig": "config",
@@ -36,9 +41,12 @@ _HOME = {
     "encode": "evaluate",
     "export_nir": "export",
     "load_network": "checkpoint",
+    "model_size": "size",
+    "plot_history": "plots",
     "predict": "evaluate",
     "run_network": "evaluate",
     "train": "training",
+    "write_tensorboard": "tensorboard",
 }
 
 __all__ = sorted(_HOME)

@@ -121,7 +121,9 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """architecture: a name of `networks`. hidden: layer widths, where the architecture takes them.
+    """architecture: a name of `networks`.
+
+    hidden: widths of fully connected layers, of mlp and conv. channels: of conv's convolutions.
 
     binary_ends: make the first and last layers binary too, so that nothing stays floating point.
     binary: False gives floating-point weights everywhere, the full-precision baseline.
@@ -131,6 +133,7 @@ class NetworkConfig:
 
     architecture: str = "mlp"
     hidden: tuple[int, ...] = (512, 512)
+    channels: tuple[int, ...] = (24, 48)
     binary_ends: bool = True
     binary: bool = True
     weight_scale: WeightScale = WeightScale.NONE

@@ -32,6 +32,7 @@ from .errors import CheckpointError, DivergenceError, TrainingInputError
 from .evaluate import accuracy, dataset
 from .network import SpikingNetwork
 from .networks import build_network
+from .probe import Probe
 from .telemetry import Telemetry
 
 CHECKPOINT, METRICS = "checkpoint.pt", "metrics.csv"
@@ -179,14 +180,17 @@ class _Run:
 
     def _finish_epoch(self) -> None:
         samples = len(self.data.train)
+        with Probe(self.network) as probe:
+            validation_accuracy = accuracy(self.config, self.network, self.data.validation)
         self.history.append(
             {
                 "epoch": self.epoch + 1,
                 "loss": self.loss_sum / samples,
                 "train_accuracy": self.right / samples,
-                "validation_accuracy": accuracy(self.config, self.network, self.data.validation),
+                "validation_accuracy": validation_accuracy,
                 "learning_rate": self._learning_rate(),
                 **self.telemetry.finish_epoch(),
+                **probe.figures(),
             }
         )
         self.epoch, self.batch, self.loss_sum, self.right = self.epoch + 1, 0, 0.0, 0
