@@ -18,7 +18,7 @@ from .clockwork import Clockwork, build_clockwork
 from .image import FIRST_SLOT, LAST_SLOT, Image, build_image
 from .lone_sender import new_places
 from .mesh import PORTS, Mesh, new_mesh
-from .timing import Timing, simulate_timing
+from .timing import SHORTCUTS, Timing, simulate_timing
 
 PORT_NAMES = ("north", "east", "south", "west", "core", "host")
 
@@ -120,13 +120,13 @@ def simulate_batch(
     *,
     spikes_of: Sequence[str],
     potentials_of: Sequence[str] = (),
-    shortcuts: bool = True,
+    method: int = SHORTCUTS,
     workers: int | None = None,
 ) -> BatchResult:
     """Run every sample of `inputs` (per input node: (batch, time, neurons), counts up to 255).
 
     Args:
-        shortcuts: whether timing may take its exact shortcuts; the result is the same.
+        method: how cycles are counted, one of EVERY_CYCLE, SHORTCUTS and BOUND in `timing`.
         workers: threads that share the samples, by default one a processor; the result is the
             same.
     """
@@ -149,7 +149,7 @@ def simulate_batch(
             )  # fmt: skip
             mesh.served[:] = 0  # a sample starts with every arbiter at rest
             timing = simulate_timing(
-                prepared.image, prepared.clock, mesh, places, shortcuts,
+                prepared.image, prepared.clock, mesh, places, method,
                 behaviour.begin, behaviour.end, behaviour.ids, behaviour.slots,
             )  # fmt: skip
             if timing.deadlock >= 0:

@@ -6,10 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .bound import bound_phase
 from .compiled import compiled, inlined
 from .image import CHANNELS, COLUMN_TAPS, COLUMNS, DENSE, FANOUT, HELPS, ROW_TAPS, ROWS, START, WAVE
 from .lone_sender import Places, run_lone_sender
 from .mesh import FLIT_CORE_SHIFT, Mesh, run_phase
+
+EVERY_CYCLE, SHORTCUTS, BOUND = range(3)
+"""How timing is found out: all three count the same events."""
 
 
 class Timing(NamedTuple):
@@ -24,12 +28,13 @@ class Timing(NamedTuple):
 
 @compiled
 def simulate_timing(
-    image: Any, clock: Any, mesh: Mesh, places: Places, shortcuts: bool,
+    image: Any, clock: Any, mesh: Mesh, places: Places, method: int,
     begin: Any, end: Any, ids: Any, slots: Any,
 ) -> Timing:  # fmt: skip
     """Replay the events of one sample (see `Behaviour`) through an empty machine.
 
-    shortcuts: whether phases with one sender are computed flit by flit; the result is the same.
+    method: EVERY_CYCLE and SHORTCUTS (phases with one sender flit by flit) give the same result;
+    BOUND gives at most as many cycles, and no waits.
     """
     places.left[:] = -1
     places.last_left[:] = -1
@@ -60,7 +65,12 @@ def simulate_timing(
                     senders, lone = senders + 1, unit
                 for at in range(first[turn, unit], last[turn, unit]):
                     ready[at] += now
-            if shortcuts and senders == 1:
+            if method == BOUND:
+                quiet = bound_phase(
+                    now, clock.unit_router, clock.router_x, clock.router_y, mesh, first[turn],
+                    last[turn], flits, ready,
+                )  # fmt: skip
+            elif method == SHORTCUTS and senders == 1:
                 quiet = run_lone_sender(
                     now, lone, clock.columns, clock.unit_router, clock.router_x, clock.router_y,
                     mesh, places, first[turn, lone], last[turn, lone], flits, ready,

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from axonc.targets.binary_synapse import Architecture, BinarySynapse, load_architecture
 from axonc.targets.binary_synapse.simulator.run import Totals, simulate_batch
+from axonc.targets.binary_synapse.simulator.timing import EVERY_CYCLE
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import Graph, IntegerNeuron
 from axonc.toolchain.reference import execute
@@ -54,11 +55,13 @@ def test_every_cycle_equals_the_naive_machine(graph: Graph, machine: Architectur
     counts = spike_counts(graph, samples=1, steps=4)
     run = target.run(program, counts)
     flat = {"input": counts.reshape(*counts.shape[:2], -1)}
-    slow = simulate_batch(program, flat, spikes_of=[], shortcuts=False)
+    slow = simulate_batch(program, flat, spikes_of=[], method=EVERY_CYCLE)
     model = MachineModel(program)
     model.run({"input": flat["input"][0]})
     assert_same_cycles(run.totals, model)
     assert_same_cycles(slow.totals, model)
+    bound = target.run(program, counts, engine="analytic")
+    assert 0 < (bound.cycles or 0) <= (run.cycles or 0)
 
     fired = {core.core.layer: 0 for core in model.cores}
     for core in model.cores:

@@ -1,0 +1,55 @@
+"""The least number of cycles a phase can take: a bound that needs no cycle to be simulated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .compiled import compiled
+from .mesh import FLIT_CORE_SHIFT, Mesh
+
+
+@compiled
+def bound_phase(
+    now: int, unit_router: Any, router_x: Any, router_y: Any, mesh: Mesh, queue_first: Any,
+    queue_last: Any, flits: Any, ready: Any,
+) -> int:  # fmt: skip
+    """Return a cycle before which the phase cannot end; count flits and walks on the way.
+
+    Each flit needs one cycle from its sender, one a link and one to leave its router. A sender
+    sends one flit a cycle; a core works through its events one after another; the host takes one
+    flit a cycle. The bound is the latest of these, each as if it were alone.
+    """
+    n_cores = mesh.free.size
+    soonest = np.full(n_cores + 1, np.int64(1) << 62)  # first arrival at each core, at the host
+    load = np.zeros(n_cores + 1, np.int64)  # cycles of work from then on
+    end = now
+    for unit in range(unit_router.size):
+        home, sent = unit_router[unit], now - 1
+        for k in range(queue_first[unit], queue_last[unit]):
+            core = (flits[k] >> FLIT_CORE_SHIFT) - 1
+            target = unit_router[core] if core >= 0 else 0
+            hops = abs(router_x[target] - router_x[home]) + abs(router_y[target] - router_y[home])
+            sent = max(sent + 1, ready[k])
+            arrives = sent + hops + 1
+            place = core if core >= 0 else n_cores
+            cycles = flits[k] & 0xFFFFFFFF if core >= 0 else 1
+            if core >= 0:
+                arrives = max(arrives + 1, mesh.free[core])
+                mesh.walk[core] += cycles
+                mesh.taken[core] += 1
+            else:
+                mesh.outputs[0] += 1
+                mesh.outputs[1] = arrives if mesh.outputs[1] < 0 else mesh.outputs[1]
+                mesh.outputs[2] = max(mesh.outputs[2], arrives)
+            soonest[place] = min(soonest[place], arrives)
+            load[place] += cycles
+            end = max(end, arrives + cycles)
+        mesh.sent[unit] += queue_last[unit] - queue_first[unit]
+    for place in range(n_cores + 1):
+        if load[place]:
+            end = max(end, soonest[place] + load[place])
+    for core in range(n_cores):
+        end = max(end, mesh.free[core])
+    return end
