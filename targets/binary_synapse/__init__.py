@@ -1,10 +1,11 @@
 """The binary-synapse accelerator: many cores whose synapses are single bits."""
 
 from .architecture import Architecture, architecture_from_toml, load_architecture, preset_names
+from .placement import Calibration
 from .program import BinaryProgram
 from .target import BinarySynapse
 
 __all__ = [
-    "Architecture", "BinaryProgram", "BinarySynapse", "architecture_from_toml",
+    "Architecture", "BinaryProgram", "BinarySynapse", "Calibration", "architecture_from_toml",
     "load_architecture", "preset_names",
 ]  # fmt: skip

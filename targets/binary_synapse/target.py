@@ -18,6 +18,7 @@ from ..base import NodeVerdict, Program, Run, Target
 from .architecture import Architecture, load_architecture
 from .cost import cost_report
 from .mapper import map_graph, read_out_of
+from .placement import Calibration, place_by_traffic
 from .program import BinaryProgram
 from .projections import Projection
 from .rules import check, sums_range
@@ -30,11 +31,13 @@ class BinarySynapse(Target):
     """A many-core accelerator with one bit a synapse.
 
     architecture: a parsed one, the name of a shipped one, or the path of a TOML file.
+    calibration: spikes by which cores are placed; without, they are placed in order.
     """
 
     name: ClassVar[str] = "binary_synapse"
     engines: ClassVar[tuple[str, ...]] = ("cycle", "analytic")
     architecture: Architecture | str | Path = "edge"
+    calibration: Calibration | None = None
 
     @property
     def machine(self) -> Architecture:
@@ -48,7 +51,11 @@ class BinarySynapse(Target):
 
     def compile(self, graph: Graph) -> BinaryProgram:
         self.require_lowerable(graph)
-        return map_graph(graph, self.machine)
+        program = map_graph(graph, self.machine)
+        if self.calibration is None:
+            return program
+        inputs = _checked_inputs(program, self.calibration.spikes)
+        return place_by_traffic(program, inputs, self.calibration)
 
     def run(
         self,

@@ -74,7 +74,7 @@ def tile_layer(
         causes.append(f"{channels * height * width} neurons, a core holds {core.neurons}")
     bits = channels * kernel_bits + channels * height * width * axons
     if bits > capacity:
-        causes.append(f"{bits} synapse bits, a core holds {capacity}")
+        causes.append(f"{bits} bits of synapses, a core holds {capacity}")
     if len(pieces) > 1:
         total = sum(len(rows_of(bank)) for chunk in pieces for bank in chunk)
         causes.append(f"{total} axons, a core has {core.axons}")

@@ -53,7 +53,7 @@ def simulate_timing(
 
     for step in range(machine_steps):
         started = now
-        flits, ready = _queue_step(image, clock, step, begin, end, ids, slots, first, last,
+        flits, ready = queue_step(image, clock, step, begin, end, ids, slots, first, last,
                                    flits, ready)  # fmt: skip
         for turn in range(turns):
             fired = _fire(image.cores, clock.unit_lag, clock.phase_cycles, clock.pipelined,
@@ -108,7 +108,7 @@ def _fire(
 
 
 @compiled
-def _queue_step(
+def queue_step(
     image: Any, clock: Any, step: int, begin: Any, end: Any, ids: Any, slots: Any,
     first: Any, last: Any, flits: Any, ready: Any,
 ) -> Any:  # fmt: skip

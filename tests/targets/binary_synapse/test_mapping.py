@@ -1,0 +1,69 @@
+"""Splits and places: what drives them, and that placing by traffic shortens the ways."""
+
+from __future__ import annotations
+
+import numpy as np
+from binary_synapse_networks import convolutional_networks, machines, perceptron, spike_counts
+from hypothesis import assume, given, settings
+
+from axonc.targets.binary_synapse import (
+    Architecture,
+    BinarySynapse,
+    Calibration,
+    load_architecture,
+)
+from axonc.targets.binary_synapse.placement import links_travelled
+from axonc.targets.binary_synapse.simulator.traffic import measured_traffic
+from axonc.toolchain.errors import LoweringError
+from axonc.toolchain.ir import Graph
+
+
+def test_reasons_name_what_drives_a_split() -> None:
+    program = BinarySynapse("edge").compile(perceptron([2000, 1500, 10]))
+    assert program.reasons == {
+        "neuron0": "1500 neurons, a core holds 1024; 1500000 bits of synapses, a core holds 1048576; "
+        "2000 axons, a core has 1024",
+        "neuron1": "1500 axons, a core has 1024",
+    }
+    helpers = [core for core in program.cores if core.helps is not None]
+    assert len(helpers) == 3
+    assert ("layer neuron0", "4 cores (" + program.reasons["neuron0"] + ")") in program.summary()
+
+
+@settings(max_examples=60, deadline=None)
+@given(convolutional_networks(), machines())
+def test_boxes_cover_each_neuron_once_and_fit_their_core(
+    graph: Graph, machine: Architecture
+) -> None:
+    try:
+        program = BinarySynapse(machine).compile(graph)
+    except LoweringError:
+        assume(False)
+    for name in program.reasons:
+        owners = [c for c in program.cores if c.layer == name and c.helps is None]
+        ids = np.concatenate([core.box.flat_ids(core.grid) for core in owners])
+        assert sorted(ids.tolist()) == list(range(int(np.prod(graph.shapes[name]))))
+        assert all(core.box.volume <= machine.core.neurons for core in owners)
+    assert len({core.position for core in program.cores}) == len(program.cores)
+
+
+def test_placing_by_traffic_shortens_the_ways() -> None:
+    shipped = load_architecture("edge")
+    machine = shipped.model_copy(
+        update={"core": shipped.core.model_copy(update={"axons": 64, "neurons": 16})}
+    )
+    graph = perceptron([64, 64, 48, 48, 10])
+    spikes = spike_counts(graph, samples=3, steps=20)
+    in_order = BinarySynapse(machine).compile(graph)
+    placed = BinarySynapse(machine, Calibration(spikes)).compile(graph)
+    traffic = measured_traffic(in_order, {"input": spikes})
+    assert links_travelled(placed, traffic) < 0.8 * links_travelled(in_order, traffic)
+    again = BinarySynapse(machine, Calibration(spikes)).compile(graph)
+    assert [c.position for c in again.cores] == [c.position for c in placed.cores]
+
+    target = BinarySynapse(machine)
+    one, two = target.run(in_order, spikes), target.run(placed, spikes)
+    np.testing.assert_array_equal(one.spikes["output"], two.spikes["output"])
+    assert one.counters["flits"] == two.counters["flits"]
+    assert one.counters["hops"] == links_travelled(in_order, traffic)
+    assert two.counters["hops"] == links_travelled(placed, traffic)
