@@ -40,7 +40,9 @@ def in_a_folder_with_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     np.savez(tmp_path / "in.npz", spikes=random_spikes(samples=2))
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/formats.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/architecture.md", "docs/formats.md", "docs/nir.md"]
+)
 def test_what_is_shown_works(
     document: str, in_a_folder_with_a_model: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
