@@ -96,6 +96,7 @@ class BatchResult:
     spikes: dict[str, np.ndarray]
     potentials: dict[str, np.ndarray]
     totals: Totals
+    timings: tuple[Timing, ...]
 
 
 def prepare(program: BinaryProgram) -> Prepared:
@@ -121,12 +122,14 @@ def simulate_batch(
     spikes_of: Sequence[str],
     potentials_of: Sequence[str] = (),
     method: int = SHORTCUTS,
+    with_times: bool = False,
     workers: int | None = None,
 ) -> BatchResult:
     """Run every sample of `inputs` (per input node: (batch, time, neurons), counts up to 255).
 
     Args:
         method: how cycles are counted, one of EVERY_CYCLE, SHORTCUTS and BOUND in `timing`.
+        with_times: whether `BatchResult.timings` tells when each core did what.
         workers: threads that share the samples, by default one a processor; the result is the
             same.
     """
@@ -138,7 +141,7 @@ def simulate_batch(
     potentials = {name: np.empty((samples, steps, sizes[name]), np.int64) for name in potentials_of}
     prepared = program.prepared
 
-    def run_share(share: np.ndarray) -> Totals:
+    def run_share(share: np.ndarray) -> tuple[Totals, tuple[Timing, ...]]:
         mesh = _empty_mesh(program, prepared)
         places = new_places(mesh)
         done: list[_Sample] = []
@@ -150,7 +153,7 @@ def simulate_batch(
             mesh.served[:] = 0  # a sample starts with every arbiter at rest
             timing = simulate_timing(
                 prepared.image, prepared.clock, mesh, places, method,
-                behaviour.begin, behaviour.end, behaviour.ids, behaviour.slots,
+                behaviour.begin, behaviour.end, behaviour.ids, behaviour.slots, with_times,
             )  # fmt: skip
             if timing.deadlock >= 0:
                 raise InternalError(deadlock_text(timing.deadlock, mesh, prepared.clock.columns))
@@ -162,7 +165,7 @@ def simulate_batch(
                 for slots in _slots_of(program, prepared.image, name):
                     ids = prepared.image.slot_ids[slots]
                     values[sample][:, ids] = behaviour.potentials[:, slots]
-        return _totals_of(done, mesh, steps)
+        return _totals_of(done, mesh, steps), tuple(sample.timing for sample in done)
 
     workers = min(workers or os.cpu_count() or 1, samples)
     shares = np.array_split(np.arange(samples), workers)
@@ -171,11 +174,12 @@ def simulate_batch(
     else:
         with ThreadPoolExecutor(workers) as pool:
             parts = list(pool.map(run_share, shares))
-    totals = parts[0]
-    for part in parts[1:]:
+    totals = parts[0][0]
+    for part, _ in parts[1:]:
         totals = totals.plus(part)
     _check_conservation(program, totals)
-    return BatchResult(spikes, potentials, totals)
+    timings = tuple(timing for _, timings in parts for timing in timings)
+    return BatchResult(spikes, potentials, totals, timings)
 
 
 def _empty_mesh(program: BinaryProgram, prepared: Prepared) -> Mesh:

@@ -23,13 +23,16 @@ class Timing(NamedTuple):
     phase_cycles: np.ndarray  # (1 + waves) input phase, then each wave, summed over steps
     barrier_cycles: int
     core_phase: np.ndarray  # (cores) cycles in neuron phases
+    phase_times: np.ndarray  # (machine steps, turns, 2) first cycle, first quiet cycle
+    core_times: np.ndarray  # (machine steps, turns, cores, 3) walk cycles, events, cycle in which
+    # the last one ends; (0, ...) where not asked for
     deadlock: int  # cycle in which nothing could ever move again, -1 without
 
 
 @compiled
 def simulate_timing(
     image: Any, clock: Any, mesh: Mesh, places: Places, method: int,
-    begin: Any, end: Any, ids: Any, slots: Any,
+    begin: Any, end: Any, ids: Any, slots: Any, with_times: bool,
 ) -> Timing:  # fmt: skip
     """Replay the events of one sample (see `Behaviour`) through an empty machine.
 
@@ -47,8 +50,11 @@ def simulate_timing(
     step_cycles = np.zeros(machine_steps, np.int64)
     phase_cycles = np.zeros(1 + clock.waves, np.int64)
     core_phase = np.zeros(n_cores, np.int64)
+    phase_times = np.zeros((machine_steps, turns, 2), np.int64)
+    core_times = np.zeros((machine_steps if with_times else 0, turns, n_cores, 3), np.int64)
     first, last = np.zeros((turns, n_units), np.int64), np.zeros((turns, n_units), np.int64)
     flits, ready = np.empty(1024, np.int64), np.empty(1024, np.int64)
+    walked, taken = mesh.walk.copy(), mesh.taken.copy()
     now, barriers = 0, 0
 
     for step in range(machine_steps):
@@ -81,13 +87,23 @@ def simulate_timing(
                     clock.router_y, mesh, first[turn], last[turn], flits, ready,
                 )  # fmt: skip
             if quiet < 0:
-                return Timing(step_cycles, phase_cycles, barriers, core_phase, -1 - quiet)
+                return Timing(step_cycles, phase_cycles, barriers, core_phase, phase_times,
+                              core_times, -1 - quiet)  # fmt: skip
             quiet = max(quiet, now + fired)
+            phase_times[step, turn] = (now, quiet)
+            if with_times:
+                for core in range(n_cores):
+                    core_times[step, turn, core, 0] = mesh.walk[core] - walked[core]
+                    core_times[step, turn, core, 1] = mesh.taken[core] - taken[core]
+                    core_times[step, turn, core, 2] = mesh.free[core]
+                walked[:], taken[:] = mesh.walk, mesh.taken
             phase_cycles[turn] += quiet - now
             now = quiet + clock.barrier_cycles
             barriers += clock.barrier_cycles
         step_cycles[step] = now - started
-    return Timing(step_cycles, phase_cycles, barriers, core_phase, -1)
+    return Timing(
+        step_cycles, phase_cycles, barriers, core_phase, phase_times, core_times, -1
+    )  # fmt: skip
 
 
 @compiled

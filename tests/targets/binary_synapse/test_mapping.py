@@ -21,8 +21,8 @@ from axonc.toolchain.ir import Graph
 def test_reasons_name_what_drives_a_split() -> None:
     program = BinarySynapse("edge").compile(perceptron([2000, 1500, 10]))
     assert program.reasons == {
-        "neuron0": "1500 neurons, a core holds 1024; 1500000 bits of synapses, a core holds 1048576; "
-        "2000 axons, a core has 1024",
+        "neuron0": "1500 neurons, a core holds 1024; 1500000 bits of synapses, a core holds "
+        "1048576; 2000 axons, a core has 1024",
         "neuron1": "1500 axons, a core has 1024",
     }
     helpers = [core for core in program.cores if core.helps is not None]

@@ -17,8 +17,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from axonc.targets.binary_synapse import Architecture, BinarySynapse, load_architecture
-from axonc.targets.binary_synapse.simulator.run import Totals, simulate_batch
-from axonc.targets.binary_synapse.simulator.timing import EVERY_CYCLE
+from axonc.targets.binary_synapse.simulator.behaviour import simulate_behaviour
+from axonc.targets.binary_synapse.simulator.lone_sender import new_places
+from axonc.targets.binary_synapse.simulator.mesh import new_mesh
+from axonc.targets.binary_synapse.simulator.run import Totals, deadlock_text, simulate_batch
+from axonc.targets.binary_synapse.simulator.timing import EVERY_CYCLE, simulate_timing
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import Graph, IntegerNeuron
 from axonc.toolchain.reference import execute
@@ -152,3 +155,26 @@ def test_sums_of_many_rows_are_exact(fan_in: int) -> None:
     run = target.run(program, spikes, probes=["neuron0"])
     expected = execute(graph, spikes, probes=["neuron0"])
     np.testing.assert_array_equal(run.potentials["neuron0"], expected.potentials["neuron0"])
+
+
+def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
+    """Routes in the mesh cannot deadlock (XY, and cores always take their events), so the test
+    breaks a core: its event FIFO is full and is never emptied."""
+    program = BinarySynapse("edge").compile(perceptron([20, 1500, 5]))
+    prepared = program.prepared
+    spikes = np.ones((3, 20), np.uint8)
+    done = simulate_behaviour(
+        prepared.image, spikes, prepared.input_columns, prepared.columns, False
+    )
+    mesh = new_mesh(16, len(program.cores), len(prepared.image.units), 4, 16)
+    mesh.events_count[1] = 16
+    timing = simulate_timing(
+        prepared.image, prepared.clock, mesh, new_places(mesh), EVERY_CYCLE,
+        done.begin, done.end, done.ids, done.slots, False,
+    )  # fmt: skip
+    assert timing.deadlock > 0
+    text = deadlock_text(timing.deadlock, mesh, prepared.clock.columns)
+    assert text == (
+        f"deadlock in the mesh at cycle {timing.deadlock}: blocked router (0, 0) host input "
+        "(4 flits), router (1, 0) west input (4 flits)"
+    )

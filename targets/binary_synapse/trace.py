@@ -1,0 +1,84 @@
+"""A timeline of one sample that Perfetto (ui.perfetto.dev) and chrome://tracing open."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from axonc.toolchain.errors import InputError
+
+from .architecture import Schedule
+from .program import BinaryProgram
+
+_CONTROLLER = 0
+
+
+def write_trace(path: Path, program: BinaryProgram, inputs: dict[str, np.ndarray]) -> None:
+    """Simulate the first sample of flat inputs and write what each core did when, as JSON.
+
+    One track for the phases of the machine, one a core: its neuron phases, and in each phase its
+    synapse walks as one slice that ends with the last of them (`cycles` of work in `args`). Times
+    are in microseconds at the architecture's clock.
+
+    Raises:
+        InputError: `path` cannot be written; nothing is left there then.
+    """
+    beside = path.with_name(path.name + ".part")
+    try:
+        with beside.open("w") as file:
+            json.dump({"traceEvents": list(_events(program, inputs))}, file)
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise InputError(
+            f"trace file {path}",
+            got=str(error),
+            expected="a place that can be written",
+            remedy="choose another folder",
+        ) from None
+
+
+def _events(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+    from .simulator.run import simulate_batch  # numba is slow to import
+
+    first = {name: counts[:1] for name, counts in inputs.items()}
+    result = simulate_batch(program, first, spikes_of=[], with_times=True)
+    (timing,) = result.timings
+    clock = program.prepared.clock
+    cycle_us = 1 / program.architecture.clock_mhz
+    pipelined = program.architecture.schedule is Schedule.PIPELINED
+    steps = result.totals.steps
+
+    def slice_of(track: int, name: str, start: int, end: int, **args: int) -> dict[str, Any]:
+        return {
+            "name": name, "ph": "X", "pid": 0, "tid": track, "ts": start * cycle_us,
+            "dur": (end - start) * cycle_us, "args": args,
+        }  # fmt: skip
+
+    yield _name("process_name", _CONTROLLER, program.architecture.name)
+    yield _name("thread_name", _CONTROLLER, "phases")
+    for number, core in enumerate(program.cores):
+        at = f"({core.position[0]}, {core.position[1]})"
+        yield _name("thread_name", 1 + number, f"core {number} {core.layer} {at}")
+    for step, turns in enumerate(timing.phase_times.tolist()):
+        for turn, (start, end) in enumerate(turns):
+            kind = "step" if pipelined else "input" if turn == 0 else f"wave {turn - 1}"
+            yield slice_of(_CONTROLLER, kind, start, end, step=step)
+            for number, core in enumerate(program.cores):
+                fires = 0 <= step - clock.unit_lag[number] < steps
+                if fires and (pipelined or core.wave == turn - 1):
+                    length = int(clock.phase_cycles[number])
+                    yield slice_of(1 + number, "neuron phase", start, start + length, step=step)
+                walk, events, until = timing.core_times[step, turn, number].tolist()
+                if events:
+                    yield slice_of(1 + number, "synapse walks", until - walk, until,
+                                   cycles=walk, events=events)  # fmt: skip
+
+
+def _name(kind: str, track: int, name: str) -> dict[str, Any]:
+    return {"name": kind, "ph": "M", "pid": 0, "tid": track, "args": {"name": name}}

@@ -1,0 +1,72 @@
+"""Tables, timeline and picture of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from binary_synapse_networks import perceptron, spike_counts
+
+from axonc.targets.binary_synapse import BinarySynapse
+from axonc.targets.binary_synapse.picture import draw_mesh
+from axonc.targets.binary_synapse.tables import core_rows, link_rows
+from axonc.targets.binary_synapse.trace import write_trace
+from axonc.toolchain.errors import InputError
+
+
+@pytest.fixture
+def done():  # type: ignore[no-untyped-def]
+    target = BinarySynapse("edge")
+    program = target.compile(perceptron([30, 2000, 5]))
+    spikes = spike_counts(program.graph, samples=2, steps=5)
+    return program, spikes, target.run(program, spikes)
+
+
+def test_rows_add_up(done) -> None:  # type: ignore[no-untyped-def]
+    program, _, run = done
+    rows = core_rows(program, run.totals)
+    assert len(rows) == len(program.cores)
+    for row in rows:
+        used = row["walk_cycles"] + row["neuron_phase_cycles"]
+        assert used + row["idle_cycles"] == run.cycles
+        assert row["utilisation"] == pytest.approx(used / run.cycles)
+    links = link_rows(program, run.totals)
+    into_cores = sum(row["flits"] for row in links if row["output"] == "core")
+    assert into_cores == sum(row["events"] for row in rows)
+    between = [row for row in links if row["output"] not in ("core", "host")]
+    assert sum(row["flits"] for row in between) == run.counters["hops"]
+    assert sum(row["wait_cycles"] for row in links) == run.counters["mesh_wait_cycles"]
+
+
+def test_timeline_opens_and_stays_within_its_phases(done, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    program, spikes, run = done
+    write_trace(tmp_path / "trace.json", program, {"input": spikes})
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.json"]
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    names = [e["args"]["name"] for e in events if e["name"] == "thread_name"]
+    assert names[:2] == ["phases", "core 0 neuron0 (0, 0)"]
+    slices = [event for event in events if event["ph"] == "X"]
+    mhz = program.architecture.clock_mhz
+    walked = sum(e["args"]["cycles"] for e in slices if e["name"] == "synapse walks")
+    one = BinarySynapse("edge").run(program, spikes[:1])
+    assert walked == one.totals.core_walk_cycles.sum()
+    end = max(event["ts"] + event["dur"] for event in slices) * mhz
+    barrier = program.architecture.barrier_cycles
+    assert end + barrier == pytest.approx(one.cycles)
+    updates = [e["dur"] * mhz for e in slices if e["name"] == "neuron phase" and e["tid"] == 1]
+    np.testing.assert_allclose(updates, program.prepared.clock.phase_cycles[0])
+    assert len(updates) == 5
+
+
+def test_timeline_that_cannot_be_written(done, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    program, spikes, _ = done
+    with pytest.raises(InputError, match="trace file .*: got .*No such file or directory"):
+        write_trace(tmp_path / "absent" / "trace.json", program, {"input": spikes})
+
+
+def test_picture_is_drawn(done, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    program, _, run = done
+    draw_mesh(program, run.totals, tmp_path / "mesh.svg")
+    assert b"<svg" in (tmp_path / "mesh.svg").read_bytes()
