@@ -1,0 +1,219 @@
+"""`python -m axonc.models.study`: the training methods against one another, over seeds.
+
+Every variant trains the same network on the same data; only what its name says differs. A run is
+one line of `runs.jsonl` (its settings' digest, accuracies and whole history), so that a study that
+was stopped goes on where it stood. `report.md` and the plots are drawn from that file alone.
+
+Settings are compared on test accuracy after the last epoch; nothing is chosen by it. Where a
+variant may choose (the learning rate), it chooses by the mean validation accuracy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .adali import AdaLiConfig
+from .agmm import Alpha, GateConfig, Mean
+from .config import (
+    DataConfig,
+    EncoderConfig,
+    NetworkConfig,
+    NeuronConfig,
+    OptimizerConfig,
+    OptimizerKind,
+    SurrogateConfig,
+    SurrogateKind,
+    TrainingConfig,
+)
+from .errors import TrainingInputError, nearest
+from .study_report import write_report
+from .training import train
+
+_OFF, _GATE = GateConfig(enabled=False), GateConfig()
+_THRESHOLD = 0.25
+_MPD = SurrogateConfig(SurrogateKind.MPD_AGL)
+_TDBN = NeuronConfig(threshold=_THRESHOLD, tdbn=True)
+_ADALI = SurrogateConfig(SurrogateKind.ADALI)
+
+# The published boundaries are for a threshold of 1.
+_SIDE = (1.5 * _THRESHOLD, 0.3 * _THRESHOLD)
+_BOUNDARIES = AdaLiConfig(left=_SIDE, right=_SIDE)
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "vanilla": {"gate": _OFF},
+    "float": {"gate": _OFF, "network": {"binary": False}},
+    "agmm": {"gate": _GATE},
+    "agmm-channel": {"gate": replace(_GATE, mean=Mean.CHANNEL)},
+    "agmm-per-step": {"gate": replace(_GATE, per_step=True)},
+    "agmm-free": {"gate": replace(_GATE, alpha=Alpha.FREE, alpha_init=1.0)},
+    "agmm-fixed": {"gate": replace(_GATE, alpha=Alpha.FIXED, alpha_init=1.0)},
+    "agmm-gradient-only": {"gate": replace(_GATE, gradient_only=True)},
+    "tdbn": {"gate": _OFF, "neuron": _TDBN},
+    "mpd-agl": {"gate": _OFF, "neuron": _TDBN, "surrogate": _MPD},
+    "measured-width": {"gate": _OFF, "surrogate": SurrogateConfig(SurrogateKind.MEASURED)},
+    "adali": {"gate": _OFF, "surrogate": _ADALI},
+    "adali-automatic": {
+        "gate": _OFF,
+        "surrogate": _ADALI,
+        "adali": replace(_BOUNDARIES, automatic=True),
+    },
+    "agmm+mpd-agl": {"gate": _GATE, "neuron": _TDBN, "surrogate": _MPD},
+    "agmm+adali": {"gate": _GATE, "surrogate": _ADALI},
+    "rectangle": {"gate": _OFF, "surrogate": SurrogateConfig(SurrogateKind.RECTANGLE, 0.5)},
+    "superspike": {"gate": _OFF, "surrogate": SurrogateConfig(SurrogateKind.SUPERSPIKE)},
+    "bso": {"gate": _OFF},
+}
+"""What each variant changes in the base settings."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run of a study."""
+
+    variant: str
+    optimizer: str
+    learning_rate: float
+    seed: int
+    config: TrainingConfig
+
+    @property
+    def digest(self) -> str:
+        """A name of the settings: a run of equal settings need not be made again."""
+        return hashlib.blake2b(self.config.to_toml().encode(), digest_size=12).hexdigest()
+
+
+def base(data: DataConfig, epochs: int) -> TrainingConfig:
+    """Return the network of the study: two strided convolutions and two layers behind them.
+
+    The first layer and the classifier stay in floating point, as in the papers.
+    """
+    return TrainingConfig(
+        epochs=epochs,
+        data=data,
+        encoder=EncoderConfig(steps=4),
+        network=NetworkConfig(
+            "conv", hidden=(200,), channels=(24, 48), binary_ends=False, spike_readout=False
+        ),
+        neuron=NeuronConfig(threshold=_THRESHOLD),
+        surrogate=SurrogateConfig(SurrogateKind.TRIANGLE, width=2 * _THRESHOLD),
+        adali=_BOUNDARIES,
+    )
+
+
+def runs(
+    start: TrainingConfig,
+    variants: Sequence[str],
+    optimizers: dict[str, Sequence[float]],
+    seeds: int,
+) -> Iterator[Run]:
+    """List the runs of a study, seed by seed, so that a part of it is a smaller study."""
+    for seed in range(seeds):
+        for variant in variants:
+            for optimizer, rates in optimizers.items():
+                for rate in rates:
+                    if variant == "bso" and optimizer != OptimizerKind.SGD:
+                        continue
+                    kind = OptimizerKind.BSO if variant == "bso" else OptimizerKind(optimizer)
+                    changes = dict(VARIANTS[variant])
+                    network = replace(start.network, **changes.pop("network", {}))
+                    config = replace(
+                        start,
+                        seed=seed,
+                        network=network,
+                        optimizer=OptimizerConfig(kind, rate),
+                        **changes,
+                    )
+                    yield Run(variant, optimizer, rate, seed, config)
+
+
+def execute(run: Run) -> dict[str, Any]:
+    """Train once and return the line for `runs.jsonl`."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = train(run.config, folder)
+    return {
+        "variant": run.variant,
+        "optimizer": run.optimizer,
+        "learning_rate": run.learning_rate,
+        "seed": run.seed,
+        "digest": run.digest,
+        "test_accuracy": result.test_accuracy,
+        "validation_accuracy": result.validation_accuracy,
+        "wall_s": result.seconds,
+        "history": result.history,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a study, or what is left of it, and write its report."""
+    options = _parser().parse_args(arguments)
+    try:
+        variants = options.variants.split(",") if options.variants else list(VARIANTS)
+        for name in variants:
+            if name not in VARIANTS:
+                raise TrainingInputError(
+                    "--variants",
+                    got=repr(name),
+                    expected="variants of the study",
+                    remedy=nearest(name, VARIANTS),
+                )
+        data = DataConfig(
+            options.data, options.path, validation=options.validation, train_limit=options.train
+        )
+        optimizers = {"sgd": options.sgd, "adam": options.adam}
+        todo = list(runs(base(data, options.epochs), variants, optimizers, options.seeds))
+        lines = _run_all(todo, options.out)
+        write_report(lines, options.out, options.target)
+    except TrainingInputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def _run_all(todo: Sequence[Run], out: Path) -> list[dict[str, Any]]:
+    """Run what has not been run, and return the lines of all."""
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "runs.jsonl"
+    known = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    done = {line["digest"]: line for line in known}
+    for number, run in enumerate(todo, start=1):
+        if run.digest not in done:
+            line = execute(run)
+            done[run.digest] = line
+            with file.open("a") as stream:
+                stream.write(json.dumps(line) + "\n")
+        accuracy = done[run.digest]["test_accuracy"]
+        name = f"{run.variant}, {run.optimizer} {run.learning_rate:g}, seed {run.seed}"
+        print(f"{number}/{len(todo)}  {name}: {100 * accuracy:.2f} %", flush=True)
+    return [done[run.digest] for run in todo]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m axonc.models.study", description=__doc__)
+
+    def rates(text: str) -> list[float]:
+        return [float(rate) for rate in text.split(",") if rate]
+
+    parser.add_argument("--out", type=Path, required=True, help="folder of results and report")
+    parser.add_argument("--data", default="mnist5k", help="data set (default mnist5k)")
+    parser.add_argument("--path", default="", help="its files, where it needs any")
+    parser.add_argument("--train", type=int, default=4000, help="training images used; 0: all")
+    parser.add_argument("--validation", type=int, default=500, help="training images held out")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--sgd", type=rates, default=[0.3], help="learning rates, comma-separated")
+    parser.add_argument("--adam", type=rates, default=[1e-3], help="the same; empty: no Adam")
+    parser.add_argument("--variants", default="", help=f"of {', '.join(VARIANTS)}; default all")
+    parser.add_argument("--target", type=float, default=0.8, help="accuracy to count epochs to")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from axonc.models import study
+from axonc.models.config import DataConfig
+from axonc.models.study_report import epochs_to, paired_t_test
+
+
+def test_every_variant_builds_settings_that_differ() -> None:
+    todo = list(
+        study.runs(
+            study.base(DataConfig(), epochs=1), list(study.VARIANTS), {"sgd": [0.3], "adam": []}, 2
+        )
+    )
+    assert len(todo) == 2 * len(study.VARIANTS)
+    assert len({run.digest for run in todo}) == len(todo)
+
+
+def test_a_study_runs_goes_on_and_reports(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(1)
+    arguments = f"--out {tmp_path} --train 60 --validation 40 --epochs 1 --seeds 2 --adam= ".split()
+    arguments += ["--variants", "vanilla,agmm"]
+    assert study.main(arguments) == 0
+    report = (tmp_path / "report.md").read_text()
+    assert "| agmm | 0.3 | 2 |" in report
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "accuracy.png",
+        "flips.png",
+        "report.md",
+        "runs.jsonl",
+    ]
+    capsys.readouterr()
+
+    def never(run: study.Run) -> dict[str, object]:
+        raise AssertionError("a run was made twice")
+
+    monkeypatch.setattr(study, "execute", never)
+    assert study.main(arguments) == 0
+    assert (tmp_path / "report.md").read_text() == report
+    assert "4/4  agmm, sgd 0.3, seed 1: " in capsys.readouterr().out
+
+
+def test_unknown_variant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert study.main(["--out", str(tmp_path), "--variants", "agm"]) == 1
+    assert capsys.readouterr().err == (
+        "error: --variants: got 'agm', expected variants of the study. Did you mean 'agmm'?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("t", "n", "p"),
+    [  # from the standard tables of Student's distribution, two-sided
+        (2.776, 5, 0.05),
+        (4.604, 5, 0.01),
+        (12.706, 2, 0.05),
+        (2.262, 10, 0.05),
+        (2.045, 30, 0.05),
+    ],
+)
+def test_paired_t_test_against_the_tables(t: float, n: int, p: float) -> None:
+    noise = np.arange(n) - (n - 1) / 2
+    difference = noise + t * noise.std(ddof=1) / np.sqrt(n)
+    # The tables give t to four figures.
+    assert paired_t_test(difference + 7.0, np.full(n, 7.0)) == pytest.approx(p, rel=2e-3)
+
+
+def test_epochs_to_a_target() -> None:
+    history = [{"epoch": e, "validation_accuracy": e / 10} for e in (1, 2, 3)]
+    assert epochs_to(history, 0.2) == 2
+    assert epochs_to(history, 0.9) is None
