@@ -22,6 +22,8 @@ from enum import StrEnum
 import torch
 from torch import Tensor, nn
 
+from .distributed import batch_mean
+
 
 class Mean(StrEnum):
     """What E(X) averages over, beside space."""
@@ -142,6 +144,8 @@ class ForwardGate(nn.Module):
         flat = current.flatten(3) if current.dim() > 3 else current.unsqueeze(-1)
         if self.training or self.per_sample or not self.config.running:
             mean = self._mean(flat)
+            if self.training and not self.per_sample:
+                mean = batch_mean(mean, flat.shape[1])
         else:
             mean = self.running_mean
         if self.training and not self.per_sample:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .distributed import batch_mean, summed, world_size
+
 
 class TemporalBatchNorm(nn.Module):
     """Normalise a current of shape (time, batch, channels, *space) per channel."""
@@ -29,6 +31,8 @@ class TemporalBatchNorm(nn.Module):
 
     def forward(self, current: Tensor) -> Tensor:
         gain = self.weight if self.scale == 1.0 else self.weight * self.scale
+        if self.training and world_size() > 1:
+            return self._over_processes(current, gain)
         flat = functional.batch_norm(
             current.flatten(0, 1),
             self.running_mean,
@@ -40,6 +44,22 @@ class TemporalBatchNorm(nn.Module):
             self.eps,
         )
         return flat.view_as(current)
+
+    def _over_processes(self, current: Tensor, gain: Tensor) -> Tensor:
+        """Normalise by the mean and variance of all processes' samples."""
+        axes = [axis for axis in range(current.dim()) if axis != 2]
+        shape = (1, 1, -1) + (1,) * (current.dim() - 3)
+        samples = current.shape[1]
+        mean = batch_mean(current.mean(axes), samples)
+        centred = current - mean.view(shape)
+        variance = batch_mean(centred.square().mean(axes), samples)
+        with torch.no_grad():
+            count = summed(torch.tensor(float(current[:, :, 0].numel()))).item()
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        return centred * (gain / torch.sqrt(variance + self.eps)).view(shape) + self.bias.view(
+            shape
+        )
 
     def affine(self) -> tuple[Tensor, Tensor]:
         """Return (gain, offset) of the evaluation mode, y = gain*x + offset, in float64."""

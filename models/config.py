@@ -192,11 +192,16 @@ class BSOConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """All settings of a run; two runs of equal settings give equal weights on one machine."""
+    """All settings of a run; two runs of equal settings give equal weights on one machine.
+
+    accumulate: parts that a batch is computed in, one after the other, to save memory. BatchNorm
+    and the gate then average over a part.
+    """
 
     seed: int = 0
     epochs: int = 20
     batch_size: int = 100
+    accumulate: int = 1
     data: DataConfig = field(default_factory=DataConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -211,6 +216,7 @@ class TrainingConfig:
         for name, value in (
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),
+            ("accumulate", self.accumulate),
             ("encoder.steps", self.encoder.steps),
             ("neuron.dt_s", self.neuron.dt_s),
             ("neuron.tau_s", self.neuron.tau_s),

@@ -28,7 +28,10 @@ class Telemetry:
 
     @torch.no_grad()
     def observe(self, record: dict[str, Tensor]) -> None:
-        """Take one batch in, after its backward pass and before the optimiser's step."""
+        """Take one batch in, after its backward pass and before the optimiser's step.
+
+        record: each layer's spikes, or their mean.
+        """
         self._batches += 1
         for name, spikes in record.items():
             self._add(f"firing_rate/{name}", spikes.detach().mean())

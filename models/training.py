@@ -15,28 +15,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from . import checkpoint
 from ._interrupt import DeferredInterrupt
 from .adali import AdaLi
-from .augment import augment
-from .bso import BSO
-from .config import Loss, OptimizerConfig, OptimizerKind, TrainingConfig
-from .encoders import encode_images
+from .batches import Batch, EpochBatches, iterate
+from .config import TrainingConfig
+from .distributed import Processes, any_process, rank, sum_gradients, summed, wait
 from .errors import CheckpointError, DivergenceError, TrainingInputError
 from .evaluate import accuracy, dataset
 from .network import SpikingNetwork
 from .networks import build_network
+from .optimization import batch_loss, build_optimizers
 from .probe import Probe
 from .telemetry import Telemetry
 
 CHECKPOINT, METRICS = "checkpoint.pt", "metrics.csv"
-_SHUFFLE, _ENCODE = 1, 2
 
 
 @dataclass(frozen=True)
@@ -77,6 +73,7 @@ def train(
     *,
     resume: bool = False,
     progress: Callable[[TrainingProgress], None] | None = None,
+    workers: int = 0,
 ) -> TrainingResult:
     """Train a network; write `checkpoint.pt` and `metrics.csv` into the folder `out`.
 
@@ -85,18 +82,22 @@ def train(
     run goes on from it and reaches, with the same number of threads, the weights of an unbroken
     run bit for bit.
 
+    workers: processes that prepare batches ahead of time. Under torchrun, processes share every
+    batch (see `distributed`); the first of them writes the files.
+
     Raises TrainingInputError for settings, data or folders that cannot be used, CheckpointError
     for a checkpoint that does not belong to `config`, and DivergenceError if the loss stops being
     a number; the checkpoint then is that of the last whole epoch.
     """
     start = time.perf_counter()
     folder = _folder(Path(out))
-    with torch.random.fork_rng(devices=[]):
-        run = _Run(config, folder)
+    with Processes(), torch.random.fork_rng(devices=[]):
+        run = _Run(config, folder, workers)
         if resume:
             run.load()
         else:
             run.save()
+        wait()
         with DeferredInterrupt() as interrupt:
             run.to_the_end(interrupt, progress)
     return TrainingResult(
@@ -113,11 +114,12 @@ def train(
 class _Run:
     """The state of a run: its position, network, optimiser and history."""
 
-    def __init__(self, config: TrainingConfig, folder: Path):
+    def __init__(self, config: TrainingConfig, folder: Path, workers: int = 0):
+        self.workers = workers
         self.config, self.folder, self.path = config, folder, folder / CHECKPOINT
         self.data = dataset(config)
         self.network = build_network(config, self.data.image_shape, self.data.classes)
-        self.optimizers = _optimizers(config, self.network)
+        self.optimizers = build_optimizers(config, self.network)
         self.telemetry = Telemetry(self.network)
         self.history: list[dict[str, float]] = []
         self.epoch, self.batch = 0, 0
@@ -131,13 +133,14 @@ class _Run:
     ) -> None:
         while self.epoch < self.config.epochs:
             self._begin_epoch()
-            order = self._random(_SHUFFLE).permutation(len(self.data.train))
-            while self.batch < self.batches:
-                size = self.config.batch_size
-                loss = self._step(order[self.batch * size : (self.batch + 1) * size])
+            batches = EpochBatches(
+                self.config, self.data.train, self.network.input_shape, self.epoch
+            )
+            for batch in iterate(batches, self.batch, self.workers):
+                loss = self._step(batch)
                 self.batch += 1
                 self._tell(progress, loss)
-                if interrupt.requested:
+                if any_process(interrupt.requested):
                     self.save()
                     raise KeyboardInterrupt
             self._finish_epoch()
@@ -148,34 +151,36 @@ class _Run:
             if isinstance(module, AdaLi):
                 module.set_epoch(self.epoch + 1, self.config.epochs)
 
-    def _step(self, chosen: NDArray[np.int64]) -> float:
+    def _step(self, batch: Batch) -> float:
         """Learn from one batch; return its mean loss."""
-        random = self._random(_ENCODE, self.batch)
-        torch.manual_seed(int(random.integers(2**62)))  # for dropout
-        train = self.data.train
-        images = augment(train.images[chosen], self.config.data.augmentation, random)
-        spikes = encode_images(self.config.encoder, images, random).swapaxes(0, 1)
-        spikes = spikes.reshape(*spikes.shape[:2], *self.network.input_shape)
-        labels = torch.from_numpy(train.labels[chosen])
-
+        torch.manual_seed(batch.seed)
         self.network.train()
+        self.network.zero_grad()
+        totals = torch.zeros(2, dtype=torch.float64)
+        rates: dict[str, Tensor] = {}
+        for spikes, labels in batch.parts(self.config.accumulate):
+            record: dict[str, Tensor] = {}
+            scores = self.network(spikes, record)
+            loss = batch_loss(self.config.optimizer, scores, labels)
+            loss = loss * (len(labels) / batch.samples)
+            loss.backward()  # type: ignore[no-untyped-call]
+            totals[0] += loss.detach()
+            totals[1] += (scores.argmax(1) == labels).sum()
+            for name, fired in record.items():
+                mean = fired.detach().mean() * (len(labels) / len(batch.labels))
+                rates[name] = rates[name] + mean if name in rates else mean
+        sum_gradients(self.network)
+        value, right = summed(totals).tolist()
+        if not math.isfinite(value):
+            self._report_divergence(value)
+        self.telemetry.observe(rates)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 if "lr" in group:
                     group["lr"] = self._learning_rate()
-        record: dict[str, Tensor] = {}
-        scores = self.network(torch.from_numpy(spikes.astype(np.float32)), record)
-        loss = _loss(self.config.optimizer, scores, labels)
-        self.network.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        value = loss.item()
-        if not math.isfinite(value):
-            self._report_divergence(value)
-        self.telemetry.observe(record)
-        for optimizer in self.optimizers:
             optimizer.step()
-        self.loss_sum += value * len(chosen)
-        self.right += int((scores.argmax(1) == labels).sum())
+        self.loss_sum += value * batch.samples
+        self.right += int(right)
         return value
 
     def _finish_epoch(self) -> None:
@@ -195,9 +200,9 @@ class _Run:
         )
         self.epoch, self.batch, self.loss_sum, self.right = self.epoch + 1, 0, 0.0, 0
         self.save()
-        checkpoint.write_atomically(
-            self.folder / METRICS, lambda file: file.write(_csv(self.history))
-        )
+        if rank() == 0:
+            table = _csv(self.history)
+            checkpoint.write_atomically(self.folder / METRICS, lambda file: file.write(table))
 
     def _learning_rate(self) -> float:
         settings = self.config.optimizer
@@ -247,11 +252,10 @@ class _Run:
             remedy=f"lower optimizer.learning_rate; {self.path} holds the last good weights",
         )
 
-    def _random(self, *key: int) -> np.random.Generator:
-        return np.random.default_rng([self.config.seed, self.epoch, *key])
-
     def save(self) -> None:
         """Write the checkpoint of the position between two batches."""
+        if rank() != 0:
+            return
         checkpoint.save(
             self.path,
             {
@@ -283,30 +287,6 @@ class _Run:
         self.telemetry.load_state_dict(state["telemetry"])
         self.history = state["history"]
         self.epoch, self.batch, self.loss_sum, self.right = state["position"]
-
-
-def _optimizers(config: TrainingConfig, network: SpikingNetwork) -> list[torch.optim.Optimizer]:
-    settings = config.optimizer
-    rate, decay = settings.learning_rate, settings.weight_decay
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    if settings.kind is OptimizerKind.ADAM:
-        return [torch.optim.Adam(parameters, rate, weight_decay=decay)]
-    optimizers: list[torch.optim.Optimizer] = []
-    if settings.kind is OptimizerKind.BSO:
-        layers = (network.layer(name) for name in network.wiring)
-        binary = [layer.synapses.weight for layer in layers if layer.binary]
-        flip = config.bso
-        optimizers.append(BSO(binary, flip.gamma, flip.beta1, flip.beta2, flip.adaptive))
-        flipped = {id(weight) for weight in binary}
-        parameters = [p for p in parameters if id(p) not in flipped]
-    sgd = torch.optim.SGD(parameters, rate, momentum=settings.momentum, weight_decay=decay)
-    return [*optimizers, sgd]
-
-
-def _loss(settings: OptimizerConfig, scores: Tensor, labels: Tensor) -> Tensor:
-    if settings.loss is Loss.MSE:
-        return functional.mse_loss(scores, functional.one_hot(labels, scores.shape[1]).float())
-    return functional.cross_entropy(scores, labels, label_smoothing=settings.label_smoothing)
 
 
 def _difference(stored: TrainingConfig, given: TrainingConfig) -> str:

@@ -22,6 +22,7 @@ from axonc.models import (
     train,
 )
 from axonc.models.adali import AdaLiConfig
+from axonc.models.batches import Batch
 from axonc.models.config import (
     Augmentation,
     DataConfig,
@@ -217,14 +218,14 @@ def test_divergence_keeps_the_last_checkpoint(
     from axonc.models import training
 
     calls = 0
-    loss = training._loss
+    loss = training.batch_loss
 
     def explode(*arguments: object) -> torch.Tensor:
         nonlocal calls
         calls += 1
         return loss(*arguments) * (torch.nan if calls == 8 else 1)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "_loss", explode)
+    monkeypatch.setattr(training, "batch_loss", explode)
     with pytest.raises(DivergenceError) as error:
         train(TINY, tmp_path)
     assert str(error.value) == (
@@ -257,6 +258,60 @@ def test_spikes_of_another_shape(unbroken: Path) -> None:
 def test_predict_lets_groups_of_neurons_vote() -> None:
     assert predict([[1, 3, 3], [0, 0, 0]]).tolist() == [1, 0]
     assert predict([[1, 0, 2, 4]], classes=2).tolist() == [1]
+
+
+def test_accumulation_cuts_a_batch_into_even_parts(tmp_path: Path) -> None:
+    whole = torch.randn(4, 6, 5, generator=torch.Generator().manual_seed(0))
+    batch = Batch(whole, torch.arange(6), seed=0, samples=6)
+    parts = list(batch.parts(4))
+    assert torch.equal(torch.cat([spikes for spikes, _ in parts], 1), whole)
+    assert [len(labels) for _, labels in parts] == [2, 2, 1, 1]
+    result = train(replace(TINY, epochs=1, accumulate=2), tmp_path)
+    row = result.history[0]
+    assert 0 < row["firing_rate/hidden1"] < 1
+    assert row["gradient_variance/hidden1"] > 0
+
+
+def test_workers_change_nothing(unbroken: Path, tmp_path: Path) -> None:
+    train(TINY, tmp_path, workers=2)
+    assert_equal(weights(tmp_path), weights(unbroken))
+
+
+SHARED_RUN = """
+import sys, torch
+torch.set_num_threads(1)
+from axonc.models import TrainingConfig, train
+train(TrainingConfig.from_toml(sys.argv[1]), sys.argv[2])
+"""
+
+
+def test_two_processes_give_the_result_of_one(tmp_path: Path) -> None:
+    # A single epoch: a weight near 0 that rounding turns over would set the runs on two ways.
+    config = replace(TINY, epochs=1, optimizer=OptimizerConfig(learning_rate=0.01))
+    (tmp_path / "run.toml").write_text(config.to_toml())
+    (tmp_path / "run.py").write_text(SHARED_RUN)
+    train(config, tmp_path / "one")
+    port = 20_000 + os.getpid() % 20_000
+    command = [sys.executable, str(tmp_path / "run.py"), str(tmp_path / "run.toml")]
+    processes = [
+        subprocess.Popen(
+            [*command, str(tmp_path / "two")],
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+                "WORLD_SIZE": "2",
+                "RANK": str(number),
+            },
+        )
+        for number in range(2)
+    ]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for key, value in one.items():
+        # Five steps of sums in another order: a few units in the last place of float32.
+        torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-5, msg=key)
 
 
 def test_importing_the_package_does_not_import_torch() -> None:
