@@ -42,7 +42,8 @@ class Batch:
     samples: int
 
     def parts(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Cut the batch into so many parts of (spikes, labels), as even as can be."""
+        """Cut the batch into so many parts of (spikes, labels), as even as can be, none empty."""
+        count = min(count, len(self.labels))
         return zip(self.spikes.tensor_split(count, 1), self.labels.tensor_split(count), strict=True)
 
 
