@@ -53,7 +53,7 @@ def html_report(
         totals=_totals(costs),
         breakdowns=_breakdowns(costs),
         energies=energies,
-        notes=[(network_name(c["target"]), note) for c in costs for note in c.get("notes", ())],
+        notes=_notes(costs, result["programs"]),
         targets=list(dict.fromkeys(row["target"] for row in result["verdicts"])),
         verdicts=_verdicts(result["verdicts"]),
         plots=_plots(result, spikes, sample, training_folder, energies),
@@ -213,6 +213,19 @@ def _energy_total(energy: Mapping[str, Any]) -> str:
         return energy_text(energy["total"])
     unpriced = ", ".join(map(event_name, energy["unpriced"]))
     return f"no total: {energy_text(sum(energy['parts'].values()))} without {unpriced}"
+
+
+def _notes(
+    costs: list[dict[str, Any]], programs: Mapping[str, Mapping[str, str]]
+) -> list[tuple[str, str]]:
+    """Return (network, note) rows, without what the program's own table tells."""
+    told = {f"{what}: {value}" for program in programs.values() for what, value in program.items()}
+    return [
+        (network_name(cost["target"]), note)
+        for cost in costs
+        for note in cost["notes"]
+        if note not in told
+    ]
 
 
 def _verdicts(rows: Iterable[Mapping[str, str]]) -> list[dict[str, Any]]:

@@ -14,7 +14,13 @@ HOSTILE = "<script>alert('lif')</script>[red]$ \x1b[31m"
 def _cost(target: str, energy: dict[str, Any], **more: Any) -> dict[str, Any]:
     breakdown = {"total": 30, "parts": {f"{HOSTILE} synapses": 20, "lif membranes": 10}}
     figures = {"memory_bits": breakdown, "synaptic_operations": breakdown, "spikes": breakdown}
-    return {"target": target, **figures, **more, "energy_pj": energy, "notes": ["a note"]}
+    return {
+        "target": target,
+        **figures,
+        **more,
+        "energy_pj": energy,
+        "notes": ["a note", "cores: 1 of 128"],
+    }
 
 
 def _energy(pj_each: float | None) -> dict[str, Any]:

@@ -105,6 +105,11 @@ def test_the_headline_tells_the_largest_difference(page: str) -> None:
     assert f"{headline} most 0.00025 % of the bins." in page
 
 
+def test_the_program_is_told_once(page: str) -> None:
+    assert page.count("a note") == 3 and "cores: 1 of 128" not in page
+    assert "<td>cores</td><td>1 of 128</td>" in page
+
+
 def test_figures_follow_the_page_s_colours(page: str) -> None:
     svgs = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
     assert len(svgs) == 8  # accuracy, picture, raster, memory, cycles, energy twice, training
