@@ -63,6 +63,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--fraction-bits", type=int, metavar="N",
         help="fraction bits of membrane potentials (default: chosen per layer)",
     )  # fmt: skip
+    numbers.add_argument(
+        "--calibrate", type=Path, metavar="IN.npz",
+        help="spikes to choose fraction bits by: the fewest that keep each layer's spikes",
+    )  # fmt: skip
 
 
 def lowered(options: argparse.Namespace) -> Lowering:
@@ -72,6 +76,7 @@ def lowered(options: argparse.Namespace) -> Lowering:
     from ..frontend import DialectOptions, load_graph
     from ..ir import IFConvention, Integrator, Reset
     from ..passes import FixedPoint, IntegerWeights
+    from ..spike_files import read_spikes
 
     if not 1 <= options.weight_bits <= 9:
         raise InputError(
@@ -98,6 +103,7 @@ def lowered(options: argparse.Namespace) -> Lowering:
         weights=IntegerWeights(options.weight_bits),
         fixed_point=FixedPoint(options.fraction_bits),
         real_input=options.real_input,
+        calibration=read_spikes(options.calibrate) if options.calibrate else None,
     )
 
 

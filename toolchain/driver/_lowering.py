@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from axonc.targets import Program, Target
 
 from ..errors import LoweringError
@@ -14,10 +16,12 @@ from ..passes import (
     IntegerWeights,
     Split,
     integer_pipeline,
+    run_passes,
     split_host,
     to_discrete,
-    to_integer,
 )
+from ..reference import execute
+from ._calibration import calibrated
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,15 @@ def lower(
     weights: IntegerWeights | None = None,
     fixed_point: FixedPoint | None = None,
     real_input: bool = False,
+    calibration: np.ndarray | None = None,
+    mismatch: float = 1e-3,
 ) -> Lowering:
     """Lower an imported graph as far as it goes.
 
     Args:
         real_input: the input is real numbers, so what leads to the first spikes stays on the host.
+        calibration: spikes (batch, time, *input shape) to choose fraction bits by, layer by layer:
+            the fewest that change at most a share `mismatch` of a layer's spikes.
 
     Raises:
         LoweringError: the graph has no discrete form under its dialect.
@@ -75,8 +83,15 @@ def lower(
     split = None
     try:
         split = split_host(discrete, findings, real_input=real_input)
-        passes = integer_pipeline(weights, fixed_point)
-        integer = to_integer(split.chip, findings, passes=passes)
+        *folding, rounding = integer_pipeline(weights, fixed_point)
+        folded = run_passes(split.chip, folding, findings)
+        if calibration is not None:
+            arriving = (
+                calibration if split.front is None else execute(split.front, calibration).output
+            )
+            assert isinstance(rounding, FixedPoint)
+            rounding = calibrated(folded, rounding, arriving, findings, mismatch)
+        integer = run_passes(folded, [rounding], findings)
     except LoweringError as refusal:
         return Lowering(imported, discrete, findings, split, refusal=refusal)
     return Lowering(imported, discrete, findings, split, integer_graph=integer)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..errors import InternalError, LoweringError
+from ..errors import InternalError
 from ..ir import (
     Affine,
     Conv,
@@ -44,12 +44,12 @@ class FixedPoint(Pass):
         bias      = round(leak' * 2^F)    half to even
         decay     = m / 2^s               exact with the smallest s, else nearest with s = 12
 
-    A row with negative gain has its weights negated. The width B is the smallest that the range
+    Gains must not be negative (see positive-gains). The width B is the smallest that the range
     analysis proves sufficient for any spike train; a membrane without leak, which no width holds
     for ever, gets what `horizon_steps` steps need and saturates there.
 
-    Without `fraction_bits` F is the smallest for which rounding moves a neuron's distance to its
-    threshold by at most `tolerance` of it.
+    F is what `fraction_bits_of` says of a node, else `fraction_bits`, else the smallest for which
+    rounding moves a neuron's distance to its threshold by at most `tolerance` of it.
     """
 
     name: ClassVar[str] = "fixed-point"
@@ -57,6 +57,7 @@ class FixedPoint(Pass):
     gives: ClassVar[Stage] = Stage.INTEGER
 
     fraction_bits: int | None = None
+    fraction_bits_of: tuple[tuple[str, int], ...] = ()
     membrane_bits: int | None = None
     tolerance: float = 1 / 256
     horizon_steps: int = 64
@@ -68,16 +69,16 @@ class FixedPoint(Pass):
         findings.raise_if_unsupported(graph, "made integer")
         made: dict[str, Node] = {}
         for name, node in graph.of_type(Neuron).items():
-            graph, node = _with_positive_gain(graph, name, node)
-            made[name] = self._integer_neuron(graph, name, node, findings)
+            made[name] = self.integer_neuron(graph, name, node, findings)
         for name, connection in graph.nodes.items():
             if isinstance(connection, (Affine, Conv)):
                 made[name] = _integer_connection(connection)
         return graph.with_nodes(made, Stage.INTEGER)
 
-    def _integer_neuron(
+    def integer_neuron(
         self, graph: Graph, name: str, node: Neuron, findings: Findings
     ) -> IntegerNeuron:
+        """Return the integer form of one population of `graph`, which must have one."""
         assert node.threshold is not None and node.v_reset is not None
         scale = node.gain * (1.0 if node.current_gain is None else node.current_gain)
         silent = scale == 0
@@ -92,7 +93,7 @@ class FixedPoint(Pass):
             leak=leak,
             v_reset=v_reset,
         )
-        fraction = self._fraction(normal)
+        fraction = dict(self.fraction_bits_of).get(name, self._fraction(normal))
         lowest, highest, holds = membrane_range(
             normal, input_range(graph, name, self.input_count), self.horizon_steps
         )
@@ -189,34 +190,6 @@ def _report(
         findings.exact(name, form)
 
 
-def _with_positive_gain(graph: Graph, name: str, node: Neuron) -> tuple[Graph, Neuron]:
-    """Negate the weights of rows whose gain is negative, so that a spike is always `u > theta`."""
-    gain = node.gain * (1.0 if node.current_gain is None else node.current_gain)
-    negative = np.broadcast_to(gain < 0, node.shape)
-    if not negative.any():
-        return graph, node
-    rows = negative.reshape(node.shape[0], -1)
-    if not np.all(rows == rows[:, :1]):
-        raise LoweringError(
-            f"node {name!r} cannot be made integer",
-            ["its gain changes sign within a channel; export one gain a channel"],
-        )
-    sign = np.where(rows[:, 0], -1, 1)
-    for source in graph.sources(name):
-        connection = graph.nodes[source]
-        if not isinstance(connection, (Affine, Conv)) or len(graph.outgoing[source]) != 1:
-            raise LoweringError(
-                f"node {name!r} cannot be made integer",
-                [f"its gain is negative and {source!r} is not a connection of its own"],
-            )
-        signs = sign.reshape(-1, *(1,) * (connection.weight.ndim - 1))
-        weight = (connection.weight * signs).astype(connection.weight.dtype)
-        graph = graph.with_nodes({source: replace(connection, weight=weight)})
-    if node.current_gain is not None:
-        return graph, replace(node, gain=np.abs(node.gain), current_gain=np.abs(node.current_gain))
-    return graph, replace(node, gain=np.abs(node.gain))
-
-
 def _integer_connection(node: Affine | Conv) -> IntegerAffine | IntegerConv:
     if node.weight.dtype.kind != "i" or node.bias is not None:
         raise InternalError("connection with real weights or a bias; run integer-weights first")
@@ -229,7 +202,7 @@ def _integer_connection(node: Affine | Conv) -> IntegerAffine | IntegerConv:
 def _refuse_what_has_no_integer_form(graph: Graph, findings: Findings) -> None:
     for name, node in graph.nodes.items():
         if isinstance(node, Neuron):
-            _refuse_neuron(name, node, findings)
+            refuse_neuron(name, node, findings)
         elif isinstance(node, Scale):
             findings.unsupported(
                 name,
@@ -251,7 +224,8 @@ def _refuse_what_has_no_integer_form(graph: Graph, findings: Findings) -> None:
                 )
 
 
-def _refuse_neuron(name: str, node: Neuron, findings: Findings) -> None:
+def refuse_neuron(name: str, node: Neuron, findings: Findings) -> None:
+    """Add to `findings` every reason why a neuron has no integer form."""
     if not node.spikes:
         findings.unsupported(
             name,

@@ -11,6 +11,7 @@ from .fixed_point import FixedPoint
 from .fold_bias import FoldBias
 from .integer_weights import IntegerWeights
 from .merge_connections import MergeConnections
+from .positive_gains import PositiveGains
 from .prune import Prune
 from .sink_scales import AverageToSum, SinkScales
 
@@ -27,6 +28,7 @@ def integer_pipeline(
         FoldBias(),
         weights or IntegerWeights(),
         FoldBias(),  # a bias that a scale stood behind can be folded now
+        PositiveGains(),
         fixed_point or FixedPoint(),
     )
 
