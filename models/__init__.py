@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .evaluate import run_network as run_network
     from .export import export_nir as export_nir
     from .network import SpikingNetwork as SpikingNetwork
+    from .norse_export import export_norse as export_norse
     from .plots import plot_history as plot_history
     from .size import ModelSize as ModelSize
     from .size import model_size as model_size
@@ -40,6 +41,7 @@ _HOME = {
     "dataset": "evaluate",
     "encode": "evaluate",
     "export_nir": "export",
+    "export_norse": "norse_export",
     "load_network": "checkpoint",
     "model_size": "size",
     "plot_history": "plots",

@@ -12,8 +12,15 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
     from norse.torch.functional.iaf import IAFFeedForwardState as IAFFeedForwardState
     from norse.torch.functional.iaf import IAFParameters as IAFParameters
+    from norse.torch.functional.lif import LIFParameters as LIFParameters
     from norse.torch.functional.lif_box import LIFBoxFeedForwardState as LIFBoxFeedForwardState
     from norse.torch.functional.lif_box import LIFBoxParameters as LIFBoxParameters
     from norse.torch.functional.reset import reset_subtract as reset_subtract
     from norse.torch.functional.reset import reset_value as reset_value
+    from norse.torch.module.iaf import IAFCell as IAFCell
+    from norse.torch.module.leaky_integrator import LICell as LICell
+    from norse.torch.module.leaky_integrator_box import LIBoxCell as LIBoxCell
+    from norse.torch.module.lif import LIFCell as LIFCell
+    from norse.torch.module.lif_box import LIFBoxCell as LIFBoxCell
+    from norse.torch.module.sequential import SequentialState as SequentialState
     from norse.torch.module.snn import SNNCell as SNNCell
