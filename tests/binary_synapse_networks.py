@@ -156,8 +156,12 @@ def convolutional_networks(draw: st.DrawFn) -> Graph:
         shape = pool.output_shape(shape)
     if draw(st.booleans()):
         convolution("conv1", draw(st.integers(1, 3)), 1, 1)
-    nodes["neuron1"] = neurons(shape, rng)
-    nodes["flatten"] = Flatten()
+    if draw(st.booleans()):
+        nodes["neuron1"] = neurons(shape, rng)
+        nodes["flatten"] = Flatten()
+    else:
+        nodes["flatten"] = Flatten()
+        nodes["neuron1"] = neurons((int(np.prod(shape)),), rng)
     nodes["linear"] = affine(3, int(np.prod(shape)), rng)
     nodes["neuron2"] = neurons((3,), rng)
     nodes["output"] = Output((3,))

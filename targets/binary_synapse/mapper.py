@@ -19,8 +19,8 @@ from .projections import (
     Grid,
     Projection,
     follow,
-    grid_of,
     paths_into,
+    population_grids,
     spiking_sources,
 )
 from .tiling import Tiling, dense_pieces, tile_layer
@@ -46,18 +46,15 @@ def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
             further than the schedule allows; every reason is listed.
     """
     reasons: list[str] = []
-    grids = {name: grid_of(graph.shapes[name]) for name in spiking_sources(graph)}
+    grids = population_grids(graph)
     layers: dict[str, _Layer] = {}
     for name in spiking_sources(graph):
         if isinstance(graph.nodes[name], Input):
             continue
         projections = [
-            follow(graph, path, unroll=architecture.core.unrolls)
+            follow(graph, path, grids, unroll=architecture.core.unrolls)
             for path in paths_into(graph, name)
         ]
-        for projection in projections:  # a flattened convolution keeps its own grid
-            if isinstance(projection, ConvProjection):
-                grids[name] = projection.target_grid
         tiling = tile_layer(name, grids[name], projections, architecture.core)
         if isinstance(tiling, str):
             reasons.append(tiling)

@@ -8,7 +8,7 @@ without unrolling a convolution.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -180,8 +180,33 @@ def _steps_of(name: str, node: Delay) -> int:
     return int(steps[0])
 
 
-def follow(graph: Graph, path: Path, *, unroll: bool = False) -> Projection:
+def population_grids(graph: Graph) -> dict[str, Grid]:
+    """Return the grid of every spiking node; a flattened convolution keeps the grid it had.
+
+    Raises:
+        ProjectionError: see `paths_into`.
+    """
+    grids = {}
+    for name in spiking_sources(graph):
+        shape = graph.shapes[name]
+        if isinstance(graph.nodes[name], IntegerNeuron) and len(shape) == 1:
+            for path in paths_into(graph, name):
+                for node in reversed(path.through):
+                    if isinstance(graph.nodes[node], IntegerAffine):
+                        break
+                    if isinstance(graph.nodes[node], (IntegerConv, SumPool)):
+                        shape = graph.shapes[node]
+                        break
+        grids[name] = grid_of(shape)
+    return grids
+
+
+def follow(
+    graph: Graph, path: Path, grids: Mapping[str, Grid], *, unroll: bool = False
+) -> Projection:
     """Return what one spike does on `path`; `unroll` turns convolutions into matrices.
+
+    grids: those of `population_grids`.
 
     Raises:
         ProjectionError: the path holds something that this machine cannot do event by event.
@@ -196,8 +221,14 @@ def follow(graph: Graph, path: Path, *, unroll: bool = False) -> Projection:
             "again; put a neuron between them or multiply the two matrices",
         )
     if weighted and isinstance(node := graph.nodes[weighted[0]], IntegerAffine):
-        return _dense(graph, path, weighted[0], node)
-    convolution = _convolution(graph, path, weighted[0] if weighted else None)
+        return _dense(graph, path, grids[path.source], weighted[0], node)
+    convolution = _convolution(graph, path, grids[path.source], weighted[0] if weighted else None)
+    if convolution.target_grid != grids[path.target]:
+        raise ProjectionError(
+            path.target,
+            f"is fed on grids of {grids[path.target]} and {convolution.target_grid}; flatten "
+            "neither or both",
+        )
     return unrolled(convolution) if unroll else convolution
 
 
@@ -247,7 +278,9 @@ def grid_of(shape: Shape) -> Grid:
     return (prod(shape), 1, 1)
 
 
-def _dense(graph: Graph, path: Path, layer: str, node: IntegerAffine) -> DenseProjection:
+def _dense(
+    graph: Graph, path: Path, source_grid: Grid, layer: str, node: IntegerAffine
+) -> DenseProjection:
     position = path.through.index(layer)
     matrix = node.weight.astype(np.int8)
     for name in path.through[position + 1 :]:
@@ -255,14 +288,13 @@ def _dense(graph: Graph, path: Path, layer: str, node: IntegerAffine) -> DensePr
             raise ProjectionError(name, "pools the sums of an affine node; pool spikes instead")
     before = Path(path.source, layer, path.through[:position], path.delay)
     if not any(isinstance(graph.nodes[name], SumPool) for name in before.through):
-        return DenseProjection(path, layer, grid_of(graph.shapes[path.source]), matrix)
-    pooled = _convolution(graph, before, None)
+        return DenseProjection(path, layer, source_grid, matrix)
+    pooled = _convolution(graph, before, source_grid, None)
     start, rows = _flat_targets(pooled)
     return DenseProjection(path, layer, pooled.source_grid, matrix, start, rows)
 
 
-def _convolution(graph: Graph, path: Path, layer: str | None) -> ConvProjection:
-    source_grid = grid_of(graph.shapes[path.source])
+def _convolution(graph: Graph, path: Path, source_grid: Grid, layer: str | None) -> ConvProjection:
     grid = source_grid
     shape = graph.shapes[path.source]
     rows = [[(0, y)] for y in range(grid[1])]

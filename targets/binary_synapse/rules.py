@@ -26,38 +26,52 @@ from axonc.toolchain.ir import (
 
 from ..base import NodeVerdict, Verdict
 from .architecture import Architecture
-from .projections import Projection, ProjectionError, follow, paths_into
+from .projections import (
+    Projection,
+    ProjectionError,
+    follow,
+    grid_of,
+    paths_into,
+    population_grids,
+    spiking_sources,
+)
 
 
 def check(graph: Graph, architecture: Architecture) -> tuple[NodeVerdict, ...]:
     """Return the verdict of every node of `graph`, in the order of the graph."""
-    reasons: dict[str, list[str]] = {name: [] for name in graph.nodes}
+    reasons = {name: _alone(node, architecture) for name, node in graph.nodes.items()}
+    refused = {name for name, found in reasons.items() if found}
     projections: dict[str, list[Projection]] = {}
+    try:
+        grids = population_grids(graph)
+    except ProjectionError:  # told below, by the node that it belongs to
+        grids = {name: grid_of(graph.shapes[name]) for name in spiking_sources(graph)}
     for name, node in graph.nodes.items():
-        reasons[name] += _alone(node, architecture)
         if isinstance(node, IntegerNeuron):
             projections[name] = []
         if isinstance(node, (IntegerNeuron, Output)):
             try:
                 paths = paths_into(graph, name)
             except ProjectionError as error:
-                reasons[error.node].append(str(error))
+                if str(error) not in reasons[error.node]:
+                    reasons[error.node].append(str(error))
                 continue
             if isinstance(node, Output):
                 _check_read_out(graph, name, reasons)
                 continue
             for path in paths:
+                if refused & set(path.through):
+                    continue  # what it carries is not known
                 try:
-                    projections[name].append(follow(graph, path, unroll=architecture.core.unrolls))
+                    projection = follow(graph, path, grids, unroll=architecture.core.unrolls)
+                    projections[name].append(projection)
                 except ProjectionError as error:
                     if str(error) not in reasons[error.node]:
                         reasons[error.node].append(str(error))
     for name, into in projections.items():
-        node = graph.nodes[name]
-        binary = all(_is_binary(graph.nodes[p.layer]) for p in into)
         if not graph.incoming[name]:
             reasons[name].append("is fed by nothing")
-        elif into and binary:
+        elif into:
             reasons[name] += _accumulator_faults(into, architecture)
     return tuple(
         NodeVerdict(
@@ -83,11 +97,6 @@ def _alone(node: Node, architecture: Architecture) -> list[str]:
         f"{node.kind} has real values and the machine has integers; lower the graph to the "
         "integer stage, or keep the node on the host"
     ]
-
-
-def _is_binary(node: Node) -> bool:
-    weighs = isinstance(node, (IntegerAffine, IntegerConv))
-    return not weighs or TERNARY.allows(node.weight)  # type: ignore[attr-defined]
 
 
 def _weight_faults(node: IntegerAffine | IntegerConv, architecture: Architecture) -> list[str]:
