@@ -156,10 +156,14 @@ def training_plot(metrics: Mapping[str, Sequence[float]]) -> str | None:
         every = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         figure.subplots_adjust(left=0.1, right=0.98, bottom=0.09, top=0.94, hspace=0.42)
         for axes, (title, word, factor, names) in zip(every, panels, strict=True):
-            for index, name in enumerate(names):
-                values = [factor * value for value in metrics[name]]
-                colour = SERIES[index % len(SERIES)]
-                axes.plot(epochs, values, color=colour, lw=1.8, label=_curve_name(name, word))
+            curves = {_curve_name(n, word): [factor * v for v in metrics[n]] for n in names}
+            if len(curves) > len(SERIES):  # too many to tell apart: their mean, and all behind it
+                for values in curves.values():
+                    axes.plot(epochs, values, color=MUTED, lw=0.7, alpha=0.5)
+                means = [sum(row) / len(row) for row in zip(*curves.values(), strict=True)]
+                curves = {f"mean of {len(curves)} layers": means}
+            for colour, (name, values) in zip(SERIES, curves.items(), strict=False):
+                axes.plot(epochs, values, color=colour, lw=1.8, label=name)
             axes.set_title(title, loc="left", fontsize=10.5, color=INK)
             axes.grid(axis="y")
             axes.tick_params(length=0)

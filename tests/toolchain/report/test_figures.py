@@ -80,6 +80,11 @@ def test_curves_are_named_by_what_tells_them_apart() -> None:
         assert f">{name}<" in svg
 
 
+def test_many_layers_are_drawn_as_their_mean() -> None:
+    svg = training_plot({f"flips/layer{index}": [0.1, 0.2] for index in range(19)})
+    assert svg is not None and ">mean of 19 layers<" in svg and ">layer3<" not in svg
+
+
 @pytest.mark.parametrize("content", ["", "epoch,loss\n", "\x00\xff,\n", "a,b\n1\n"])
 def test_damaged_metrics_leave_the_curves_out(content: str, tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_bytes(content.encode("latin-1"))
