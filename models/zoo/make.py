@@ -18,7 +18,8 @@ _CARD = """\
 | | |
 |---|---|
 | data | {data} |
-| network | {architecture}, {synapses:,} synapses, all of one bit; {bits:,} bits with BatchNorm and gates |
+| network | {architecture}, {synapses:,} synapses, all of one bit |
+| size | {bits:,} bits, BatchNorm and gates in 32 bits a number |
 | input | {encoder}, {steps} steps, shape {shape} |
 | seed | {seed} |
 | made by | `python -m axonc.models.zoo.make {name}` in a folder that holds the data |
