@@ -4,12 +4,14 @@ from .chip import Chip, Limit, chip_names, load_chip
 from .emulator import Emulation, emulate
 from .lava_engine import LavaRun, run_on_lava
 from .lava_environment import install_lava, lava_status
+from .net_reader import BiasEncoder, NetFile, read_net
+from .net_writer import write_net
 from .network import Kernel, Network, Population, Sign, SynapseGroup
 from .program import LoihiProgram
 from .target import Loihi
 
 __all__ = [
-    "Chip", "Emulation", "Kernel", "LavaRun", "Limit", "Loihi", "LoihiProgram", "Network",
-    "Population", "Sign", "SynapseGroup", "chip_names", "emulate", "install_lava", "lava_status",
-    "load_chip", "run_on_lava",
+    "BiasEncoder", "Chip", "Emulation", "Kernel", "LavaRun", "Limit", "Loihi", "LoihiProgram",
+    "NetFile", "Network", "Population", "Sign", "SynapseGroup", "chip_names", "emulate",
+    "install_lava", "lava_status", "load_chip", "read_net", "run_on_lava", "write_net",
 ]  # fmt: skip

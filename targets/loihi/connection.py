@@ -146,6 +146,24 @@ def unrolled(weight: np.ndarray, kernel: Kernel | None) -> np.ndarray:
     return matrix.reshape(prod(kernel.output_shape), prod(kernel.input_shape))
 
 
+def symmetrically_padded(
+    weight: np.ndarray, window: Window
+) -> tuple[np.ndarray, tuple[int, int]] | None:
+    """Return a kernel and a padding that is the same on both sides and does what `window` does.
+
+    Zeros in front of the kernel (or behind) make up for the larger padding. None where the
+    difference is no multiple of the dilation.
+    """
+    extra, padding = [(0, 0), (0, 0)], []
+    for (before, after), dilation in zip(window.padding, window.dilation, strict=True):
+        lacking, rest = divmod(abs(after - before), dilation)
+        if rest:
+            return None
+        extra.append((lacking, 0) if after > before else (0, lacking))
+        padding.append(max(before, after))
+    return np.pad(weight, extra), (padding[0], padding[1])
+
+
 def _hits(
     k: int, outputs: int, inputs: int, window: Window, axis: int
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -28,7 +28,7 @@ import numpy as np
 from axonc.toolchain.errors import EngineError
 from axonc.toolchain.ir import Shape
 
-from .connection import unrolled
+from .connection import symmetrically_padded, unrolled
 from .lava_environment import WORKER, cache_folder, lava_python
 from .network import Network, SynapseGroup
 
@@ -200,8 +200,7 @@ class _Job:
             and group.step << max(group.exponent, 0) >> max(-group.exponent, 0) > 0
             and self.images.get(group.source) == kernel.input_shape
             and self.images.get(group.target) == kernel.output_shape
-            and all((after - before) % d == 0 for (before, after), d in
-                    zip(kernel.window.padding, kernel.window.dilation, strict=True))
+            and symmetrically_padded(group.weight, kernel.window) is not None
         )  # fmt: skip
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -273,19 +272,11 @@ def _images(network: Network) -> dict[str, Shape]:
 
 
 def _lava_kernel(group: SynapseGroup) -> np.ndarray:
-    """Return the kernel as Lava's Conv takes it: (out, width, height, in), flipped, exponent in.
-
-    Lava pads both sides alike: zeros in front of the kernel (or behind) make up the difference.
-    """
+    """Return the kernel as Lava's Conv takes it: (out, width, height, in), flipped, exponent in."""
     assert group.kernel is not None
     shift = group.exponent
     weight = group.weight.astype(np.int64)
     weight = weight << shift if shift >= 0 else weight >> -shift
-    extra = [(0, 0), (0, 0)]
-    for (before, after), dilation in zip(
-        group.kernel.window.padding, group.kernel.window.dilation, strict=True
-    ):
-        lacking = (after - before) // dilation
-        extra.append((max(lacking, 0), max(-lacking, 0)))
-    weight = np.pad(weight, extra)
-    return np.ascontiguousarray(weight[:, :, ::-1, ::-1].transpose(0, 3, 2, 1))
+    padded = symmetrically_padded(weight, group.kernel.window)
+    assert padded is not None
+    return np.ascontiguousarray(padded[0][:, :, ::-1, ::-1].transpose(0, 3, 2, 1))
