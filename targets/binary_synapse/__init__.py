@@ -3,9 +3,10 @@
 from .architecture import Architecture, architecture_from_toml, load_architecture, preset_names
 from .placement import Calibration
 from .program import BinaryProgram
+from .sequential import SequentialProgram
 from .target import BinarySynapse
 
 __all__ = [
-    "Architecture", "BinaryProgram", "BinarySynapse", "Calibration", "architecture_from_toml",
-    "load_architecture", "preset_names",
+    "Architecture", "BinaryProgram", "BinarySynapse", "Calibration", "SequentialProgram",
+    "architecture_from_toml", "load_architecture", "preset_names",
 ]  # fmt: skip

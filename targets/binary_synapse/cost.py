@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from importlib.resources import files
 
 from axonc.toolchain.cost import Breakdown, CostReport, EnergyProfile
 
 from ..base import Run
+from .architecture import Architecture
 from .memory import memory_bits
 from .program import BinaryProgram
+from .sequential import SequentialProgram
 
 _MEMORY_CLASSES = ((8 << 13, "memory_bit_8kb"), (32 << 13, "memory_bit_32kb"))
 _ADDERS = ((8, "add_8bit"), (16, "add_16bit"), (41, "add_32bit"))
 
 
-def cost_report(program: BinaryProgram, run: Run | None) -> CostReport:
+def cost_report(program: BinaryProgram | SequentialProgram, run: Run | None) -> CostReport:
     """Return memory always; activity, cycles and energy as means per inference where `run` is."""
-    memory = Breakdown(memory_bits(program))
+    programs = (
+        [program]
+        if isinstance(program, BinaryProgram)
+        else [part.program for part in program.parts]
+    )
+    memory: Counter[str] = Counter()
+    for one in programs:
+        memory.update(memory_bits(one))
     if run is None:
-        return CostReport("binary_synapse", memory)
+        return CostReport("binary_synapse", Breakdown(memory))
     samples = run.counters["samples"]
 
     def per_inference(name: str) -> Breakdown:
@@ -34,21 +43,27 @@ def cost_report(program: BinaryProgram, run: Run | None) -> CostReport:
     }
     counts = {name: count / samples for name, count in run.counters.items()}
     updates = per_inference("neuron_updates").parts
-    latency_us = sum(cycles.values()) / program.architecture.clock_mhz
+    events = component_events(program.architecture, counts)
+    for one in programs:
+        update_events(one, updates, events)
+    machine = program.architecture
+    bound = getattr(run, "engine", "cycle") == "analytic"
+    how = "lower bound of the cycles" if bound else "cycle-level simulation"
+    latency_us = sum(cycles.values()) / machine.clock_mhz
     return CostReport(
         target="binary_synapse",
-        memory_bits=memory,
+        memory_bits=Breakdown(memory),
         synaptic_operations=per_inference("synaptic_operations"),
         neuron_updates=per_inference("neuron_updates"),
         spikes=per_inference("spikes"),
         cycles=Breakdown(cycles),
         energy=(
-            load_profile("horowitz_45nm").price(component_events(program, counts, updates)),
+            load_profile("horowitz_45nm").price(events),
             load_profile("odin_28nm").price({"synapse_walked": counts["synapses_walked"]}),
         ),
         notes=(
-            f"cycle-level simulation of architecture {program.architecture.name!r}, "
-            f"{latency_us:.1f} us per inference at {program.architecture.clock_mhz:g} MHz",
+            f"{how} of architecture {machine.name!r}, "
+            f"{latency_us:.1f} us per inference at {machine.clock_mhz:g} MHz",
         ),
     )
 
@@ -59,16 +74,13 @@ def load_profile(name: str) -> EnergyProfile:
     return EnergyProfile.from_toml(text, name)
 
 
-def component_events(
-    program: BinaryProgram, counts: Mapping[str, float], updates_of: Mapping[str, float]
-) -> dict[str, float]:
-    """Return the priced events of a run: bits moved by size of memory, additions, products.
+def component_events(machine: Architecture, counts: Mapping[str, float]) -> defaultdict[str, float]:
+    """Return the priced events of a run, neuron updates left out: bits moved and synapses added.
 
-    A memory is priced as the smallest published one that holds it; an adder likewise. Reading and
-    writing cost the same. A synapse is one addition; a neuron update is three (sum, bias, compare)
-    and a product where the membrane leaks, one of each more with a synaptic current.
+    A memory is priced as the smallest published one that holds it, an adder likewise. Reading and
+    writing cost the same. A synapse and a partial sum are one addition each.
     """
-    size = program.architecture.core
+    size = machine.core
     capacity = {
         "signs": size.synapse_capacity_bits,
         "presence": size.synapse_capacity_bits,
@@ -85,12 +97,24 @@ def component_events(
         events[_priced_as(bits, _MEMORY_CLASSES, "memory_bit_1mb")] += moved
     touched = counts["synapses_walked"] + counts["partial_sums"]
     events[_priced_as(size.accumulator_bits, _ADDERS, "add_32bit")] += touched
+    external = counts.get("read_bits/external", 0) + counts.get("write_bits/external", 0)
+    events["external_bit"] += external
+    return events
+
+
+def update_events(
+    program: BinaryProgram, updates_of: Mapping[str, float], events: defaultdict[str, float]
+) -> None:
+    """Add the neuron updates of a program to `events`.
+
+    An update is three additions (sum, bias, compare) and a product where the membrane leaks; one
+    of each more with a synaptic current.
+    """
+    adder = _priced_as(program.architecture.core.membrane_bits, _ADDERS, "add_32bit")
     for layer in dict.fromkeys(core.layer for core in program.cores):
-        updates = updates_of[layer]
         current = program.neuron(layer).current is not None
-        events[_priced_as(size.membrane_bits, _ADDERS, "add_32bit")] += updates * (3 + current)
-        events["multiply_32bit"] += updates * (program.leaks(layer) + current)
-    return dict(events)
+        events[adder] += updates_of[layer] * (3 + current)
+        events["multiply_32bit"] += updates_of[layer] * (program.leaks(layer) + current)
 
 
 def _priced_as(size: int, classes: tuple[tuple[int, str], ...], largest: str) -> str:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from ..base import Run
 from .architecture import Dataflow, Schedule
 from .memory import flit_bits
 from .program import Bank, BinaryProgram, Core, has_absent_synapses, rows_of
 from .projections import DenseProjection
 from .simulator.mesh import LOCAL, PORTS, TO_HOST
 from .simulator.run import Totals
-
-
-@dataclass(frozen=True)
-class BinaryRun(Run):
-    """A run with everything that the simulator counted; `program` tells what the numbers mean."""
-
-    totals: Totals | None = None
 
 
 def count_events(
@@ -85,6 +76,8 @@ def count_events(
     counters["read_bits/fifos"] = counters["write_bits/fifos"] = stored * flit_bits(program)
     counters["flits"] = int(totals.unit_flits.sum())
     counters["hops"] = hops
+    for unit, name in enumerate(program.graph.inputs, len(program.cores)):
+        counters[f"flits_from/{name}"] = int(totals.unit_flits[unit])
     counters["output_spikes"] = int(links[:, TO_HOST].sum())
     counters["mesh_wait_cycles"] = int(totals.link_waits.sum())
     counters["send_wait_cycles"] = int(totals.unit_waits.sum())

@@ -27,7 +27,7 @@ from .tiling import Tiling, dense_pieces, tile_layer
 
 
 @dataclass
-class _Layer:
+class Layer:
     """A neuron node on its way to cores."""
 
     name: str
@@ -37,6 +37,11 @@ class _Layer:
     wave: int
     """The turn of its owners; helpers go one turn earlier."""
 
+    @property
+    def cores(self) -> int:
+        """Owners and helpers."""
+        return len(self.tiling.boxes) * self.tiling.chunks
+
 
 def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
     """Lay a checked graph out on the machine.
@@ -45,34 +50,14 @@ def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
         LoweringError: layers do not fit cores, cores do not fit the mesh, or an edge goes back
             further than the schedule allows; every reason is listed.
     """
-    reasons: list[str] = []
+    layers = split_layers(graph, architecture)
     grids = population_grids(graph)
-    layers: dict[str, _Layer] = {}
-    for name in spiking_sources(graph):
-        if isinstance(graph.nodes[name], Input):
-            continue
-        projections = [
-            follow(graph, path, grids, unroll=architecture.core.unrolls)
-            for path in paths_into(graph, name)
-        ]
-        tiling = tile_layer(name, grids[name], projections, architecture.core)
-        if isinstance(tiling, str):
-            reasons.append(tiling)
-            continue
-        before = [
-            layers[p.path.source].wave
-            for p in projections
-            if p.path.delay == 0 and p.path.source in layers
-        ]
-        wave = max(before, default=-1) + 1 + (tiling.chunks > 1)
-        layers[name] = _Layer(name, grids[name], projections, tiling, wave)
-    if not reasons:
-        cores = _make_cores(layers, architecture)
-        if len(cores) > architecture.cores:
-            reasons.append(_too_many(cores, layers, architecture))
-    if reasons:
-        raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", reasons)
-
+    cores = _make_cores(layers, architecture)
+    if len(cores) > architecture.cores:
+        raise LoweringError(
+            f"graph {graph.name!r} does not fit {architecture.name!r}",
+            [_too_many(cores, layers, architecture)],
+        )
     cores = snake(cores, architecture)
     core_routes, host_routes, backwards = _make_routes(graph, cores, layers, grids, architecture)
     if backwards:
@@ -91,7 +76,39 @@ def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
     )
 
 
-def _make_cores(layers: dict[str, _Layer], architecture: Architecture) -> list[Core]:
+def split_layers(graph: Graph, architecture: Architecture) -> dict[str, Layer]:
+    """Return every neuron node of a checked graph with its tiling and its turn, in order.
+
+    Raises:
+        LoweringError: neurons with more synapses than a core stores; every layer is listed.
+    """
+    reasons: list[str] = []
+    grids = population_grids(graph)
+    layers: dict[str, Layer] = {}
+    for name in spiking_sources(graph):
+        if isinstance(graph.nodes[name], Input):
+            continue
+        projections = [
+            follow(graph, path, grids, unroll=architecture.core.unrolls)
+            for path in paths_into(graph, name)
+        ]
+        tiling = tile_layer(name, grids[name], projections, architecture.core)
+        if isinstance(tiling, str):
+            reasons.append(tiling)
+            continue
+        before = [
+            layers[p.path.source].wave
+            for p in projections
+            if p.path.delay == 0 and p.path.source in layers
+        ]
+        wave = max(before, default=-1) + 1 + (tiling.chunks > 1)
+        layers[name] = Layer(name, grids[name], projections, tiling, wave)
+    if reasons:
+        raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", reasons)
+    return layers
+
+
+def _make_cores(layers: dict[str, Layer], architecture: Architecture) -> list[Core]:
     cores: list[Core] = []
     for layer in layers.values():
         convolutions = [p for p in layer.projections if isinstance(p, ConvProjection)]
@@ -139,7 +156,7 @@ def _extent(counts: np.ndarray) -> tuple[int, int]:
 def _make_routes(
     graph: Graph,
     cores: list[Core],
-    layers: dict[str, _Layer],
+    layers: dict[str, Layer],
     grids: dict[str, Grid],
     architecture: Architecture,
 ) -> tuple[tuple[tuple[Route, ...], ...], dict[str, tuple[Route, ...]], list[str]]:
@@ -195,7 +212,7 @@ def read_out_of(graph: Graph, output: str) -> tuple[str, int]:
     return path.source, path.delay
 
 
-def _too_many(cores: list[Core], layers: dict[str, _Layer], architecture: Architecture) -> str:
+def _too_many(cores: list[Core], layers: dict[str, Layer], architecture: Architecture) -> str:
     counts = ", ".join(f"{name!r} {sum(core.layer == name for core in cores)}" for name in layers)
     return (
         f"needs {len(cores)} cores (layer {counts}), {len(cores) - architecture.cores} more than "

@@ -188,8 +188,11 @@ def test_summed_read_out_and_uneven_delays() -> None:
 
 def test_a_network_that_is_too_large() -> None:
     graph = perceptron([3000, 20_000, 10])
-    with pytest.raises(LoweringError) as caught:
+    with pytest.raises(LoweringError, match="layer 'neuron0' alone needs 60 cores, 44 more than"):
         edge().compile(graph)
+    on_chip_only = load_architecture("edge").model_copy(update={"external_memory": None})
+    with pytest.raises(LoweringError) as caught:
+        BinarySynapse(on_chip_only).compile(graph)
     (reason,) = caught.value.reasons
     assert reason.startswith("needs 80 cores (layer 'neuron0' 60, 'neuron1' 20), 64 more than")
 

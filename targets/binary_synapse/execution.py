@@ -1,0 +1,207 @@
+"""Run a program, whole or part by part, and gather spikes, potentials and counters."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from axonc.toolchain.errors import InputError
+from axonc.toolchain.ir import Graph
+
+from ..base import Run
+from .counting import count_events
+from .mapper import read_out_of
+from .program import BinaryProgram
+from .projections import Projection
+from .rules import sums_range
+from .sequential import Part, SequentialProgram, external_counters
+from .simulator.run import Totals, simulate_batch
+from .simulator.timing import BOUND, SHORTCUTS
+
+MOST_SPIKES_PER_BIN = 255
+
+
+@dataclass(frozen=True)
+class BinaryRun(Run):
+    """A run with everything that the simulator counted, one `Totals` a part of the program."""
+
+    engine: str = "cycle"
+    part_totals: tuple[Totals, ...] = ()
+
+    @property
+    def totals(self) -> Totals:
+        """The totals of the first part; of all, where the network fits the machine."""
+        return self.part_totals[0]
+
+
+def parts_of(program: BinaryProgram | SequentialProgram) -> tuple[Part, ...]:
+    """Return the parts of a program; one that fits the machine is its own only part."""
+    return (Part(program, {}),) if isinstance(program, BinaryProgram) else program.parts
+
+
+def run_program(
+    program: BinaryProgram | SequentialProgram,
+    spikes: np.ndarray,
+    engine: str,
+    probes: Sequence[str],
+) -> BinaryRun:
+    """Run spikes through every part; see `BinarySynapse.run`."""
+    graph, parts = program.graph, parts_of(program)
+    spiking = [*graph.inputs, *(name for part in parts for name in part.program.reasons)]
+    if unknown := [name for name in probes if name not in spiking]:
+        raise InputError(
+            "probe",
+            got=", ".join(map(repr, unknown)),
+            expected=f"a node that spikes: {', '.join(spiking)}",
+            remedy="probe one of them",
+        )
+    rasters = checked_inputs(graph, parts, spikes)
+    read_outs = {name: read_out_of(graph, name) for name in graph.outputs}
+    wanted = {*(source for source, _ in read_outs.values()), *probes}
+    potentials: dict[str, np.ndarray] = {}
+    totals: list[Totals] = []
+    for part in parts:
+        part.program.prepared  # noqa: B018  built before the clock starts
+    started = time.perf_counter()
+    for part in parts:
+        own = list(part.program.reasons)
+        result = simulate_batch(
+            part.program,
+            {name: rasters[name] for name in part.program.graph.inputs},
+            spikes_of=[name for name in own if name in wanted or name in part.exported.values()],
+            potentials_of=[name for name in own if name in probes],
+            method=SHORTCUTS if engine == "cycle" else BOUND,
+        )
+        rasters |= result.spikes
+        potentials |= result.potentials
+        totals.append(result.totals)
+    wall_s = time.perf_counter() - started
+
+    def shaped(values: np.ndarray, node: str) -> np.ndarray:
+        return values.reshape(*values.shape[:2], *graph.shapes[node])
+
+    outputs = {
+        name: shaped(_delayed(rasters[source], delay), name)
+        for name, (source, delay) in read_outs.items()
+    }
+    outputs |= {name: shaped(rasters[name].astype(bool), name) for name in probes}
+    counters, layers = _gathered(program, parts, totals)
+    return BinaryRun(
+        spikes=outputs,
+        latency_steps=program.latency_steps,
+        wall_s=wall_s,
+        synaptic_operations=counters["synaptic_operations"],
+        cycles=sum(count for name, count in counters.items() if name.startswith("cycles/")),
+        potentials={name: shaped(values, name) for name, values in potentials.items()},
+        counters=counters,
+        layers=layers,
+        engine=engine,
+        part_totals=tuple(totals),
+    )
+
+
+def _gathered(
+    program: BinaryProgram | SequentialProgram, parts: tuple[Part, ...], totals: list[Totals]
+) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """Return the counters of all parts together, and what the external memory adds."""
+    each: list[Counter[str]] = []
+    layers: dict[str, dict[str, int]] = {}
+    for part, done in zip(parts, totals, strict=True):
+        counters, by_layer = count_events(part.program, done)
+        each.append(Counter(counters))
+        for name, counts in by_layer.items():
+            if name in part.program.graph.inputs and name not in program.graph.inputs:
+                continue  # spikes that came back from external memory are not fired again
+            layers.setdefault(name, {}).update(counts)
+    together: Counter[str] = Counter()
+    for one in each:
+        together.update(one)
+    if isinstance(program, SequentialProgram):
+        together.update(external_counters(program, each))
+    together["samples"] = totals[0].samples
+    together["spikes"] = sum(counts.get("spikes", 0) for counts in layers.values())
+    return dict(together), layers
+
+
+def checked_inputs(
+    graph: Graph, parts: tuple[Part, ...], spikes: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return flat spike counts per input node, checked against what the machine can take.
+
+    Raises:
+        InputError: wrong shape, values that are no counts, or counts that overflow a sum.
+    """
+    name, *others = graph.inputs
+    if others:
+        raise InputError(
+            f"graph {graph.name!r}",
+            got=f"{len(graph.inputs)} input nodes",
+            expected="one",
+            remedy="join the inputs into one node",
+        )
+    array, shape = np.asarray(spikes), graph.shapes[name]
+    if array.ndim != len(shape) + 2 or array.shape[2:] != shape or 0 in array.shape[:2]:
+        raise InputError(
+            f"input spikes for node {name!r}",
+            got=f"shape {array.shape}",
+            expected=f"(batch, time, {', '.join(map(str, shape))})",
+            remedy="reshape the spikes, or check that they belong to this network",
+        )
+    if array.dtype.kind not in "biu":
+        if array.dtype.kind != "f" or not np.array_equal(array, np.round(array)):
+            raise InputError(
+                f"input spikes for node {name!r}",
+                got=f"values of type {array.dtype}",
+                expected="booleans or integer counts",
+                remedy="encode the input as spikes",
+            )
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > MOST_SPIKES_PER_BIN:
+        raise InputError(
+            f"input spikes for node {name!r}",
+            got=f"counts from {low} to {high}",
+            expected=f"0 to {MOST_SPIKES_PER_BIN} spikes a bin",
+            remedy="encode the input as spikes, or spread it over more time steps",
+        )
+    if high > 1:
+        for part in parts:
+            _check_sums(part.program, name, high)
+    return {name: array.reshape(*array.shape[:2], -1).astype(np.uint8)}
+
+
+def _check_sums(program: BinaryProgram, name: str, count: int) -> None:
+    """Counts above 1 make larger sums than the compiler allowed for."""
+    width = program.architecture.core.accumulator_bits
+    into: dict[str, list[Projection]] = {}
+    for core in program.cores:
+        found = into.setdefault(core.layer, [])
+        found += [
+            bank.projection
+            for bank in core.banks
+            if all(bank.projection is not known for known in found)
+        ]
+    for layer, projections in into.items():
+        if not any(p.path.source == name for p in projections):
+            continue
+        least, most = sums_range(projections)
+        worst = count * max(-int(least.min()), int(most.max()) + 1)
+        if worst > 1 << (width - 1):
+            raise InputError(
+                f"input spikes for node {name!r}",
+                got=f"up to {count} spikes a bin, which can bring a sum of layer {layer!r} to "
+                f"{worst}",
+                expected=f"sums within {width} bits of {program.architecture.name!r}",
+                remedy="raise accumulator_bits, or give at most one spike a bin",
+            )
+
+
+def _delayed(raster: np.ndarray, steps: int) -> np.ndarray:
+    if steps == 0:
+        return raster
+    late = np.zeros_like(raster)
+    late[:, steps:] = raster[:, :-steps]
+    return late

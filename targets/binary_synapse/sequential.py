@@ -1,0 +1,162 @@
+"""Networks larger than the chip: group of layers after group of layers, weights streamed in.
+
+For each inference the groups take turns. A turn loads the group's weights and parameters from
+external memory at `bits_per_cycle`, then runs all time steps of the sample on the group; the spikes
+that later groups need leave by the host port into external memory and come back the same way.
+Nothing of a load overlaps with a run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import ceil
+
+from axonc.toolchain.errors import LoweringError
+from axonc.toolchain.ir import Edge, Graph, Input, Node, Output
+
+from ..base import Program
+from .architecture import Architecture
+from .mapper import Layer, map_graph, read_out_of, split_layers
+from .memory import flit_bits, memory_bits
+from .program import BinaryProgram
+from .projections import Path, paths_into
+
+_STREAMED = ("signs", "presence", "thresholds", "biases", "decays", "resets", "routes")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One group of layers: a program of its own, and what it sends on.
+
+    exported: output node of the part's graph -> the neuron node whose spikes leave there.
+    """
+
+    program: BinaryProgram
+    exported: dict[str, str]
+
+    @property
+    def load_bits(self) -> int:
+        """Bits streamed in before the part runs: everything that is not state."""
+        bits = memory_bits(self.program)
+        return sum(n for name, n in bits.items() if name.rsplit(".", 1)[1] in _STREAMED)
+
+    @property
+    def load_cycles(self) -> int:
+        """Cycles of the load."""
+        external = self.program.architecture.external_memory
+        assert external is not None
+        return ceil(self.load_bits / external.bits_per_cycle)
+
+
+@dataclass(frozen=True)
+class SequentialProgram(Program):
+    """A network that visits the machine part by part."""
+
+    architecture: Architecture
+    parts: tuple[Part, ...]
+
+    def summary(self) -> list[tuple[str, str]]:
+        rows = [
+            ("architecture", f"{self.architecture.name}, layer by layer in {len(self.parts)} parts")
+        ]
+        for number, part in enumerate(self.parts):
+            layers = dict.fromkeys(core.layer for core in part.program.cores)
+            rows.append(
+                (
+                    f"part {number}",
+                    f"{', '.join(layers)}: {len(part.program.cores)} cores, "
+                    f"{part.load_bits} bits loaded in {part.load_cycles} cycles",
+                )
+            )
+        return rows
+
+
+def map_sequentially(graph: Graph, architecture: Architecture) -> SequentialProgram:
+    """Lay a checked graph out in parts, each with as many layers as the mesh has cores for.
+
+    Raises:
+        LoweringError: a layer needs more cores than the mesh has, a spike would have to travel
+            back to an earlier part, or the external memory is narrower than a spike.
+    """
+    layers = split_layers(graph, architecture)
+    reasons = [
+        f"layer {name!r} alone needs {layer.cores} cores, {layer.cores - architecture.cores} more "
+        f"than the {architecture.cores} of the mesh; choose a larger architecture, e.g. wide"
+        for name, layer in layers.items()
+        if layer.cores > architecture.cores
+    ]
+    groups = _grouped(layers, architecture.cores)
+    group_of = {name: number for number, group in enumerate(groups) for name in group}
+    paths = [path for name in layers for path in paths_into(graph, name)]
+    reasons += [
+        f"node {path.target!r}: spikes of {path.source!r} come back to it from a later part; "
+        "choose an architecture that holds the loop"
+        for path in paths
+        if path.source in group_of and group_of[path.source] > group_of[path.target]
+    ]
+    if reasons:
+        raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", reasons)
+    parts = tuple(_part(graph, group, paths, architecture) for group in groups)
+    for part in parts:
+        external = architecture.external_memory
+        if external is not None and flit_bits(part.program) > external.bits_per_cycle:
+            reasons.append(
+                f"external_memory.bits_per_cycle = {external.bits_per_cycle} is less than the "
+                f"{flit_bits(part.program)} bits of a spike"
+            )
+    if reasons:
+        raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", reasons)
+    return SequentialProgram(graph, 0, architecture, parts)
+
+
+def external_counters(program: SequentialProgram, runs: list[Counter[str]]) -> Counter[str]:
+    """Return what the external memory adds to the counters of the parts: bits and load cycles."""
+    total: Counter[str] = Counter()
+    for part, counters in zip(program.parts, runs, strict=True):
+        samples = counters["samples"]
+        spikes_in = sum(counters[f"flits_from/{name}"] for name in part.program.graph.inputs)
+        width = flit_bits(part.program)
+        total["read_bits/external"] += samples * part.load_bits + spikes_in * width
+        total["write_bits/external"] += counters["output_spikes"] * width
+        total["cycles/load"] += samples * part.load_cycles
+    return total
+
+
+def _grouped(layers: dict[str, Layer], cores: int) -> list[list[str]]:
+    groups: list[list[str]] = [[]]
+    free = cores
+    for name, layer in layers.items():
+        if layer.cores > free and groups[-1]:
+            groups.append([])
+            free = cores
+        groups[-1].append(name)
+        free -= layer.cores
+    return groups
+
+
+def _part(graph: Graph, group: list[str], paths: list[Path], architecture: Architecture) -> Part:
+    """Return the part of `group`: sources outside become inputs, what others need outputs."""
+    into = [path for path in paths if path.target in group]
+    nodes: dict[str, Node] = {}
+    for path in into:
+        if path.source not in group:
+            nodes[path.source] = Input(graph.shapes[path.source])
+    for name in graph.order:
+        if name in group or any(name in path.through for path in into):
+            nodes[name] = graph.nodes[name]
+    edges = [
+        edge
+        for edge in graph.edges
+        if edge.source in nodes
+        and edge.target in nodes
+        and not isinstance(nodes[edge.target], Input)
+    ]
+    needed = {path.source for path in paths if path.target not in group}
+    needed |= {read_out_of(graph, name)[0] for name in graph.outputs}
+    exported = {f"{name} (out)": name for name in group if name in needed}
+    for output, name in exported.items():
+        nodes[output] = Output(graph.shapes[name])
+        edges.append(Edge(name, output))
+    part = Graph(graph.stage, nodes, tuple(edges), graph.dialect, f"{graph.name}: {group[0]}")
+    return Part(map_graph(part, architecture), exported)
