@@ -9,9 +9,11 @@ from .net_writer import write_net
 from .network import Kernel, Network, Population, Sign, SynapseGroup
 from .program import LoihiProgram
 from .target import Loihi
+from .thresholds import ThresholdChoice, threshold_choices
 
 __all__ = [
     "BiasEncoder", "Chip", "Emulation", "Kernel", "LavaRun", "Limit", "Loihi", "LoihiProgram",
-    "NetFile", "Network", "Population", "Sign", "SynapseGroup", "chip_names", "emulate",
-    "install_lava", "lava_status", "load_chip", "read_net", "run_on_lava", "write_net",
+    "NetFile", "Network", "Population", "Sign", "SynapseGroup", "ThresholdChoice", "chip_names",
+    "emulate", "install_lava", "lava_status", "load_chip", "read_net", "run_on_lava",
+    "threshold_choices", "write_net",
 ]  # fmt: skip

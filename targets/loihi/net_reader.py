@@ -19,7 +19,6 @@ import numpy as np
 
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.ir import Delay as DelayNode
-from axonc.toolchain.reference import execute
 from axonc.toolchain.ir import (
     Edge,
     Flatten,
@@ -39,6 +38,7 @@ from axonc.toolchain.ir import (
     Window,
     narrowest_type,
 )
+from axonc.toolchain.reference import execute
 
 from .network import ALIGN_SHIFT, DECAY_SHIFT, STATE_LIMIT
 

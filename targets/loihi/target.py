@@ -19,24 +19,27 @@ from .cost import cost_report
 from .emulator import emulate
 from .lava_engine import run_on_lava
 from .lava_environment import install_lava, lava_status
-from .lower import lower
+from .lower import Lowering, lower
 from .mapping import Mapping
 from .network import Network
 from .program import LoihiProgram
+from .thresholds import with_thresholds
 
 
 @dataclass(frozen=True)
 class Loihi(Target):
     """Intel's Loihi, as its fixed-point arithmetic and its published limits describe it.
 
-    chip_name: whose limits hold, `loihi1` or `loihi2`. strict: whether a state that overflows in
-    the emulator is an error. lava_timeout_s: when to give Lava up.
+    chip_name: whose limits hold, `loihi1` or `loihi2`. thresholds: what to do where a core holds
+    too few of them, `own`, `clustered` or `scaled`, see `thresholds.py`. strict: whether a state
+    that overflows in the emulator is an error. lava_timeout_s: when to give Lava up.
     """
 
     name: ClassVar[str] = "loihi"
     engines: ClassVar[tuple[str, ...]] = ("emulator", "lava")
 
     chip_name: str = "loihi1"
+    thresholds: str = "own"
     strict: bool = False
     lava_timeout_s: float = 900.0
 
@@ -47,16 +50,19 @@ class Loihi(Target):
 
     def check(self, graph: Graph) -> tuple[NodeVerdict, ...]:
         """Return a verdict for every node; see `Target.check`."""
-        return lower(graph, self.chip).rows()
+        return self._lowered(graph).rows()
 
     def compile(self, graph: Graph) -> LoihiProgram:
         """Lower an integer graph; see `Target.compile`."""
-        lowering = lower(graph, self.chip)
+        lowering = self._lowered(graph)
         network, lowered, split = lowering.network, lowering.graph, lowering.split
         if network is None or lowered is None or split is None:
             self.require_lowerable(graph)
             raise InternalError(f"graph {graph.name!r} has no refusal and no Loihi network")
         return LoihiProgram(lowered, network.latency_steps, network, self.chip, Mapping(split))
+
+    def _lowered(self, graph: Graph) -> Lowering:
+        return lower(with_thresholds(graph, self.thresholds, self.chip), self.chip)
 
     def run(
         self,
