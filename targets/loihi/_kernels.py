@@ -69,6 +69,13 @@ def add_dense(raster, first, delay, rows, fan_out, left, right, row, sums):  # t
 
 
 @numba.njit(cache=True, nogil=True)
+def reach(at, taps, stride, dilation, outputs):  # type: ignore[no-untyped-def]
+    """Return the range of output positions whose taps can lie on padded input position `at`."""
+    first = max(0, -((dilation * (taps - 1) - at) // stride))
+    return first, min(outputs, at // stride + 1)
+
+
+@numba.njit(cache=True, nogil=True)
 def add_conv(raster, first, delay, kernel, present, size, window, left, right, image, sums):  # type: ignore[no-untyped-def]
     """Lay the kernel around every spike that arrives; return the synaptic operations.
 
@@ -94,19 +101,21 @@ def add_conv(raster, first, delay, kernel, present, size, window, left, right, i
                 c, pixel = divmod(found[k], height * width)
                 y, x = divmod(pixel, width)
                 base = (c // in_group) * width_out
-                for ky in range(rows):
-                    oy = y + pad_y - ky * dilation_y
-                    if oy < 0 or oy % stride_y or oy // stride_y >= out_height:
+                first_y, last_y = reach(y + pad_y, rows, stride_y, dilation_y, out_height)
+                first_x, last_x = reach(x + pad_x, columns, stride_x, dilation_x, out_width)
+                for oy in range(first_y, last_y):
+                    ky, off_y = divmod(y + pad_y - oy * stride_y, dilation_y)
+                    if off_y:
                         continue
-                    oy //= stride_y
-                    for kx in range(columns):
-                        ox = x + pad_x - kx * dilation_x
-                        if ox < 0 or ox % stride_x or ox // stride_x >= out_width:
+                    for ox in range(first_x, last_x):
+                        kx, off_x = divmod(x + pad_x - ox * stride_x, dilation_x)
+                        if off_x:
                             continue
-                        ox //= stride_x
                         operations += present[c, ky, kx]
+                        target = image[oy, ox, base : base + width_out]
+                        weights = kernel[c, ky, kx]
                         for o in range(width_out):
-                            image[oy, ox, base + o] += kernel[c, ky, kx, o]
+                            target[o] += weights[o]
             i = 0
             for o in range(out_channels):
                 for oy in range(out_height):
