@@ -110,12 +110,9 @@ class AdaLi(Surrogate):
         height = torch.where(x < 0, self.config.mass_left / left, self.config.mass_right / right)
         return height.to(x.dtype) * ((x >= -left) & (x <= right))
 
-    def forward(self, x: Tensor, step: int = 0) -> Tensor:
-        if self.config.automatic and self.training:
-            self._measure(x.detach())
-        return super().forward(x, step)
-
-    def _measure(self, x: Tensor) -> None:
+    def observe(self, x: Tensor, step: int = 0) -> None:
+        if not (self.config.automatic and self.training):
+            return
         flat = x.flatten()
         sample = flat[:: max(1, flat.numel() // _SAMPLES)]
         first, third = torch.quantile(sample, sample.new_tensor([0.25, 0.75])).unbind()

@@ -52,12 +52,9 @@ class MembraneRectangle(Surrogate):
         growth[0] = 1.0
         self.widths.copy_(2 * k * growth * deviation)
 
-    def forward(self, x: Tensor, step: int = 0) -> Tensor:
+    def observe(self, x: Tensor, step: int = 0) -> None:
         if self.measured and self.training:
-            with torch.no_grad():
-                deviation = x.std(correction=0).clamp_min(_SMALLEST_GAIN)
-                self.widths[step] = 2 * deviation
-        return super().forward(x, step)
+            self.widths[step] = 2 * x.std(correction=0).clamp_min(_SMALLEST_GAIN)
 
     def extra_repr(self) -> str:
         return f"steps={self.widths.numel()}, measured={self.measured}"

@@ -30,6 +30,7 @@ from ._norse import (
     reset_subtract,
     reset_value,
 )
+from .sequence import Recurrence, run_sequence
 from .surrogates import Surrogate
 
 
@@ -65,6 +66,14 @@ class LIFCell(SNNCell):  # type: ignore[misc]
     def decay(self) -> float:
         """The share of a potential that is left after one step."""
         return 1 - self.k
+
+    def recurrence(self) -> tuple[Tensor, Recurrence]:
+        """Describe the step for `sequence`: its factor k, and the rest."""
+        p = self.parameters_now
+        soft = p.reset_method is reset_subtract
+        return self.dt * p.tau_mem_inv, Recurrence(
+            True, p.v_leak, p.v_th, p.v_reset, soft, self.detach_reset, self.surrogate
+        )
 
     def forward(self, current: Tensor, state: Any = None, step: int = 0) -> tuple[Tensor, Any]:
         """Advance by one step; `step` is its number, for surrogates that change over time."""
@@ -123,6 +132,13 @@ class IFCell(SNNCell):  # type: ignore[misc]
         """Start every neuron at v = 0."""
         return IAFFeedForwardState(v=torch.zeros_like(current))
 
+    def recurrence(self) -> tuple[Tensor, Recurrence]:
+        """Describe the step for `sequence`: its factor k, and the rest."""
+        rest, soft = torch.zeros(()), self.reset_method is reset_subtract
+        return torch.ones(()), Recurrence(
+            False, rest, self.p.v_th, self.p.v_reset, soft, self.detach_reset, self.surrogate
+        )
+
     def forward(self, current: Tensor, state: Any = None, step: int = 0) -> tuple[Tensor, Any]:
         """Advance by one step; `step` is its number, for surrogates that change over time."""
         if state is None:
@@ -142,7 +158,18 @@ Cell = LIFCell | IFCell
 
 
 def over_time(cell: Cell, currents: Tensor) -> Tensor:
-    """Run a cell from rest through currents (time, batch, *shape); return spikes of that shape."""
+    """Run a cell from rest through currents (time, batch, *shape); return spikes of that shape.
+
+    Where a gradient is wanted, the steps are taken as one operation, which gives the same spikes
+    and the same gradient faster (see `sequence`).
+    """
+    if torch.is_grad_enabled():
+        return run_sequence(currents, *cell.recurrence())
+    return step_by_step(cell, currents)
+
+
+def step_by_step(cell: Cell, currents: Tensor) -> Tensor:
+    """Do what `over_time` does by calling the cell once for each time step."""
     state, spikes = None, []
     for step, current in enumerate(currents):
         fired, state = cell(current, state, step)

@@ -37,8 +37,12 @@ class Surrogate(nn.Module):
         """Mark the potentials that pass any gradient: the surrogate's compute density."""
         return self.derivative(x, step) != 0
 
+    def observe(self, x: Tensor, step: int = 0) -> None:
+        """Learn from the potentials of one time step of a forward pass; most need not."""
+
     def forward(self, x: Tensor, step: int = 0) -> Tensor:
         """Return the spikes, 0 or 1 in the dtype of x."""
+        self.observe(x.detach(), step)
         spikes: Tensor = _Spike.apply(x, self, step)  # type: ignore[no-untyped-call]
         return spikes
 

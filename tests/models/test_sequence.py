@@ -1,0 +1,84 @@
+"""One operation for a whole sequence against the cell's own steps and autograd."""
+
+import pytest
+import torch
+
+from axonc.models.adali import AdaLi, AdaLiConfig
+from axonc.models.mpd_agl import MembraneRectangle
+from axonc.models.neurons import (
+    Cell,
+    IFCell,
+    LIFCell,
+    PLIFCell,
+    if_parameters,
+    lif_parameters,
+    over_time,
+    step_by_step,
+)
+from axonc.models.surrogates import Sigmoid, Surrogate, Triangle
+
+CURRENTS = torch.randn(9, 4, 5, 2, generator=torch.Generator().manual_seed(3)) * 1.5 + 0.3
+
+
+def make(kind: type, surrogate: Surrogate, detach: bool, soft: bool, v_reset: float) -> Cell:
+    if kind is IFCell:
+        p = if_parameters(0.8, v_reset=v_reset)
+        return IFCell(p, surrogate, detach_reset=detach, soft_reset=soft)
+    p = lif_parameters(3e-3, 0.4, v_reset=v_reset, soft_reset=soft)
+    cell: Cell = kind(p, surrogate, detach_reset=detach)
+    return cell
+
+
+@pytest.mark.parametrize("kind", [LIFCell, PLIFCell, IFCell])
+@pytest.mark.parametrize("detach", [False, True])
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("v_reset", [0.0, -0.3])
+def test_spikes_are_equal_and_gradients_agree(
+    kind: type, detach: bool, soft: bool, v_reset: float
+) -> None:
+    cell = make(kind, Sigmoid(2.0), detach, soft, v_reset)
+    x = CURRENTS.clone().requires_grad_()
+    weight = torch.linspace(-1, 1, x.numel()).view_as(x)
+    inputs = [x, *cell.parameters()]
+    whole, steps = over_time(cell, x), step_by_step(cell, x)
+    assert torch.equal(whole, steps)
+    assert 0.1 < whole.mean() < 0.9
+    gradients = torch.autograd.grad((whole * weight).sum(), inputs)
+    expected = torch.autograd.grad((steps * weight).sum(), inputs)
+    # The same sums in another order, in float32.
+    torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_surrogates_that_watch_the_potential_see_the_same(measured: bool) -> None:
+    widths = []
+    for run in (over_time, step_by_step):
+        surrogate = MembraneRectangle(9, measured=measured)
+        run(LIFCell(lif_parameters(2e-3, 0.4), surrogate), CURRENTS.clone().requires_grad_())
+        widths.append(surrogate.widths)
+    assert torch.equal(*widths)
+    quartiles = []
+    for run in (over_time, step_by_step):
+        automatic = AdaLi(AdaLiConfig(automatic=True))
+        run(LIFCell(lif_parameters(2e-3, 0.4), automatic), CURRENTS.clone().requires_grad_())
+        quartiles.append(automatic.quartiles)
+    assert torch.equal(*quartiles)
+
+
+def test_less_is_kept_for_the_backward_pass() -> None:
+    def kept_bytes(run: object) -> int:
+        cell = LIFCell(lif_parameters(2e-3, 0.4), Triangle())
+        sizes: dict[int, int] = {}
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            x = CURRENTS.clone().requires_grad_()
+            out = run(cell, x)  # type: ignore[operator]
+            total = sum(sizes.values())
+            del out
+        return total
+
+    assert kept_bytes(over_time) * 2 < kept_bytes(step_by_step)
