@@ -209,15 +209,20 @@ class ShapeInference:
     # -- batch axes ----------------------------------------------------------------------------
 
     def _drop_batch_axes(self) -> None:
-        """Drop the leading axis of an Input where the first connection behind it has one fewer."""
+        """Drop an Input's leading axis where the first connection behind it has one fewer.
+
+        Drop two, of batch and time, where it has two fewer and both are 1 (rockpool).
+        """
         for name, parsed in self.parsed.items():
             shape = parsed.node.shape if isinstance(parsed.node, ir.Input) else ()
             rank = self._rank_behind(name) if len(shape) > 1 else None
-            if rank is not None and rank == len(shape) - 1:
-                self.parsed[name] = Parsed(ir.Input(shape[1:]))
+            extra = 0 if rank is None else len(shape) - rank
+            if extra == 1 or (extra == 2 and shape[:2] == (1, 1)):
+                self.parsed[name] = Parsed(ir.Input(shape[extra:]))
+                axes = "a batch axis" if extra == 1 else "axes of batch and time"
                 self.notes.append(
-                    f"{self._what(name)}: its shape {shape} was read as {shape[1:]} with a batch"
-                    " axis before it; NIR's shapes have none."
+                    f"{self._what(name)}: its shape {shape} was read as {shape[extra:]} with {axes}"
+                    " before it; NIR's shapes have none."
                 )
 
     def _rank_behind(self, name: str) -> int | None:

@@ -142,6 +142,15 @@ def test_a_batch_axis_of_the_input_is_dropped(batch, chain, lif):
     assert len([note for note in graph.dialect.notes if "axis" in note or "claims" in note]) == 3
 
 
+def test_axes_of_batch_and_time_are_dropped(chain, lif):
+    """rockpool 3.1 writes its sample's whole shape."""
+    graph = load_graph(chain((1, 1, 4), (1, 1, 3), fc=nir.Linear(np.ones((3, 4))), lif=lif(3)))
+    assert graph.shapes["input"] == (4,)
+    assert any("with axes of batch and time before it" in note for note in graph.dialect.notes)
+    with pytest.raises(InputError, match="Put a Flatten node before it"):
+        load_graph(chain((1, 2, 2), 3, fc=nir.Linear(np.ones((3, 4))), lif=lif(3)))
+
+
 def test_parameters_repeated_for_a_batch(lif):
     assert output_shape(lif((4, 2, 5, 5)), (2, 5, 5)) == (2, 5, 5)
     node = lif((4, 2, 5, 5))
