@@ -36,7 +36,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     dialect.add_argument("--dt", type=float, help="time step, in the file's unit of time")
     dialect.add_argument(
         "--integrator",
-        choices=["euler", "exponential", "exponential-delta"],
+        choices=["euler", "exponential", "exponential-delta", "exponential-jump"],
         help="how a leaky state moves on by one step",
     )
     dialect.add_argument(

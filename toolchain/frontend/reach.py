@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from .. import ir
-from ..ir import Dialect, Graph, IFConvention, Node, Shape
+from ..ir import Dialect, Graph, IFConvention, Integrator, Node, Shape
 from .faults import described
 
 _SLOW_STEPS = {"IF": 100, "LIF": 1000, "CubaLIF": 1000}
@@ -127,8 +127,21 @@ def _steps_to_threshold(
             steps = np.where(rise > 0, node.v_threshold / rise, np.inf)
         else:
             tau = node.tau if isinstance(node, ir.LIF) else node.tau_mem
-            gain = node.r if isinstance(node, ir.LIF) else node.r * node.w_in
+            gain = node.r * _steady(tau, dialect)
+            if isinstance(node, ir.CubaLIF):
+                gain = gain * node.w_in * _steady(node.tau_syn, dialect)
             settled = node.v_leak + gain * drive
             rise = -tau / dialect.dt * np.log1p(-node.v_threshold / settled)
             steps = np.where(settled > node.v_threshold, rise, np.inf)
     return np.where(node.v_threshold < 0, 0.0, steps)
+
+
+def _steady(tau: np.ndarray, dialect: Dialect) -> np.ndarray:
+    """Return where an input of 1 in every step brings a leaky state to, for a gain of 1."""
+    k = dialect.dt / np.asarray(tau, np.float64)
+    match dialect.integrator:
+        case Integrator.EXPONENTIAL_DELTA:
+            return k / -np.expm1(-k)
+        case Integrator.EXPONENTIAL_JUMP:
+            return 1 / -np.expm1(-k)
+    return np.ones_like(k)

@@ -17,7 +17,9 @@ class Integrator(StrEnum):
     """decay exp(-dt/tau), gain r*(1 - exp(-dt/tau)): exact for an input held over the step."""
     EXPONENTIAL_DELTA = "exponential-delta"
     """decay exp(-dt/tau), gain r*dt/tau: the input is a pulse, not leaked in its own step
-    (rockpool, sinabs)."""
+    (rockpool)."""
+    EXPONENTIAL_JUMP = "exponential-jump"
+    """decay exp(-dt/tau), gain r: the state jumps by the whole input (sinabs, norm_input=False)."""
 
 
 class IFConvention(StrEnum):

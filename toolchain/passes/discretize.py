@@ -36,7 +36,7 @@ class Discretize(Pass):
 
     With k = dt/tau:  euler: decay 1 - k, gain r k, leak v_leak k.
     exponential: decay e^-k, gain r (1 - e^-k), leak v_leak (1 - e^-k).
-    exponential-delta: as exponential, but gain r k.
+    exponential-delta: as exponential, but gain r k; exponential-jump: but gain r.
     I and IF: decay 1, gain r (per-step) or r dt (per-second).
 
     Computed in float64 from the file's own values; parameters that are constant over a
@@ -116,7 +116,8 @@ def _leak(tau: np.ndarray, dialect: Dialect) -> tuple[np.ndarray, np.ndarray, np
     if dialect.integrator is Integrator.EULER:
         return 1 - k, k, k
     e = np.exp(-k)
-    return e, k if dialect.integrator is Integrator.EXPONENTIAL_DELTA else 1 - e, 1 - e
+    pulse = {Integrator.EXPONENTIAL_DELTA: k, Integrator.EXPONENTIAL_JUMP: np.ones_like(k)}
+    return e, pulse.get(dialect.integrator, 1 - e), 1 - e
 
 
 def _param(values: np.ndarray) -> np.ndarray:

@@ -60,6 +60,7 @@ class ContinuousStepper:
     euler:              x <- x + dt/tau * (rest - x + gain * input)
     exponential:        x <- rest + e * (x - rest) + (1 - e) * gain * input,   e = exp(-dt/tau)
     exponential-delta:  x <- rest + e * (x - rest) + dt/tau * gain * input
+    exponential-jump:   x <- rest + e * (x - rest) + gain * input
     without leak (I, IF):  v <- v + r * input, times dt under the per-second convention
 
     A synaptic current moves first, the membrane then sees the current of the same step.
@@ -108,8 +109,12 @@ class ContinuousStepper:
         if self.dialect.integrator is Integrator.EULER:
             return x + ratio * (rest - x + gain * a)
         e = np.exp(-ratio)
-        pulse = ratio if self.dialect.integrator is Integrator.EXPONENTIAL_DELTA else 1 - e
-        return rest + e * (x - rest) + pulse * gain * a
+        match self.dialect.integrator:
+            case Integrator.EXPONENTIAL_DELTA:
+                gain = ratio * gain
+            case Integrator.EXPONENTIAL:
+                gain = (1 - e) * gain
+        return rest + e * (x - rest) + gain * a
 
 
 class NeuronStepper:

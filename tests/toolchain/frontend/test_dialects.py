@@ -150,8 +150,8 @@ def test_a_v_reset_that_the_reset_ignores_is_told(network):
         ({"dt": 0}, "option dt: got 0, expected a time above 0. Give the step"),
         (
             {"integrator": "rk4"},
-            "option integrator: got 'rk4', expected one of euler, exponential, exponential-delta."
-            " Choose the convention of the program that wrote the graph.",
+            "option integrator: got 'rk4', expected one of euler, exponential, exponential-delta,"
+            " exponential-jump. Choose the convention of the program that wrote the graph.",
         ),
         ({"reset": "none"}, "option reset: got 'none', expected one of hard, subtract, "),
         ({"if_convention": "x"}, "option if_convention: got 'x', expected one of per-step, "),

@@ -60,7 +60,11 @@ def test_lif(integrator: Integrator, reset: Reset) -> None:
         if integrator is Integrator.EULER:
             u = v + k * (leak - v + r * x)
         else:
-            pulse = k if integrator is Integrator.EXPONENTIAL_DELTA else 1 - exp(-k)
+            pulse = {
+                Integrator.EXPONENTIAL: 1 - exp(-k),
+                Integrator.EXPONENTIAL_DELTA: k,
+                Integrator.EXPONENTIAL_JUMP: 1,
+            }[integrator]
             u = leak + exp(-k) * (v - leak) + pulse * r * x
         assert potential == pytest.approx(u, abs=1e-12)  # the same float64 sum in another order
         assert spike == (u > threshold)
