@@ -1,0 +1,70 @@
+"""Graphs that other frameworks write, against the spikes of the frameworks themselves.
+
+A framework that is not installed skips its tests; with AXONC_REQUIRE_PEERS=1 it fails them. The
+extra `peers` names the versions whose exporters these tests describe.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from axonc.toolchain.driver import lower
+from axonc.toolchain.frontend import DialectOptions, load_graph
+from axonc.toolchain.reference import execute
+
+
+@pytest.fixture(scope="session")
+def peer() -> Callable[[str], ModuleType]:
+    """Import a module of another framework by its name."""
+
+    def load(name: str) -> ModuleType:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a peer's deprecations are not ours to mend
+                return importlib.import_module(name)
+        except ImportError as error:
+            message = f"needs {name} (pip install axonc[peers]): {error}"
+            if os.environ.get("AXONC_REQUIRE_PEERS"):
+                pytest.fail(message)
+            pytest.skip(message)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def spikes() -> Callable[..., Any]:
+    """Make random input spikes, float32 (time, batch, *shape), as a torch tensor."""
+    torch = pytest.importorskip("torch")
+
+    def make(*shape: int, rate: float = 0.4, seed: int = 1) -> Any:
+        generator = torch.Generator().manual_seed(seed)
+        return (torch.rand(shape, generator=generator) < rate).float()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ours() -> Callable[..., np.ndarray]:
+    """Load a graph under options, run it on (time, batch, *shape), return the same layout.
+
+    The discrete stage, where all targets start, is run too and must send the very same.
+    """
+
+    def run(graph: Any, inputs: Any, **options: Any) -> np.ndarray:
+        imported = load_graph(graph, options=DialectOptions(**options))
+        batch_first = np.swapaxes(np.asarray(inputs), 0, 1)
+        output = execute(imported, batch_first).output
+        discrete = execute(lower(imported).discrete, batch_first).output
+        if output.dtype == bool:
+            assert np.array_equal(output, discrete)
+        return np.swapaxes(output, 0, 1)
+
+    return run
