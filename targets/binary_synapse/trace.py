@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from axonc.toolchain.errors import InputError
 
 from .architecture import Schedule
 from .program import BinaryProgram
+
+if TYPE_CHECKING:
+    from .simulator.timing import Timing
 
 _CONTROLLER = 0
 
@@ -44,15 +47,11 @@ def write_trace(path: Path, program: BinaryProgram, inputs: dict[str, np.ndarray
 
 
 def _events(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
-    from .simulator.run import simulate_batch  # numba is slow to import
-
-    first = {name: counts[:1] for name, counts in inputs.items()}
-    result = simulate_batch(program, first, spikes_of=[], with_times=True)
-    (timing,) = result.timings
+    timing = _timing_of_first(program, inputs)
     clock = program.prepared.clock
     cycle_us = 1 / program.architecture.clock_mhz
     pipelined = program.architecture.schedule is Schedule.PIPELINED
-    steps = result.totals.steps
+    steps = next(iter(inputs.values())).shape[1]
 
     def slice_of(track: int, name: str, start: int, end: int, **args: int) -> dict[str, Any]:
         return {
@@ -78,6 +77,24 @@ def _events(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> Iterator[d
                 if events:
                     yield slice_of(1 + number, "synapse walks", until - walk, until,
                                    cycles=walk, events=events)  # fmt: skip
+
+
+def _timing_of_first(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> Timing:
+    from .simulator.behaviour import simulate_behaviour  # numba is slow to import
+    from .simulator.lone_sender import new_places
+    from .simulator.run import empty_mesh
+    from .simulator.timing import SHORTCUTS, simulate_timing
+
+    counts = [inputs[name][0] for name in program.graph.inputs]
+    joined = np.ascontiguousarray(np.concatenate(counts, axis=1), np.uint8)
+    prepared, mesh = program.prepared, empty_mesh(program)
+    done = simulate_behaviour(
+        prepared.image, joined, prepared.input_columns, prepared.columns, False
+    )
+    return simulate_timing(
+        prepared.image, prepared.clock, mesh, new_places(mesh), SHORTCUTS,
+        done.begin, done.end, done.ids, done.slots, True,
+    )  # fmt: skip
 
 
 def _name(kind: str, track: int, name: str) -> dict[str, Any]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from typing import NamedTuple
 
 import numpy as np
 
 from axonc.toolchain.errors import InternalError
 
 from ..program import BinaryProgram
-from .behaviour import Behaviour, simulate_behaviour
 from .clockwork import Clockwork, build_clockwork
 from .image import FIRST_SLOT, LAST_SLOT, Image, build_image
 from .lone_sender import new_places
 from .mesh import PORTS, Mesh, new_mesh
-from .timing import SHORTCUTS, Timing, simulate_timing
+from .share import Tally, new_tally, simulate_share
+from .timing import SHORTCUTS
 
 PORT_NAMES = ("north", "east", "south", "west", "core", "host")
 
@@ -30,8 +30,13 @@ class Prepared:
     image: Image
     clock: Clockwork
     input_columns: np.ndarray
-    first_column: dict[str, int]
+    """Where each input node begins, side by side; then where the last ends."""
     columns: int
+    """Neurons of all spiking nodes."""
+    column_of: dict[str, np.ndarray]
+    """By node: the column of each neuron, in flat order."""
+    slot_of: dict[str, np.ndarray]
+    """By neuron node: the slot of each neuron, in flat order."""
 
 
 @dataclass
@@ -96,22 +101,28 @@ class BatchResult:
     spikes: dict[str, np.ndarray]
     potentials: dict[str, np.ndarray]
     totals: Totals
-    timings: tuple[Timing, ...]
 
 
 def prepare(program: BinaryProgram) -> Prepared:
     """Return the arrays of a program; built once a program by `BinaryProgram.prepared`."""
-    first, columns = {}, 0
+    image = build_image(program)
+    column_of, columns = {}, 0
     for name, grid in program.grids.items():
-        first[name] = columns
-        columns += int(np.prod(grid))
-    sizes = [int(np.prod(program.grids[name])) for name in program.graph.inputs]
+        size = int(np.prod(grid))
+        column_of[name] = np.arange(columns, columns + size)
+        columns += size
+    slot_of = {name: np.zeros(int(np.prod(program.grids[name])), int) for name in program.reasons}
+    for number, core in enumerate(program.cores):
+        if core.helps is None:
+            first, last = image.cores[number, [FIRST_SLOT, LAST_SLOT]]
+            slot_of[core.layer][image.slot_ids[first:last]] = np.arange(first, last)
     return Prepared(
-        image=build_image(program),
+        image=image,
         clock=build_clockwork(program),
-        input_columns=np.cumsum([0, *sizes]),
-        first_column=first,
+        input_columns=np.cumsum([0, *(len(column_of[name]) for name in program.graph.inputs)]),
         columns=columns,
+        column_of=column_of,
+        slot_of=slot_of,
     )
 
 
@@ -122,115 +133,87 @@ def simulate_batch(
     spikes_of: Sequence[str],
     potentials_of: Sequence[str] = (),
     method: int = SHORTCUTS,
-    with_times: bool = False,
     workers: int | None = None,
 ) -> BatchResult:
     """Run every sample of `inputs` (per input node: (batch, time, neurons), counts up to 255).
 
     Args:
         method: how cycles are counted, one of EVERY_CYCLE, SHORTCUTS and BOUND in `timing`.
-        with_times: whether `BatchResult.timings` tells when each core did what.
         workers: threads that share the samples, by default one a processor; the result is the
             same.
     """
     joined = np.concatenate([inputs[name] for name in program.graph.inputs], axis=2)
     joined = np.ascontiguousarray(joined, np.uint8)
     samples, steps = joined.shape[:2]
-    sizes = {name: int(np.prod(grid)) for name, grid in program.grids.items()}
-    spikes = {name: np.empty((samples, steps, sizes[name]), bool) for name in spikes_of}
-    potentials = {name: np.empty((samples, steps, sizes[name]), np.int64) for name in potentials_of}
     prepared = program.prepared
+    columns, spike_cuts = _places_of(program, spikes_of, prepared.column_of)
+    slots, potential_cuts = _places_of(program, potentials_of, prepared.slot_of)
+    fired = np.empty((samples, steps, len(columns)), bool)
+    potentials = np.empty((samples, steps, len(slots)), np.int64)
 
-    def run_share(share: np.ndarray) -> tuple[Totals, tuple[Timing, ...]]:
-        mesh = _empty_mesh(program, prepared)
-        places = new_places(mesh)
-        done: list[_Sample] = []
-        for sample in share:
-            behaviour = simulate_behaviour(
-                prepared.image, joined[sample], prepared.input_columns, prepared.columns,
-                bool(potentials),
-            )  # fmt: skip
-            mesh.served[:] = 0  # a sample starts with every arbiter at rest
-            timing = simulate_timing(
-                prepared.image, prepared.clock, mesh, places, method,
-                behaviour.begin, behaviour.end, behaviour.ids, behaviour.slots, with_times,
-            )  # fmt: skip
-            if timing.deadlock >= 0:
-                raise InternalError(deadlock_text(timing.deadlock, mesh, prepared.clock.columns))
-            done.append(_Sample.of(behaviour, timing, mesh))
-            for name, raster in spikes.items():
-                column = prepared.first_column[name]
-                raster[sample] = behaviour.fired[:, column : column + sizes[name]]
-            for name, values in potentials.items():
-                for slots in _slots_of(program, prepared.image, name):
-                    ids = prepared.image.slot_ids[slots]
-                    values[sample][:, ids] = behaviour.potentials[:, slots]
-        return _totals_of(done, mesh, steps), tuple(sample.timing for sample in done)
+    def run_share(first: int, last: int) -> Totals:
+        mesh = empty_mesh(program)
+        tally = new_tally(prepared.image, prepared.clock, last - first, steps)
+        simulate_share(
+            prepared.image, prepared.clock, mesh, new_places(mesh), method, joined[first:last],
+            prepared.input_columns, prepared.columns, columns, fired[first:last], slots,
+            potentials[first:last], tally,
+        )  # fmt: skip
+        if tally.deadlock[0] >= 0:
+            text = deadlock_text(int(tally.deadlock[0]), mesh, prepared.clock.columns)
+            raise InternalError(text)
+        return _totals_of(tally, mesh, steps)
 
     workers = min(workers or os.cpu_count() or 1, samples)
-    shares = np.array_split(np.arange(samples), workers)
+    cuts = [samples * part // workers for part in range(workers + 1)]
     if workers == 1:
-        parts = [run_share(shares[0])]
+        parts = [run_share(0, samples)]
     else:
         with ThreadPoolExecutor(workers) as pool:
-            parts = list(pool.map(run_share, shares))
-    totals = parts[0][0]
-    for part, _ in parts[1:]:
+            parts = list(pool.map(run_share, cuts[:-1], cuts[1:]))
+    totals = parts[0]
+    for part in parts[1:]:
         totals = totals.plus(part)
     _check_conservation(program, totals)
-    timings = tuple(timing for _, timings in parts for timing in timings)
-    return BatchResult(spikes, potentials, totals, timings)
+    return BatchResult(
+        {name: fired[:, :, cut] for name, cut in spike_cuts.items()},
+        {name: potentials[:, :, cut] for name, cut in potential_cuts.items()},
+        totals,
+    )
 
 
-def _empty_mesh(program: BinaryProgram, prepared: Prepared) -> Mesh:
+def empty_mesh(program: BinaryProgram) -> Mesh:
+    """Return the mesh of a program's machine, at rest."""
     machine = program.architecture
-    return new_mesh(
-        machine.cores, len(program.cores), len(prepared.image.units), machine.mesh.fifo_depth,
-        machine.core.event_fifo_depth,
-    )  # fmt: skip
+    units = len(program.cores) + len(program.graph.inputs)
+    depths = (machine.mesh.fifo_depth, machine.core.event_fifo_depth)
+    return new_mesh(machine.cores, len(program.cores), units, *depths)
 
 
-def _slots_of(program: BinaryProgram, image: Image, layer: str) -> Iterator[slice]:
-    for number, core in enumerate(program.cores):
-        if core.layer == layer and core.helps is None:
-            yield slice(*image.cores[number, FIRST_SLOT : LAST_SLOT + 1])
+def _places_of(
+    program: BinaryProgram, nodes: Sequence[str], place_of: dict[str, np.ndarray]
+) -> tuple[np.ndarray, dict[str, slice]]:
+    """Return the places of all neurons of some nodes, and where each node's lie among them."""
+    cuts, first = {}, 0
+    for name in nodes:
+        cuts[name] = slice(first, first + len(place_of[name]))
+        first += len(place_of[name])
+    places = [np.zeros(0, np.int64), *(place_of[name] for name in nodes)]
+    return np.concatenate(places), cuts
 
 
-class _Sample(NamedTuple):
-    """What is kept of one sample; what the mesh counts it keeps itself."""
-
-    counters: np.ndarray  # (4, banks)
-    overflows: np.ndarray
-    unit_spikes: np.ndarray
-    timing: Timing
-    outputs: np.ndarray
-
-    @classmethod
-    def of(cls, behaviour: Behaviour, timing: Timing, mesh: Mesh) -> _Sample:
-        outputs = mesh.outputs.copy()
-        mesh.outputs[1:] = -1
-        return cls(
-            behaviour.counters,
-            behaviour.core_overflows,
-            (behaviour.end - behaviour.begin).sum(axis=0),
-            timing,
-            outputs,
-        )
-
-
-def _totals_of(done: list[_Sample], mesh: Mesh, steps: int) -> Totals:
-    counters = np.sum([sample.counters for sample in done], axis=0)
+def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
     return Totals(
-        samples=len(done),
+        samples=len(tally.step_cycles),
         steps=steps,
-        phase_cycles=np.sum([sample.timing.phase_cycles for sample in done], axis=0),
-        barrier_cycles=sum(int(sample.timing.barrier_cycles) for sample in done),
-        bank_events=counters[0],
-        bank_walks=counters[1],
-        bank_performed=counters[2],
-        bank_effective=counters[3],
-        core_overflows=np.sum([sample.overflows for sample in done], axis=0),
-        core_phase_cycles=np.sum([sample.timing.core_phase for sample in done], axis=0),
+        phase_cycles=tally.phase_cycles,
+        barrier_cycles=int(tally.barriers[0]),
+        bank_events=tally.counters[0],
+        bank_walks=tally.counters[1],
+        bank_performed=tally.counters[2],
+        bank_effective=tally.counters[3],
+        core_overflows=tally.overflows,
+        core_phase_cycles=tally.core_phase,
         core_walk_cycles=mesh.walk,
         core_events=mesh.taken,
         core_events_most=mesh.events_most,
@@ -239,21 +222,24 @@ def _totals_of(done: list[_Sample], mesh: Mesh, steps: int) -> Totals:
         link_flits=mesh.link_flits,
         link_waits=mesh.link_waits,
         output_spikes=int(mesh.outputs[0]),
-        unit_spikes=np.sum([sample.unit_spikes for sample in done], axis=0),
-        step_cycles=np.stack([sample.timing.step_cycles for sample in done]),
-        first_output_cycle=np.array([sample.outputs[1] for sample in done]),
-        last_output_cycle=np.array([sample.outputs[2] for sample in done]),
+        unit_spikes=tally.unit_spikes,
+        step_cycles=tally.step_cycles,
+        first_output_cycle=tally.ends[:, 0],
+        last_output_cycle=tally.ends[:, 1],
     )
 
 
 def _check_conservation(program: BinaryProgram, totals: Totals) -> None:
     """What behaviour consumed must be what the mesh delivered, flit by flit."""
     bank = 0
+    helped = Counter[int]()
+    for core in program.cores:
+        if core.helps is not None:
+            helped[core.helps] += core.box.volume
     for number, core in enumerate(program.cores):
         expected = int(totals.bank_events[bank : bank + len(core.banks)].sum())
         bank += len(core.banks)
-        helpers = sum(c.box.volume for c in program.cores if c.helps == number)
-        expected += helpers * totals.core_phases
+        expected += helped[number] * totals.core_phases
         if int(totals.core_events[number]) != expected:
             raise InternalError(
                 f"core {number} (layer {core.layer!r}): the mesh delivered "

@@ -1,0 +1,83 @@
+"""Some samples of a batch, one after another, without coming back to Python in between."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .behaviour import simulate_behaviour
+from .compiled import compiled
+from .timing import simulate_timing
+
+
+class Tally(NamedTuple):
+    """What a share of samples did; what the mesh counts it keeps itself."""
+
+    counters: np.ndarray  # (4, banks), as in `Behaviour`
+    overflows: np.ndarray  # (cores)
+    unit_spikes: np.ndarray  # (units)
+    core_phase: np.ndarray  # (cores)
+    phase_cycles: np.ndarray  # (1 + waves)
+    step_cycles: np.ndarray  # (samples, machine steps)
+    ends: np.ndarray  # (samples, 2) cycle of the first and of the last output spike
+    barriers: np.ndarray  # (1) cycles
+    deadlock: np.ndarray  # (1) cycle, -1 without
+
+
+def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
+    """Return a tally of nothing."""
+    units, cores = len(clock.unit_router), len(clock.neurons)
+
+    def zeros(*shape: int) -> np.ndarray:
+        return np.zeros(shape, np.int64)
+
+    return Tally(
+        counters=zeros(4, len(image.banks) - 1),
+        overflows=zeros(cores),
+        unit_spikes=zeros(units),
+        core_phase=zeros(cores),
+        phase_cycles=zeros(1 + clock.waves),
+        step_cycles=zeros(samples, steps + clock.waves * clock.pipelined),
+        ends=zeros(samples, 2),
+        barriers=zeros(1),
+        deadlock=np.full(1, -1, np.int64),
+    )
+
+
+@compiled
+def simulate_share(
+    image: Any, clock: Any, mesh: Any, places: Any, method: int, inputs: Any, input_columns: Any,
+    columns: int, fired_columns: Any, fired: Any, potential_slots: Any, potentials: Any,
+    tally: Tally,
+) -> None:  # fmt: skip
+    """Run all samples of `inputs` (samples, time, input neurons).
+
+    Fills fired[sample, time, k] with the spikes of column fired_columns[k], and likewise
+    potentials with those of slot potential_slots[k].
+    """
+    with_potentials = potential_slots.size > 0
+    for sample in range(inputs.shape[0]):
+        done = simulate_behaviour(image, inputs[sample], input_columns, columns, with_potentials)
+        mesh.served[:] = 0  # a sample starts with every arbiter at rest
+        mesh.outputs[1:] = -1
+        timing = simulate_timing(
+            image, clock, mesh, places, method, done.begin, done.end, done.ids, done.slots, False
+        )
+        if timing.deadlock >= 0:
+            tally.deadlock[0] = timing.deadlock
+            return
+        tally.counters[:] += done.counters
+        tally.overflows[:] += done.core_overflows
+        tally.core_phase[:] += timing.core_phase
+        tally.phase_cycles[:] += timing.phase_cycles
+        tally.step_cycles[sample] = timing.step_cycles
+        tally.ends[sample] = mesh.outputs[1:]
+        tally.barriers[0] += timing.barrier_cycles
+        for t in range(inputs.shape[1]):
+            for unit in range(tally.unit_spikes.size):
+                tally.unit_spikes[unit] += done.end[t, unit] - done.begin[t, unit]
+            for k in range(fired_columns.size):
+                fired[sample, t, k] = done.fired[t, fired_columns[k]]
+            for k in range(potential_slots.size):
+                potentials[sample, t, k] = done.potentials[t, potential_slots[k]]
