@@ -3,7 +3,8 @@
     y = gamma_c * scale * (x - mean_c) / sqrt(var_c + eps) + beta_c
 
 with mean and variance over (time, batch, space). With scale = 1 it is plain BatchNorm on the
-flattened time axis; with scale = v_threshold it is tdBN (Zheng et al., AAAI 2021) for alpha = 1.
+flattened time axis. tdBN (Zheng et al., AAAI 2021, alpha = 1) takes the threshold of a neuron whose
+input has no factor k = dt/tau; with that factor, scale = v_threshold/k.
 """
 
 from __future__ import annotations

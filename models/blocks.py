@@ -58,7 +58,7 @@ def finish(
 ) -> SpikingLayer:
     """Put BatchNorm, the gate (behind binary synapses) and neurons behind synapses."""
     channels = synapses.weight.shape[0]
-    scale = config.neuron.threshold if config.neuron.tdbn else 1.0
+    scale = config.neuron.threshold / config.neuron.k if config.neuron.tdbn else 1.0
     gated = config.gate.enabled and isinstance(synapses, BinaryLinear | BinaryConv2d)
     return SpikingLayer(
         synapses,

@@ -146,7 +146,8 @@ class NetworkConfig:
 class NeuronConfig:
     """dt_s, tau_s: seconds. threshold: in norse's convention, where input is multiplied by dt/tau.
 
-    tdbn: scale BatchNorm by the threshold. detach_reset: no gradient through the reset.
+    tdbn: scale BatchNorm by the threshold that a neuron without the factor dt/tau would have,
+    threshold * tau/dt. detach_reset: no gradient through the reset.
     """
 
     kind: NeuronKind = NeuronKind.LIF
@@ -156,6 +157,11 @@ class NeuronConfig:
     reset: Reset = Reset.HARD
     detach_reset: bool = False
     tdbn: bool = False
+
+    @property
+    def k(self) -> float:
+        """The factor of the input: dt/tau, or 1 without a leak."""
+        return 1.0 if self.kind is NeuronKind.IF else self.dt_s / self.tau_s
 
 
 @dataclass(frozen=True)

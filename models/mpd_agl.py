@@ -7,8 +7,9 @@ the current normalised by BatchNorm of mean gain gbar and scale c, its deviation
     width[0]   = 2 * k * sigma
     width[t>0] = 2 * k * sqrt(1 + (1-k)^2) * sigma
 
-that is, half a width is one standard deviation of the potential. The paper writes the input
-without k, and c = v_threshold (tdBN). A gate g[t] in front of the neuron multiplies sigma.
+that is, half a width is one standard deviation of the potential. The paper's neuron is u = v/k,
+without the factor k, and its c is the threshold of u (tdBN). A gate g[t] in front of the neuron
+multiplies sigma.
 
 `measured` takes the deviation from the potentials of the batch at hand instead. It stands here
 for comparison: derived widths know nothing of spikes and resets.

@@ -32,7 +32,7 @@ def widths(config: TrainingConfig) -> torch.Tensor:
 
 
 def test_widths_follow_theorem_2() -> None:
-    sigma = 0.5 * 0.5  # mean gain times threshold
+    sigma = 0.5 * 0.5 / 0.8  # mean gain times the threshold of a neuron without the factor k
     found = widths(CONFIG)
     assert found[0].item() == pytest.approx(2 * 0.8 * sigma)
     assert found[1:].tolist() == pytest.approx([2 * 0.8 * math.sqrt(1 + 0.2**2) * sigma] * 7)
