@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 
@@ -125,27 +126,25 @@ def test_a_convolutional_network(snn: Any, exported: Any, ours: Any, spikes: Any
 
 
 def test_scalar_parameters_stand_for_the_population(
-    snn: Any, exported: Any, ours: Any, spikes: Any
+    snn: Any, exported: Any, peer: Any, ours: Any, spikes: Any
 ) -> None:
-    """The graph most users write: beta=0.9. nir's own check refuses it (snnTorch #410)."""
+    """The network most users write, beta=0.9: nir's own check refuses its graph (snnTorch #410)."""
     torch.manual_seed(4)
-    options = dict(init_hidden=True, reset_delay=False)
-    net = nn.Sequential(nn.Linear(8, 6), snn.Leaky(beta=0.9, output=True, **options))
+    leaky = snn.Leaky(beta=0.9, init_hidden=True, output=True, reset_delay=False)
+    net = nn.Sequential(nn.Linear(8, 6), leaky)
     inputs = spikes(60, 4, 8)
     with pytest.raises(ValueError, match="type mismatch"):
         exported(net, inputs)
-    peer_extract = __import__("snntorch.export_nir", fromlist=["_"])._extract_snntorch_module
-    import nir
-
-    ends = {"input": nir.Input({"input": np.array([8])}), "output": nir.Output({"output": [6]})}
-    nodes = {"input": ends["input"], "0": peer_extract(net[0]), "1": peer_extract(net[1])}
-    graph = nir.NIRGraph(
-        {**nodes, "output": ends["output"]},
-        [("input", "0"), ("0", "1"), ("1", "output")],
-        type_check=False,
-    )
-    peer_reset = __import__("snntorch.utils", fromlist=["_"]).reset
-    peer_reset(net)
+    node_of = peer("snntorch.export_nir")._extract_snntorch_module
+    nodes = {
+        "input": nir.Input({"input": np.array([8])}),
+        "fc": node_of(net[0]),
+        "lif": node_of(net[1]),
+        "output": nir.Output({"output": np.array([6])}),
+    }
+    edges = [("input", "fc"), ("fc", "lif"), ("lif", "output")]
+    graph = nir.NIRGraph(nodes, edges, type_check=False)
+    peer("snntorch.utils").reset(net)
     with torch.no_grad():
         theirs = np.stack([net(x)[0].numpy() for x in inputs])
     assert theirs.any()
