@@ -5,7 +5,8 @@ import pytest
 
 from axonc.models import TrainingConfig, TrainingInputError
 from axonc.models.agmm import GateConfig, Mean
-from axonc.models.config import NetworkConfig
+from axonc.models.config import NetworkConfig, presets
+from axonc.models.networks import build_network
 
 
 def test_toml_round_trip() -> None:
@@ -72,3 +73,29 @@ def test_broken_toml_and_missing_file(tmp_path: Path) -> None:
         TrainingConfig.from_text("epochs = ")
     with pytest.raises(TrainingInputError, match="No such file.*expected a readable TOML file"):
         TrainingConfig.from_toml(tmp_path / "none.toml")
+
+
+SHAPES = {
+    "cifar10": (3, 32, 32),
+    "cifar100": (3, 32, 32),
+    "image-folder": (3, 64, 64),
+    "cifar10-dvs": (10, 2, 48, 48),
+    "dvs-gesture": (16, 2, 128, 128),
+}
+
+
+@pytest.mark.parametrize("name", presets())
+def test_presets_build_their_networks(name: str) -> None:
+    config = TrainingConfig.preset(name)
+    network = build_network(config, SHAPES[config.data.name], 10)
+    assert network.steps == config.encoder.steps
+    assert name.startswith(config.data.name) or config.data.name == "image-folder"
+
+
+def test_unknown_preset() -> None:
+    with pytest.raises(TrainingInputError) as error:
+        TrainingConfig.preset("cifar10-vgg11-bs")
+    assert str(error.value) == (
+        "preset: got 'cifar10-vgg11-bs', expected settings that come with axonc. "
+        "Did you mean 'cifar10-vgg11-bso'?"
+    )
