@@ -29,7 +29,12 @@ def command(
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the model, its dialect and the options of its lowering."""
-    parser.add_argument("model", type=Path, metavar="MODEL.nir", help="a NIR graph")
+    parser.add_argument(
+        "model",
+        type=_model_path,
+        metavar="MODEL.nir",
+        help="a NIR graph; zoo:NAME for a trained network that comes with axonc",
+    )
     dialect = parser.add_argument_group(
         "dialect", "what NIR leaves open; whatever is not given is read from the file or assumed"
     )
@@ -67,6 +72,20 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--calibrate", type=Path, metavar="IN.npz",
         help="spikes to choose fraction bits by: the fewest that keep each layer's spikes",
     )  # fmt: skip
+
+
+def _model_path(text: str) -> Path:
+    """Return the path of a model; `zoo:NAME` stands for one of the shipped networks."""
+    scheme, _, name = text.partition(":")
+    if scheme != "zoo":
+        return Path(text)
+    from axonc.models import zoo
+
+    if name not in zoo.names():
+        raise argparse.ArgumentTypeError(
+            f"no network {name!r} in the zoo, which has {', '.join(zoo.names())}"
+        )
+    return zoo.model_path(name)
 
 
 def lowered(options: argparse.Namespace) -> Lowering:

@@ -62,8 +62,9 @@ def _run(options: argparse.Namespace) -> int:
         status: int = options.execute(options)
         sys.stdout.flush()
         return status
-    except KeyboardInterrupt:
-        print("axonc: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        told = f": {interrupt}" if str(interrupt) else ""
+        print(f"axonc: interrupted{told}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of a pipe has left; nobody is there to complain to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -29,6 +29,19 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--epochs", type=int, default=None, help="overrides the file's epochs")
     parser.add_argument("--resume", action="store_true", help="go on from DIR/checkpoint.pt")
     parser.add_argument("--overwrite", action="store_true", help="start anew in a used folder")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes that prepare batches ahead of time; changes no result",
+    )
+    parser.add_argument(
+        "--plots",
+        action="store_true",
+        help="draw accuracy, sign flips, gradients and rates into DIR/training.png",
+    )
+    parser.add_argument("--tensorboard", action="store_true", help="write DIR/tensorboard too")
     add_json(parser)
 
 
@@ -60,8 +73,22 @@ def execute(options: argparse.Namespace) -> int:
         if getattr(options, key) is not None
     }
     config = replace(config, **overrides)
-    with training_bar(quiet=options.json) as progress:
-        result = models.train(config, options.out, resume=options.resume, progress=progress)
+    try:
+        with training_bar(quiet=options.json) as progress:
+            result = models.train(
+                config,
+                options.out,
+                resume=options.resume,
+                progress=progress,
+                workers=options.workers,
+            )
+    except KeyboardInterrupt:
+        remedy = f"{checkpoint} holds the run so far, axonc train --resume goes on with it"
+        raise KeyboardInterrupt(remedy) from None
+    if options.plots:
+        models.plot_history(result.history, options.out / "training.png")
+    if options.tensorboard:
+        models.write_tensorboard(result.history, options.out / "tensorboard")
     figures = {
         "checkpoint": str(checkpoint),
         "test_accuracy": result.test_accuracy,

@@ -156,3 +156,14 @@ def test_human_readable_output_of_each_command(
     assert "1 sign bit a synapse" in printed.out
     assert "horowitz-45nm" in printed.out
     assert "read with dt = 0.001, euler integration, hard reset" in printed.err
+
+
+def test_the_zoo_is_there_without_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "zoo:mnist5k-mlp", "--target", "binary_synapse", "--json"]) == 0
+    rows = answer(capsys)["nodes"]
+    assert isinstance(rows, list)
+    assert all(row["verdict"] in ("exact", "approximate") for row in rows)
+    with pytest.raises(SystemExit) as stop:
+        main(["check", "zoo:nothing"])
+    assert stop.value.code == 2
+    assert "no network 'nothing' in the zoo, which has" in capsys.readouterr().err
