@@ -164,7 +164,8 @@ def _state_faults(
     if state.bits > width:
         yield (
             f"{what} from {state.minimum} to {state.maximum} takes {state.bits} bits, "
-            f"{state.bits - width} more than the {width} of {name!r}"
+            f"{state.bits - width} more than the {width} of {name!r}: raise {what}_bits, or lower "
+            "the network with fewer fraction bits"
         )
     if state.shift > architecture.core.decay_bits:
         yield (

@@ -44,8 +44,8 @@ def count_ones(
 ) -> None:
     """Set byte j of counts[8 * w ...] to how many of rows[first:last] have bit j of word w set.
 
-    words[base + row * stride + w]; at most ROWS_AT_ONCE rows. counts: uint64 (8 * stride), one
-    byte a column. planes: uint64 (8), scratch.
+    words[base + rows[i] + w]: `rows` holds offsets. At most ROWS_AT_ONCE rows. counts: uint64
+    (8 * stride), one byte a column. planes: uint64 (8), scratch.
     """
     spread, low_byte = SPREAD, np.uint64(255)
     levels = 1
@@ -57,16 +57,16 @@ def count_ones(
         while i + 7 <= last:
             at = base + w
             s1, c1 = _full_adder(
-                words[at + rows[i] * stride],
-                words[at + rows[i + 1] * stride],
-                words[at + rows[i + 2] * stride],
+                words[at + rows[i]],
+                words[at + rows[i + 1]],
+                words[at + rows[i + 2]],
             )
             s2, c2 = _full_adder(
-                words[at + rows[i + 3] * stride],
-                words[at + rows[i + 4] * stride],
-                words[at + rows[i + 5] * stride],
+                words[at + rows[i + 3]],
+                words[at + rows[i + 4]],
+                words[at + rows[i + 5]],
             )
-            ones, c3 = _full_adder(s1, s2, words[at + rows[i + 6] * stride])
+            ones, c3 = _full_adder(s1, s2, words[at + rows[i + 6]])
             twos, fours = _full_adder(c1, c2, c3)
             # planes += ones + 2 * twos + 4 * fours
             carry = planes[0] & ones
@@ -79,7 +79,7 @@ def count_ones(
                 carry &= kept
             i += 7
         while i < last:
-            carry = words[base + w + rows[i] * stride]
+            carry = words[base + w + rows[i]]
             for k in range(levels):
                 kept = planes[k]
                 planes[k] = kept ^ carry
@@ -97,7 +97,7 @@ def count_ones(
 def add_rows(
     words: Any, bank: Any, rows: Any, n_rows: int, sums: Any, counts: Any, planes: Any
 ) -> None:
-    """Add the rows of a dense bank to `sums` (int32, one a neuron)."""
+    """Add rows of a dense bank, given by their offsets in words, to `sums` (int32)."""
     stride, present = bank[WORDS], bank[PRESENT]
     bytes_of = counts.view(np.uint8)
     first = 0

@@ -90,7 +90,7 @@ def simulate_behaviour(
     overflows = np.zeros(n_cores, np.int64)
     sums = np.zeros(n_slots, np.int32)
     membranes, currents = np.zeros(n_slots, np.int64), np.zeros(n_slots, np.int64)
-    rows = np.empty(1024, np.int32)
+    rows = np.empty(1024, np.int64)
     widest = 1
     for bank in range(n_banks):
         widest = max(widest, banks[bank, WORDS])
@@ -101,16 +101,20 @@ def simulate_behaviour(
         total = 0
         for i in range(inputs.shape[1]):
             total += inputs[t, i]
-        ids, slots = _with_room(ids, used, total), _with_room(slots, used, total)
+        ids, slots = _with_room(ids, used, total + 1), _with_room(slots, used, total + 1)
         for unit in range(n_cores, n_units):
             first, last = input_columns[unit - n_cores], input_columns[unit - n_cores + 1]
             begin[t, unit] = used
             for i in range(first, last):
-                for _ in range(inputs[t, i]):
+                count = inputs[t, i]
+                ids[used] = slots[used] = i - first  # kept if there is a spike
+                used += count > 0
+                for _ in range(1, count):
                     ids[used] = slots[used] = i - first
                     used += 1
-                fired[t, units[unit, 0] + i - first] = inputs[t, i] > 0
             end[t, unit] = used
+            for e in range(begin[t, unit], used):
+                fired[t, units[unit, 0] + ids[e]] = True
 
         for core in image.order:
             low, high = cores[core, FIRST_SLOT], cores[core, LAST_SLOT]
@@ -176,8 +180,9 @@ def _take_events(
             if bank[DENSE]:
                 start = bank[START] + source
                 for r in range(table[start], table[start + 1]):
-                    rows[n_rows] = table[bank[LISTED] + r]
-                    effective += table[bank[EFFECTIVE] + rows[n_rows]]
+                    row = table[bank[LISTED] + r]
+                    rows[n_rows] = row * bank[WORDS]
+                    effective += table[bank[EFFECTIVE] + row]
                     n_rows += 1
             else:
                 walked, met, present = add_taps(table, kernel, bank, c, y, x, sums)

@@ -115,7 +115,8 @@ def test_widths_too_small_name_the_neuron_and_the_excess() -> None:
     graph = weighed(np.ones((3, 40), np.int8), cells(3, threshold=np.array([3, 9, 100])))
     found = refusals(graph, edge(accumulator_bits=6, threshold_bits=5, membrane_bits=7))
     assert found["neuron"].split("; ") == [
-        "membrane from -128 to 127 takes 8 bits, 1 more than the 7 of 'edge'",
+        "membrane from -128 to 127 takes 8 bits, 1 more than the 7 of 'edge': raise membrane_bits,"
+        " or lower the network with fewer fraction bits",
         "threshold of neuron 2 is 100 and takes 8 bits, 3 more than the 5 of 'edge' (1 in all)",
         "the sum of neuron 0 lies between 0 and 40 and takes 7 bits, 1 more than accumulator_bits"
         " = 6 of 'edge' (3 neurons in all)",
