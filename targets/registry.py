@@ -8,8 +8,11 @@ A package declares, in its own pyproject.toml:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from axonc.toolchain.errors import InputError
 
@@ -32,13 +35,29 @@ def target_names() -> list[str]:
     return sorted({*BUILT_IN, *_third_party()})
 
 
-def load_target(name: str) -> Target:
-    """Return the target called `name`, with its default options.
+def load_target(spec: str) -> Target:
+    """Return the target that `spec` names: `loihi`, or `loihi{chip_name=loihi2}` with options.
+
+    Options are fields of the target's class that hold text, a number or true/false.
 
     Raises:
-        InputError: there is no such target, two packages claim the name, or what the name leads
-            to is not a target.
+        InputError: there is no such target or option, two packages claim the name, or what the
+            name leads to is not a target.
     """
+    name, options = _parsed(spec)
+    kind = _class_named(name)
+    made = kind(**_typed(kind, name, options))
+    if not isinstance(made, Target):
+        raise InputError(
+            f"target {name!r}",
+            got=f"a {type(made).__name__}",
+            expected="a subclass of axonc.targets.base.Target",
+            remedy="mend the entry point of the package that provides it",
+        )
+    return made
+
+
+def _class_named(name: str) -> Any:
     third_party = _third_party()
     if name in BUILT_IN:
         where = BUILT_IN[name]
@@ -52,15 +71,50 @@ def load_target(name: str) -> Target:
             remedy="a package can add a target by the entry point group axonc.targets",
         )
     module, _, attribute = where.partition(":")
-    made = getattr(import_module(module), attribute)()
-    if not isinstance(made, Target):
+    return getattr(import_module(module), attribute)
+
+
+def _parsed(spec: str) -> tuple[str, dict[str, str]]:
+    name, brace, rest = spec.partition("{")
+    if not brace:
+        return name, {}
+    pairs = [pair.partition("=") for pair in rest.removesuffix("}").split(",")]
+    if not rest.endswith("}") or not all(key and equals for key, equals, _ in pairs):
         raise InputError(
-            f"target {name!r}",
-            got=f"{where}, a {type(made).__name__}",
-            expected="a subclass of axonc.targets.base.Target",
-            remedy="mend the entry point of the package that provides it",
+            "target",
+            got=repr(spec),
+            expected="NAME or NAME{option=value,...}",
+            remedy="quote it for the shell: '" + name + "{option=value}'",
         )
+    return name, {key.strip().replace("-", "_"): value.strip() for key, _, value in pairs}
+
+
+def _typed(kind: Any, name: str, options: dict[str, str]) -> dict[str, Any]:
+    """Return the options in the types of the class's defaults."""
+    defaults = {f.name: f.default for f in fields(kind)} if is_dataclass(kind) else {}
+    known = {key: value for key, value in defaults.items() if isinstance(value, _SIMPLE)}
+    made: dict[str, Any] = {}
+    for key, text in options.items():
+        try:
+            made[key] = _VALUES[type(known[key])](text)
+        except (KeyError, ValueError):
+            shown = ", ".join(f"{k} (default {v})" for k, v in known.items()) or "no options"
+            raise InputError(
+                f"option of target {name}",
+                got=f"{key}={text}",
+                expected=shown,
+                remedy="write it as " + name + "{option=value}",
+            ) from None
     return made
+
+
+_SIMPLE = (str, bool, int, float)
+_VALUES: dict[type, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+}
 
 
 def _third_party() -> dict[str, EntryPoint]:

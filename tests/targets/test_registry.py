@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from axonc.targets import load_target, registry, target_names
+from axonc.targets.loihi import Loihi
 from axonc.toolchain.errors import InputError
 
 THIRD_PARTY = """
@@ -99,5 +100,27 @@ def test_a_name_with_two_owners_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 def test_something_that_is_no_target_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("odd", "builtins:dict", registry.ENTRY_POINT_GROUP)
     monkeypatch.setattr(registry, "entry_points", lambda group: [point])
-    with pytest.raises(InputError, match="target 'odd': got builtins:dict, a dict, expected a"):
+    with pytest.raises(InputError, match="target 'odd': got a dict, expected a subclass"):
         load_target("odd")
+
+
+def test_options_are_fields_of_the_target() -> None:
+    assert load_target("loihi{chip_name=loihi2, strict=true}") == Loihi("loihi2", strict=True)
+    assert load_target("loihi{lava-timeout-s=5}") == Loihi(lava_timeout_s=5.0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            "loihi{speed=9}",
+            "option of target loihi: got speed=9, expected chip_name (default loihi1)",
+        ),
+        ("loihi{strict=perhaps}", "option of target loihi: got strict=perhaps, expected chip_name"),
+        ("loihi{strict", "target: got 'loihi{strict', expected NAME or NAME{option=value,...}."),
+    ],
+)
+def test_unknown_options_are_refused(spec: str, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        load_target(spec)
+    assert str(error.value).startswith(message)

@@ -126,6 +126,19 @@ def lowered(options: argparse.Namespace) -> Lowering:
     )
 
 
+def add_target(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Add --target."""
+    parser.add_argument(
+        "--target",
+        default=None if required else "reference",
+        required=required,
+        metavar="TARGET",
+        help="reference, loihi, binary_synapse or another (see axonc doctor); options in braces: "
+        "'loihi{chip_name=loihi2}', 'binary_synapse{architecture=wide}'"
+        + ("" if required else "; default: reference"),
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add --json."""
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")

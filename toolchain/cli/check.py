@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ._arguments import add_json, add_model, command, lowered, print_dialect, print_json
+from ._arguments import add_json, add_model, add_target, command, lowered, print_dialect, print_json
 
 _EPILOG = """\
 verdicts:
@@ -31,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
         subparsers, "check", execute, "say what becomes of each node on a target", _EPILOG
     )
     add_model(parser)
-    parser.add_argument("--target", default="reference", help="default: reference")
+    add_target(parser)
     parser.add_argument(
         "--input",
         type=Path,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ._arguments import add_json, add_model, command, lowered, print_dialect, print_json
+from ._arguments import add_json, add_model, add_target, command, lowered, print_dialect, print_json
 
 _EPILOG = """\
 Writes into DIR: integer.axonc (the graph that runs, safe to read back), integer.txt (the same as
@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
         subparsers, "compile", execute, "lower a network to integers or to a target", _EPILOG
     )
     add_model(parser)
-    parser.add_argument("--target", default="reference", help="default: reference")
+    add_target(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_json(parser)
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ._arguments import add_json, add_model, command, lowered, print_dialect, print_json
+from ._arguments import add_json, add_model, add_target, command, lowered, print_dialect, print_json
 
 _EPILOG = """\
 Without --input only what is static is told: memory. With spikes the network is run, and activity
@@ -22,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command."""
     parser = command(subparsers, "cost", execute, "say what a network costs on a target", _EPILOG)
     add_model(parser)
-    parser.add_argument("--target", required=True, help="a target; see axonc doctor")
+    add_target(parser, required=True)
     parser.add_argument("--input", type=Path, metavar="IN.npz", help="spikes to run it on")
     add_json(parser)
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ._arguments import add_json, add_model, command, lowered, print_dialect, print_json
+from ._arguments import add_json, add_model, add_target, command, lowered, print_dialect, print_json
 
 _EPILOG = """\
 Spikes are .npz files, key `spikes`, shape (batch, time, *node shape), bool or counts. The output's
@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command."""
     parser = command(subparsers, "run", execute, "run a network on a target", _EPILOG)
     add_model(parser)
-    parser.add_argument("--target", default="reference", help="default: reference")
+    add_target(parser)
     parser.add_argument("--engine", help="what executes the program; axonc doctor lists them")
     parser.add_argument(
         "--precision",

@@ -54,9 +54,10 @@ class Lowering:
 
     def program(self, target: Target) -> Program:
         """Return the program for `target`, compiled once."""
-        if target.name not in self.programs:
-            self.programs[target.name] = target.compile(self.integer)
-        return self.programs[target.name]
+        key = repr(target)  # its name and options
+        if key not in self.programs:
+            self.programs[key] = target.compile(self.integer)
+        return self.programs[key]
 
 
 def lower(
