@@ -15,7 +15,7 @@ from .chip import Chip
 from .core_usage import reached
 from .splitting import Split
 
-MOVES_PER_PART = 2000
+MOVES_PER_PART = 1000
 
 
 @dataclass(frozen=True)

@@ -95,24 +95,25 @@ def network_depth(network: Network, name: str) -> int:
 def _cut(made: Split, p: Population) -> None:
     into = made.network.into(p.name)
     out = [g for g in made.network.synapses if g.source == p.name and g.name in made.reach]
-    best: list[Part] = []
-    least_over = None
+    best: tuple[int, list[Part], list[dict[str, int]]] | None = None
     for cut in _cuts(p, into, made.chip):
         over = len(made.excess(_usage(made, p, cut.largest(), into, out)))
-        if least_over is not None and over >= least_over:
+        if best is not None and over >= best[0]:
             continue  # if the largest part is no better, the whole is not
         parts = cut.parts()
-        over = max(len(made.excess(_usage(made, p, part, into, out))) for part in parts)
-        if least_over is None or over < least_over:
-            least_over, best = over, parts
+        usages = [_usage(made, p, part, into, out) for part in parts]
+        over = max(len(made.excess(usage)) for usage in usages)
+        if best is None or over < best[0]:
+            best = (over, parts, usages)
         if over == 0:
             break
-    made.parts[p.name] = best
-    made.usage[p.name] = [_usage(made, p, part, into, out) for part in best]
+    assert best is not None  # the first cut is always taken
+    _, parts, made.usage[p.name] = best
+    made.parts[p.name] = parts
     for group in into:
-        masks = [reached(group, part) for part in best]
+        masks = [reached(group, part) for part in parts]
         made.reach[group.name] = np.stack(masks).sum(axis=0, dtype=np.int64)
-        made.synapse_bits[group.name] = sum(synapse_bits(group, part) for part in best)
+        made.synapse_bits[group.name] = sum(synapse_bits(group, part) for part in parts)
 
 
 def _usage(
