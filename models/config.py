@@ -83,13 +83,6 @@ class OptimizerKind(StrEnum):
     """sign flips for binary weights (see `bso`), SGD for all other parameters."""
 
 
-class Loss(StrEnum):
-    """The loss on the class scores: cross-entropy, or mean squared error to the one-hot label."""
-
-    CROSS_ENTROPY = "cross-entropy"
-    MSE = "mse"
-
-
 @dataclass(frozen=True)
 class DataConfig:
     """name: the data set (see `data`). path: its files, where it is not part of a package.
@@ -177,14 +170,18 @@ class SurrogateConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """learning_rate falls to 0 along a half cosine over the run (cosine=False: stays)."""
+    """learning_rate falls to 0 along a half cosine over the run (cosine=False: stays).
+
+    mse_share: of the mean squared error to the one-hot label in the loss, 0..1; the rest is
+    cross-entropy.
+    """
 
     kind: OptimizerKind = OptimizerKind.SGD
     learning_rate: float = 0.3
     momentum: float = 0.9
     weight_decay: float = 0.0
     cosine: bool = True
-    loss: Loss = Loss.CROSS_ENTROPY
+    mse_share: float = 0.0
     label_smoothing: float = 0.0
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .bso import BSO
-from .config import Loss, OptimizerConfig, OptimizerKind, TrainingConfig
+from .config import OptimizerConfig, OptimizerKind, TrainingConfig
 from .network import SpikingNetwork
 
 
@@ -34,6 +34,9 @@ def build_optimizers(
 
 def batch_loss(settings: OptimizerConfig, scores: Tensor, labels: Tensor) -> Tensor:
     """Compute the mean loss of scores (batch, classes) for labels (batch,)."""
-    if settings.loss is Loss.MSE:
-        return functional.mse_loss(scores, functional.one_hot(labels, scores.shape[1]).float())
-    return functional.cross_entropy(scores, labels, label_smoothing=settings.label_smoothing)
+    share = settings.mse_share
+    loss = functional.cross_entropy(scores, labels, label_smoothing=settings.label_smoothing)
+    if share:
+        target = functional.one_hot(labels, scores.shape[1]).to(scores.dtype)
+        loss = (1 - share) * loss + share * functional.mse_loss(scores, target)
+    return loss
