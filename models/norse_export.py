@@ -140,6 +140,11 @@ def _chains(traced: Trace) -> dict[str, Chain]:
 
 
 def _unusable(module: nn.Module, sample: Tensor) -> list[Fault]:
+    for what, value, kind in (("the module", module, nn.Module), ("the sample", sample, Tensor)):
+        if not isinstance(value, kind):
+            remedy = "pass the network first, then the path, then a batch of its data"
+            got, expected = type(value).__name__, f"a torch {kind.__name__}"
+            return [Fault(what, got, expected, remedy)]
     faults = []
     if any(part.training for part in module.modules()):
         faults.append(

@@ -183,12 +183,11 @@ def faults_of(call: Call) -> list[Fault]:
     kind = type(module).__name__
     found: list[tuple[str, str, str]] = []
     if not is_known(module):
-        known = ", ".join(t.__name__ for t in dict.fromkeys((*LAYERS, *NORMS, *STATELESS, *CELLS)))
+        names = (known.__name__ for known in (*LAYERS, *NORMS, *STATELESS, *CELLS))
+        known = ", ".join(dict.fromkeys(names))
         remedy = "use one of these, or build its NIR node by hand"
         if torch.nn.utils.parametrize.is_parametrized(module):
             remedy = "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')"
-        elif kind in ("LIF", "LIFBox", "LI", "LIBox", "IAF", "Lift"):
-            remedy = "the exporter takes single steps: use the cell (LIFBoxCell, ...), no Lift"
         found.append((kind, f"one of {known}, exactly", remedy))
     elif isinstance(module, CELLS):
         found += _cell_faults(call)

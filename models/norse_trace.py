@@ -172,7 +172,7 @@ class _Walk(fx.Interpreter):
     def _call(self, node: fx.Node, value: Any) -> Any:
         target = str(node.target)
         module = self.fetch_attr(target)
-        name = target.removeprefix("module").removeprefix(".") or type(module).__name__.lower()
+        name = _module_name(target) or type(module).__name__.lower()
         stateful = isinstance(module, SNNCell)
         signal = self._of(node.args[0]) if node.args else None
         if not isinstance(signal, _Signal):
@@ -196,9 +196,9 @@ class _Walk(fx.Interpreter):
             return self._fault(
                 node,
                 got=f"{type(module).__name__}, which returns {type(sent).__name__}",
-                expected="layers that return a tensor, norse's cells for one time step",
-                remedy="use the cell of the same name (LIFBoxCell, LIFCell, LIBoxCell, LICell,"
-                " IAFCell)",
+                expected="layers that return a tensor, feed-forward cells for one time step",
+                remedy="use LIFBoxCell, LIFCell, LIBoxCell, LICell or IAFCell, without Lift;"
+                " recurrent cells are not exported",
             )
         self.called[target] = self._add(name, module, signal, node, sent)
         out = _Signal((self.called[target],))
@@ -297,6 +297,12 @@ def _is_signal(meaning: Any) -> bool:
 
 def _described(node: fx.Node) -> str:
     if node.op == "call_module":
-        return f"module {str(node.target).removeprefix('module.')!r}"
+        name = _module_name(str(node.target))
+        return f"module {name!r}" if name else "the module"
     name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
     return f"operation {name!r} in forward()"
+
+
+def _module_name(target: str) -> str:
+    """Return a module's name as its user knows it, empty for the whole."""
+    return target.removeprefix("module").removeprefix(".")

@@ -8,6 +8,7 @@ nir, accepts the file.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ from axonc.models.errors import ExportError
 from axonc.models.nir_interpreter import interpret
 from axonc.models.norse_export import Equivalence
 from axonc.models.surrogates import Triangle
+
+# after axonc.models._norse, which silences what torch deprecates in norse's modules
+LIF, LIFRecurrentCell = (
+    getattr(import_module("norse.torch.module.lif"), name) for name in ("LIF", "LIFRecurrentCell")
+)
 
 
 def spikes(*shape: int, seed: int = 1) -> Tensor:
@@ -288,6 +294,8 @@ def hooked() -> nn.Module:
         (hooked(), "a hook on its forward pass"),
         (nn.Sequential(nn.Linear(3, 3), nn.ReLU()), "module '1': got ReLU"),
         (nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 3)), "module '0': got a BatchNorm"),
+        (LIFRecurrentCell(3, 3), "the module: got LIFRecurrentCell.*recurrent cells are not"),
+        (SequentialState(LIF()), "module '0': got LIF, which returns tuple.*without Lift"),
         (LIFBoxCell(low(reset_method=reset_subtract)), "got a soft reset"),
         (LIBoxCell(low()), "not a cell's"),
         (LIFBoxCell(low(v_reset=[0.0, 0.1])), "The size of tensor a"),
@@ -321,6 +329,8 @@ def test_training_mode_and_a_wrong_sample_are_refused(tmp_path: Path) -> None:
         export_norse(nn.Linear(3, 3), tmp_path / "network.nir", spikes(4, 2, 3))
     with pytest.raises(ExportError, match=r"torch.float32 of shape \(4, 3\)"):
         export_norse(nn.Linear(3, 3).eval(), tmp_path / "network.nir", spikes(4, 3))
+    with pytest.raises(ExportError, match="the sample: got ndarray, expected a torch Tensor"):
+        export_norse(nn.Linear(3, 3).eval(), tmp_path / "n.nir", np.zeros((4, 2, 3)))  # type: ignore
 
 
 def test_another_time_step_is_refused(tmp_path: Path) -> None:
