@@ -7,6 +7,7 @@ from .lava_environment import install_lava, lava_status
 from .net_reader import BiasEncoder, NetFile, read_net
 from .net_writer import write_net
 from .network import Kernel, Network, Population, Sign, SynapseGroup
+from .picture import draw_chips
 from .program import LoihiProgram
 from .target import Loihi
 from .thresholds import ThresholdChoice, threshold_choices
@@ -14,6 +15,6 @@ from .thresholds import ThresholdChoice, threshold_choices
 __all__ = [
     "BiasEncoder", "Chip", "Emulation", "Kernel", "LavaRun", "Limit", "Loihi", "LoihiProgram",
     "NetFile", "Network", "Population", "Sign", "SynapseGroup", "ThresholdChoice", "chip_names",
-    "emulate", "install_lava", "lava_status", "load_chip", "read_net", "run_on_lava",
-    "threshold_choices", "write_net",
+    "draw_chips", "emulate", "install_lava", "lava_status", "load_chip", "read_net",
+    "run_on_lava", "threshold_choices", "write_net",
 ]  # fmt: skip

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from axonc.targets.loihi import Loihi, load_chip
+from axonc.targets.loihi import Loihi, draw_chips, load_chip
 from axonc.targets.loihi.connection import unrolled
 from axonc.targets.loihi.core_usage import reached, synapse_bits
 from axonc.targets.loihi.placement import place, traffic_of
 from axonc.targets.loihi.splitting import split_network
-from axonc.toolchain.errors import LoweringError
+from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import (
     Edge,
     Graph,
@@ -136,3 +136,14 @@ def test_the_program_says_how_it_fits(build):
     assert all(used <= room for core in cores for used, room in core.used.values())
     used, available = program.utilisation()["compartments"]
     assert (used, available) == (2 * 32 * 24 * 24, 1024 * len(cores))
+
+
+def test_a_picture_is_drawn_or_the_reason_told(build, tmp_path):
+    mapping = Loihi().compile(conv_graph(build, np.random.default_rng(0))).mapping
+    draw_chips(mapping, tmp_path / "chip.svg")
+    assert "<svg" in (tmp_path / "chip.svg").read_text()
+    with pytest.raises(InputError, match="expected a file that can be written, ending in .svg"):
+        draw_chips(mapping, tmp_path / "chip.nonsense")
+    with pytest.raises(InputError, match="Choose another name or folder"):
+        draw_chips(mapping, tmp_path / "absent" / "chip.png")
+    assert [file.name for file in tmp_path.iterdir()] == ["chip.svg"]

@@ -1,0 +1,73 @@
+"""A picture of the chips: every core where it sits, whose it is, how full it is."""
+
+from __future__ import annotations
+
+import os
+from math import ceil, sqrt
+from pathlib import Path
+
+from axonc.toolchain.errors import InputError
+
+from .mapping import Mapping
+
+
+def draw_chips(mapping: Mapping, path: Path) -> None:
+    """Write a picture of `mapping` to `path`; its ending says the format (svg, png, pdf).
+
+    A tile is a square of four cores; colours tell populations apart, and the more opaque a core,
+    the fuller its fullest resource.
+
+    Raises:
+        InputError: the file cannot be written, or its ending names no format.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.cm import tab20
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch, Rectangle
+
+    mesh, cores = mapping.split.chip.mesh, mapping.cores
+    across = int(ceil(sqrt(mesh.cores_per_tile)))
+    names = list(dict.fromkeys(core.population for core in cores))
+    colour = {name: tab20(i % 20) for i, name in enumerate(names)}
+    columns = 1 + max(core.tile[0] for core in cores)
+    rows = 1 + max(core.tile[1] for core in cores)
+    columns, rows = _whole(columns, mesh.columns), _whole(rows, mesh.rows)
+    figure = Figure(figsize=(1 + columns * 0.6, 1.5 + rows * 0.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
+    seated: dict[tuple[int, int], int] = {}
+    for core in cores:
+        place = seated[core.tile] = seated.get(core.tile, -1) + 1
+        corner = (core.tile[0] + place % across / across, core.tile[1] + place // across / across)
+        load = max(used / room for used, room in core.used.values())
+        alpha = 0.25 + 0.75 * min(load, 1.0)
+        side = 0.92 / across
+        axes.add_patch(Rectangle(corner, side, side, color=colour[core.population], alpha=alpha))
+    axes.set_xticks(range(0, columns + 1, mesh.columns))
+    axes.set_yticks(range(0, rows + 1, mesh.rows))
+    axes.set_xticks(range(columns + 1), minor=True)
+    axes.set_yticks(range(rows + 1), minor=True)
+    axes.grid(color="0.4")
+    axes.grid(which="minor", color="0.8", linewidth=0.4)
+    axes.set_title(
+        f"{len(cores)} cores on {mapping.placement.chips} x {mapping.split.chip.title}, "
+        f"{mapping.placement.mean_hops:.2f} hops a message"
+    )
+    handles = [Patch(color=colour[name], label=name) for name in names]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(names), 6))
+    beside = path.with_name(f".{path.name}.new{path.suffix}")
+    try:
+        figure.savefig(beside)
+        os.replace(beside, path)
+    except (OSError, ValueError) as error:
+        beside.unlink(missing_ok=True)
+        raise InputError(
+            f"picture {path}",
+            got=str(error),
+            expected="a file that can be written, ending in .svg, .png or .pdf",
+            remedy="choose another name or folder",
+        ) from None
+
+
+def _whole(count: int, unit: int) -> int:
+    return -(-count // unit) * unit
