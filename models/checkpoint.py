@@ -15,7 +15,17 @@ from .network import SpikingNetwork
 from .networks import build_network
 
 FORMAT = 1
-_KEYS = {"format", "config", "image_shape", "classes", "network"}
+_KINDS = {
+    "format": int,
+    "config": str,
+    "image_shape": list,
+    "classes": int,
+    "network": dict,
+    "optimizers": list,
+    "telemetry": dict,
+    "history": list,
+    "position": list,
+}
 _REMEDY = "name a checkpoint.pt that axonc wrote"
 
 
@@ -58,7 +68,9 @@ def load(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             what, got=f"an unreadable file ({reason})", expected="a checkpoint", remedy=_REMEDY
         ) from error
-    if not isinstance(state, dict) or not _KEYS <= state.keys():
+    if not isinstance(state, dict) or not all(
+        isinstance(state.get(key), kind) for key, kind in _KINDS.items()
+    ):
         raise CheckpointError(
             what, got="a torch file of another kind", expected="a checkpoint", remedy=_REMEDY
         )

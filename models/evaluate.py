@@ -59,7 +59,7 @@ def run_network(network: SpikingNetwork, spikes: ArrayLike) -> dict[str, NDArray
             remedy="encode with the network's own number of steps",
         )
     rasters: dict[str, list[NDArray[np.bool_]]] = {}
-    with _evaluation(network):
+    with _Evaluation(network):
         for start in range(0, len(spikes), _BATCH):
             record: dict[str, torch.Tensor] = {}
             network(_time_first(spikes[start : start + _BATCH]), record)
@@ -82,7 +82,7 @@ def predict(spike_counts: ArrayLike, classes: int | None = None) -> NDArray[np.i
 def accuracy(config: TrainingConfig, network: SpikingNetwork, split: Split) -> float:
     """Return the share of a split's images that the network names right, in 0..1."""
     right = 0
-    with _evaluation(network):
+    with _Evaluation(network):
         for images, labels in batches(split, _BATCH):
             scores = network(_time_first(encode(config, images, split.name)))
             right += int((scores.argmax(1).numpy() == labels).sum())
@@ -104,7 +104,7 @@ def _needs_its_steps(network: SpikingNetwork) -> bool:
     return any(gate is not None and gate.config.per_step for gate in gates)
 
 
-class _evaluation:
+class _Evaluation:
     """Evaluation mode without gradients; the former mode comes back afterwards."""
 
     def __init__(self, network: SpikingNetwork):
