@@ -77,6 +77,7 @@ class MachineModel:
         }
         self.served = dict.fromkeys(self.fifos, 0)
         self.link_flits = dict.fromkeys(self.fifos, 0)
+        self.link_free = dict.fromkeys(self.fifos, 0)
         self.link_waits = dict.fromkeys(self.fifos, 0)
         self.cores = [
             CoreModel(n, core, Sender((*core.position, LOCAL)))
@@ -228,6 +229,7 @@ class MachineModel:
                 room = len(self.at[x, y].events) < self.size.event_fifo_depth
             else:
                 room = len(self.fifos[self._far_end(x, y, out)]) < depth
+                room = room and self.link_free[x, y, out] <= self.now
             self.link_waits[x, y, out] += len(wanting) - room
             if room:
                 moves.append((x, y, wanting[0], out))
@@ -248,6 +250,8 @@ class MachineModel:
             flit = self.fifos[x, y, port].popleft()
             self.served[x, y, out] = port
             self.link_flits[x, y, out] += 1
+            if out in STEPS and self._chip(x, y) != self._chip(*self._far_end(x, y, out)[:2]):
+                self.link_free[x, y, out] = self.now + self.machine.mesh.chip_link_cycles
             if out == TO_HOST:
                 self.arrivals.append(self.now)
             elif out == LOCAL:
@@ -271,6 +275,10 @@ class MachineModel:
     def _far_end(self, x: int, y: int, out: int) -> tuple[int, int, int]:
         dx, dy = STEPS[out]
         return x + dx, y + dy, {NORTH: SOUTH, SOUTH: NORTH, EAST: WEST, WEST: EAST}[out]
+
+    def _chip(self, x: int, y: int) -> tuple[int, int]:
+        mesh = self.machine.mesh
+        return x // (mesh.chip_columns or mesh.columns), y // (mesh.chip_rows or mesh.rows)
 
     # -- events ----------------------------------------------------------------------------------
 

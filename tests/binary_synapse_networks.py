@@ -198,6 +198,9 @@ def machines(draw: st.DrawFn, **changes: Any) -> Architecture:
             "columns": draw(st.integers(1, 7)),
             "rows": draw(st.integers(1, 7)),
             "fifo_depth": draw(st.integers(1, 3)),
+            "chip_columns": draw(st.one_of(st.none(), st.integers(1, 3))),
+            "chip_rows": draw(st.one_of(st.none(), st.integers(1, 3))),
+            "chip_link_cycles": draw(st.integers(1, 9)),
         },
     }
     return Architecture.model_validate(fields | changes)

@@ -94,6 +94,12 @@ class MeshParameters(_Section):
     rows: Annotated[int, Field(ge=1, le=256)]
     fifo_depth: Positive = 4
     """Flits that each input port of a router holds."""
+    chip_columns: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Columns of one chip, where the mesh spans several; None: all."""
+    chip_rows: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Rows of one chip; None: all."""
+    chip_link_cycles: Positive = 1
+    """Cycles from one flit to the next on a link between chips."""
 
 
 class ExternalMemory(_Section):

@@ -9,6 +9,7 @@ from .architecture import Dataflow, Schedule
 from .memory import flit_bits
 from .program import Bank, BinaryProgram, Core, has_absent_synapses, rows_of
 from .projections import DenseProjection
+from .simulator.clockwork import between_chips
 from .simulator.mesh import LOCAL, PORTS, TO_HOST
 from .simulator.run import Totals
 
@@ -76,6 +77,7 @@ def count_events(
     counters["read_bits/fifos"] = counters["write_bits/fifos"] = stored * flit_bits(program)
     counters["flits"] = int(totals.unit_flits.sum())
     counters["hops"] = hops
+    counters["chip_hops"] = int(totals.link_flits[between_chips(program.architecture.mesh)].sum())
     for unit, name in enumerate(program.graph.inputs, len(program.cores)):
         counters[f"flits_from/{name}"] = int(totals.unit_flits[unit])
     counters["output_spikes"] = int(links[:, TO_HOST].sum())

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..architecture import Dataflow, Schedule
+from ..architecture import Dataflow, MeshParameters, Schedule
 from ..program import HOST, BinaryProgram, Route, rows_of
+from .mesh import EAST, NORTH, PORTS, SOUTH, WEST
 
 
 class Clockwork(NamedTuple):
@@ -25,6 +26,7 @@ class Clockwork(NamedTuple):
     router_core: np.ndarray  # (routers) the core at each router, -1 without
     router_x: np.ndarray  # (routers) column
     router_y: np.ndarray  # (routers) row
+    link_cycles: np.ndarray  # (routers * PORTS) cycles from one flit to the next on each output
     unit_lag: np.ndarray  # (units) machine steps from a step of the input to this unit's phase
     unit_route: np.ndarray  # (units + 1) first route
     routes: np.ndarray  # (routes, 10), by unit, then by steps held
@@ -75,6 +77,7 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         ),
         router_x=np.arange(machine.cores) % machine.mesh.columns,
         router_y=np.arange(machine.cores) // machine.mesh.columns,
+        link_cycles=np.where(between_chips(machine.mesh), machine.mesh.chip_link_cycles, 1),
         unit_lag=_integers(lags),
         unit_route=_integers(np.cumsum([0, *(len(routes) for routes in unit_routes)])),
         routes=_integers(lines).reshape(-1, 10),
@@ -89,6 +92,17 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         phase_cycles=size.phase_overhead_cycles + -(-neurons // group) * group_cycles,
         walks_in_phase=scans,
     )  # fmt: skip
+
+
+def between_chips(mesh: MeshParameters) -> np.ndarray:
+    """Return, per router output, whether it leads to another chip."""
+    between = np.zeros((mesh.rows, mesh.columns, PORTS), bool)
+    columns, rows = mesh.chip_columns or mesh.columns, mesh.chip_rows or mesh.rows
+    east = np.arange(columns - 1, mesh.columns - 1, columns)
+    south = np.arange(rows - 1, mesh.rows - 1, rows)
+    between[:, east, EAST] = between[:, east + 1, WEST] = True
+    between[south, :, SOUTH] = between[south + 1, :, NORTH] = True
+    return between.ravel()
 
 
 def _line(route: Route, first_bank: np.ndarray) -> tuple[int, ...]:

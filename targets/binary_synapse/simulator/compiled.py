@@ -1,8 +1,17 @@
-"""How the simulator is compiled: by numba, cached on disk, without Python's global lock."""
+"""How the simulator is compiled: by numba, cached on disk, without Python's global lock.
+
+Numba looks only at the file of a cached function, not at those of the functions it calls. So the
+cache lies in a folder named after all sources of the simulator: whatever changes, nothing stale is
+loaded.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import TypeVar
 
 import numba
@@ -12,11 +21,36 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 def compiled(function: Function) -> Function:
     """Compile at the first call; later processes load the result from the cache."""
-    made: Function = numba.njit(cache=True, nogil=True)(function)
-    return made
+    return _with_cache(function, "never")
 
 
 def inlined(function: Function) -> Function:
     """Compile into each caller: for what is called in the innermost loops."""
-    made: Function = numba.njit(cache=True, nogil=True, inline="always")(function)
-    return made
+    return _with_cache(function, "always")
+
+
+def _with_cache(function: Function, inline: str) -> Function:
+    folder = _cache_folder()
+    before = numba.config.CACHE_DIR
+    try:
+        numba.config.CACHE_DIR = folder or before  # read when the decorator runs
+        made: Function = numba.njit(cache=folder is not None, nogil=True, inline=inline)(function)
+        return made
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@cache
+def _cache_folder() -> str | None:
+    """Return the folder for this version of the simulator, or None where none can be made."""
+    digest = sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    base = os.environ.get("NUMBA_CACHE_DIR") or Path(home) / "axonc" / "numba"
+    folder = Path(base) / f"binary_synapse-{digest.hexdigest()[:16]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return str(folder) if os.access(folder, os.W_OK) else None

@@ -4,7 +4,7 @@ Then no two flits ever compete for an output, and each FIFO passes flits on in t
 they were sent. So the cycle in which flit k leaves FIFO f towards FIFO g is
 
     left(k, f) = max(entered(k, f) + 1, left(flit before k in f) + 1, left(flit that held k's place
-                 in g before) + 1),        entered(k, g) = left(k, f)
+                 in g before) + 1, end of the rest of the link),  entered(k, g) = left(k, f)
 
 and a core pops it from its event FIFO at max(entered + 1, end of the event before): one pass over
 the flits in place of one over the cycles. The input phase of a feed-forward network is like this,
@@ -50,8 +50,8 @@ def new_places(mesh: Mesh) -> Places:
 
 @compiled
 def run_lone_sender(
-    now: int, unit: int, columns: int, unit_router: Any, router_x: Any, router_y: Any, mesh: Mesh,
-    places: Places, first: int, last: int, flits: Any, ready: Any,
+    now: int, unit: int, columns: int, unit_router: Any, router_x: Any, router_y: Any,
+    link_cycles: Any, mesh: Mesh, places: Places, first: int, last: int, flits: Any, ready: Any,
 ) -> int:  # fmt: skip
     """Do what `run_phase` does where only `unit` sends flits[first:last]."""
     left, next_place, last_left = places.left, places.next_place, places.last_left
@@ -59,7 +59,7 @@ def run_lone_sender(
     oldest_event, waiting_events = places.oldest_event, places.waiting_events
     served, free, walk, taken = mesh.served, mesh.free, mesh.walk, mesh.taken
     link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
-    outputs = mesh.outputs
+    outputs, link_free = mesh.outputs, mesh.link_free
     depth, event_depth = left.shape[1], popped.shape[1]
     home = unit_router[unit]
     entry = home * PORTS + (LOCAL if unit < free.size else TO_HOST)
@@ -87,6 +87,8 @@ def run_lone_sender(
                 ahead = far_end(router, out, columns)
                 leaves = max(leaves, left[ahead, next_place[ahead]] + 1)
             link = router * PORTS + out
+            leaves = max(leaves, link_free[link])
+            link_free[link] = leaves + link_cycles[link]
             link_flits[link] += 1
             link_waits[link] += leaves - at_head
             served[link] = at - router * PORTS

@@ -8,6 +8,7 @@ a FIFO. All decisions of a cycle are taken on the state at its start:
   then along the column (XY), then local, or host;
 - an output can be granted if what it leads to has a free place at the start of the cycle (a place
   freed in the same cycle counts from the next); the host always has one;
+- a link between chips can be used again `chip_link_cycles` after a flit, any other link at once;
 - among the inputs that want an output, the first one after the input served last wins.
 
 A flit advances one link a cycle and can move on in the cycle after. Where nothing can move, time
@@ -42,6 +43,7 @@ class Mesh(NamedTuple):
     held: np.ndarray  # (FIFOs)
     occupied: np.ndarray  # (routers) bit mask of the ports that hold flits
     served: np.ndarray  # (FIFOs) for output `port` of a router: the input it served last
+    link_free: np.ndarray  # (FIFOs) for output `port` of a router: first cycle it can be used
     events: np.ndarray  # (cores, depth) cycles of each waiting event
     events_head: np.ndarray  # (cores)
     events_count: np.ndarray  # (cores)
@@ -65,7 +67,8 @@ def new_mesh(routers: int, cores: int, units: int, depth: int, event_depth: int)
     ports = routers * PORTS
     return Mesh(
         fifo=zeros(ports, depth), head=zeros(ports), held=zeros(ports), occupied=zeros(routers),
-        served=zeros(ports), events=zeros(cores, event_depth), events_head=zeros(cores),
+        served=zeros(ports),
+        link_free=zeros(ports), events=zeros(cores, event_depth), events_head=zeros(cores),
         events_count=zeros(cores), free=zeros(cores), link_flits=zeros(ports),
         link_waits=zeros(ports), walk=zeros(cores), taken=zeros(cores), events_most=zeros(cores),
         sent=zeros(units), send_waits=zeros(units), outputs=np.array([0, -1, -1]),
@@ -75,7 +78,7 @@ def new_mesh(routers: int, cores: int, units: int, depth: int, event_depth: int)
 @compiled
 def run_phase(
     now: int, columns: int, unit_router: Any, router_core: Any, router_x: Any, router_y: Any,
-    mesh: Mesh, queue_first: Any, queue_last: Any, flits: Any, ready: Any,
+    link_cycles: Any, mesh: Mesh, queue_first: Any, queue_last: Any, flits: Any, ready: Any,
 ) -> int:  # fmt: skip
     """Run until nothing is under way; return the first quiet cycle, or -1 - cycle of a deadlock.
 
@@ -84,6 +87,7 @@ def run_phase(
     # Arrays become locals: the compiler counts references at each access to a tuple's member.
     fifo, head, count, occupied = mesh.fifo, mesh.head, mesh.held, mesh.occupied
     served, events, events_head = mesh.served, mesh.events, mesh.events_head
+    link_free = mesh.link_free
     events_count, free, walk, taken = mesh.events_count, mesh.free, mesh.walk, mesh.taken
     link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
     sent, send_waits, outputs = mesh.sent, mesh.send_waits, mesh.outputs
@@ -137,7 +141,9 @@ def run_phase(
                     room = events_count[router_core[router]] < event_depth
                 else:
                     target = far_end(router, out, columns)
-                    room = count[target] < depth
+                    room = count[target] < depth and link_free[at] <= now
+                    if link_free[at] > now:
+                        soonest = min(soonest, link_free[at])
                 ports = wanting[out]
                 waiting = BITS_SET[ports]
                 if room:
@@ -204,6 +210,7 @@ def run_phase(
                 occupied[router] &= ~(1 << (source - router * PORTS))
             served[out] = source - router * PORTS
             link_flits[out] += 1
+            link_free[out] = now + link_cycles[out]
             if target >= 0:
                 _push(fifo, head, count, target, flit, depth)
                 router = target // PORTS

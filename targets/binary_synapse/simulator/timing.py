@@ -39,6 +39,7 @@ def simulate_timing(
     method: EVERY_CYCLE and SHORTCUTS (phases with one sender flit by flit) give the same result;
     BOUND gives at most as many cycles, and no waits.
     """
+    mesh.link_free[:] = 0
     places.left[:] = -1
     places.last_left[:] = -1
     places.popped[:] = -1
@@ -79,12 +80,13 @@ def simulate_timing(
             elif method == SHORTCUTS and senders == 1:
                 quiet = run_lone_sender(
                     now, lone, clock.columns, clock.unit_router, clock.router_x, clock.router_y,
-                    mesh, places, first[turn, lone], last[turn, lone], flits, ready,
+                    clock.link_cycles, mesh, places, first[turn, lone], last[turn, lone], flits,
+                    ready,
                 )  # fmt: skip
             else:
                 quiet = run_phase(
                     now, clock.columns, clock.unit_router, clock.router_core, clock.router_x,
-                    clock.router_y, mesh, first[turn], last[turn], flits, ready,
+                    clock.router_y, clock.link_cycles, mesh, first[turn], last[turn], flits, ready,
                 )  # fmt: skip
             if quiet < 0:
                 return Timing(step_cycles, phase_cycles, barriers, core_phase, phase_times,
