@@ -48,19 +48,12 @@ class Lowering:
         return tuple(self._row(name) for name in self.source.nodes)
 
     def _row(self, name: str) -> NodeVerdict:
-        for verdict, found in (
-            (Verdict.UNSUPPORTED, self.reasons[name]),
-            (Verdict.APPROXIMATE, self.losses[name]),
-        ):
-            if found:
-                return self._verdict(name, verdict, found)
-        return self._verdict(name, Verdict.EXACT, [])
-
-    def _verdict(self, name: str, verdict: Verdict, found: list[str]) -> NodeVerdict:
-        notes = [] if verdict is Verdict.UNSUPPORTED else self.notes[name]
-        return NodeVerdict(
-            name, self.source.nodes[name].kind, verdict, "; ".join(dict.fromkeys(found + notes))
-        )
+        kind, notes = self.source.nodes[name].kind, self.notes[name]
+        if reasons := self.reasons[name]:
+            return NodeVerdict(name, kind, Verdict.UNSUPPORTED, "; ".join(reasons))
+        verdict = Verdict.APPROXIMATE if self.losses[name] else Verdict.EXACT
+        told = dict.fromkeys([*self.losses[name], *notes])
+        return NodeVerdict(name, kind, verdict, "; ".join(told))
 
 
 def lower(graph: Graph, chip: Chip) -> Lowering:

@@ -20,7 +20,9 @@ class Timing:
     delay: int
 
 
-def depths_of(populations: Sequence[str], inputs: Sequence[str], timings: Sequence[Timing]):  # type: ignore[no-untyped-def]
+def depths_of(
+    populations: Sequence[str], inputs: Sequence[str], timings: Sequence[Timing]
+) -> dict[str, int] | None:
     """Return the smallest depth of each population such that every spike can arrive in time.
 
     depth(target) >= depth(source) + 1 - delay, inputs at depth 0, nobody below 0 (Bellman and
