@@ -1,7 +1,8 @@
 """spikingjelly 2.0: LIF, PLIF, IF and CUBA-LIF nodes with hard reset, the only one it exports.
 
 Two differences are named by the tests: it spikes at v >= threshold where NIR says v > threshold,
-which matters where potentials meet their threshold exactly, and its potentials start at v_reset.
+which matters where potentials meet their threshold exactly (`fires_at_threshold` reads it so), and
+its potentials start at v_reset.
 """
 
 from __future__ import annotations
@@ -126,17 +127,28 @@ def test_potentials_start_at_v_reset_there_and_at_zero_here(
 def test_it_spikes_at_the_threshold_where_nir_spikes_above(
     neuron: Any, exported: Any, ours: Any
 ) -> None:
-    """Weights of 1 and a threshold of 1: spikingjelly answers each spike, NIR's v > 1 the second.
-
-    A threshold lower by any amount below the resolution of the potentials makes the two equal.
-    """
+    """Weight 1, threshold 1: spikingjelly answers each spike, NIR's v > 1 every second."""
     net = nn.Sequential(nn.Linear(1, 1, bias=False), neuron.IFNode(v_threshold=1.0))
     nn.init.ones_(net[0].weight)
     inputs = torch.ones(6, 1, 1)
     graph, theirs = exported(net, inputs)
     assert theirs.ravel().tolist() == [1, 1, 1, 1, 1, 1]
     assert ours(graph, inputs).ravel().tolist() == [0, 1, 0, 1, 0, 1]
-    for node in graph.nodes.values():
-        if type(node).__name__ == "IF":
-            node.v_threshold = node.v_threshold - 1e-6
-    assert np.array_equal(ours(graph, inputs), theirs)
+    assert np.array_equal(ours(graph, inputs, fires_at_threshold=True), theirs)
+
+
+def test_whole_weights_meet_the_threshold_often(
+    neuron: Any, exported: Any, ours: Any, spikes: Any
+) -> None:
+    torch.manual_seed(4)
+    net = nn.Sequential(
+        nn.Linear(8, 12, bias=False), neuron.IFNode(v_threshold=3.0),
+        nn.Linear(12, 6, bias=False), neuron.IFNode(v_threshold=2.0),
+    )  # fmt: skip
+    with torch.no_grad():
+        for layer in (net[0], net[2]):
+            layer.weight.copy_(torch.randint(-1, 3, layer.weight.shape))
+    inputs = spikes(60, 4, 8)
+    graph, theirs = exported(net, inputs)
+    assert np.any(ours(graph, inputs) != theirs)
+    assert np.array_equal(ours(graph, inputs, fires_at_threshold=True), theirs)

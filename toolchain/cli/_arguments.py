@@ -54,6 +54,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         choices=["per-step", "per-second"],
         help="IF neurons: v += r x each step, or v += dt r x",
     )
+    dialect.add_argument(
+        "--fires-at-threshold",
+        action="store_true",
+        help="neurons fire at v >= threshold rather than above it (spikingjelly)",
+    )
     parser.add_argument(
         "--real-input",
         action="store_true",
@@ -116,6 +121,7 @@ def lowered(options: argparse.Namespace) -> Lowering:
         integrator=options.integrator and Integrator(options.integrator),
         reset=options.reset and Reset(options.reset),
         if_convention=options.if_convention and IFConvention(options.if_convention),
+        fires_at_threshold=options.fires_at_threshold,
     )
     return lower(
         load_graph(options.model, options=dialect),

@@ -34,6 +34,7 @@ class DialectOptions:
     """The user's choices; None leaves one to the file or the default. Texts are accepted.
 
     dt: time step in the file's own unit of time (seconds for most producers).
+    fires_at_threshold: neurons fire at v >= threshold rather than above it (spikingjelly).
 
     Raises:
         InputError: a value is not one of the legal ones.
@@ -43,6 +44,7 @@ class DialectOptions:
     integrator: Integrator | None = None
     reset: Reset | None = None
     if_convention: IFConvention | None = None
+    fires_at_threshold: bool = False
 
     def __post_init__(self) -> None:
         if self.dt is not None and not (np.isfinite(self.dt) and self.dt > 0):

@@ -17,6 +17,7 @@ from .dialects import DialectOptions, dialect_of
 from .ends import add_missing_ends
 from .faults import described, raise_all
 from .flatten_subgraphs import FlatGraph, flattened, natural
+from .inclusive_threshold import firing_at_threshold
 from .nir_nodes import parsed
 from .objects import is_nir_object, read_object
 from .raw import Limits, RawFile, RawNode
@@ -74,6 +75,8 @@ def load_graph(
         without_reset=[key for key, node in nodes.items() if node.lacks_reset],
         options=options,
     )
+    if options.fires_at_threshold:
+        fitted = firing_at_threshold(fitted, dialect)
     title = "network" if is_nir_object(source) else Path(name).stem
     graph = _assembled(title, flat, fitted, order, dialect)
     raise_all(name, [_from_verifier(fault) for fault in ir.faults_of(graph)])
