@@ -21,6 +21,8 @@ with warnings.catch_warnings():
     from norse.torch.module.leaky_integrator import LICell as LICell
     from norse.torch.module.leaky_integrator_box import LIBoxCell as LIBoxCell
     from norse.torch.module.lif import LIFCell as LIFCell
+    from norse.torch.module.lif import LIFRecurrentCell as LIFRecurrentCell
     from norse.torch.module.lif_box import LIFBoxCell as LIFBoxCell
     from norse.torch.module.sequential import SequentialState as SequentialState
     from norse.torch.module.snn import SNNCell as SNNCell
+    from norse.torch.module.snn import SNNRecurrentCell as SNNRecurrentCell

@@ -1,4 +1,4 @@
-"""A small interpreter of NIR graphs without loops: what the exporter's proof is run against.
+"""A small interpreter of NIR graphs: what the exporter's proof is run against.
 
 Forward Euler from rest (every state 0), synapse first, then membrane, strict threshold, hard reset,
 in float64:
@@ -8,7 +8,8 @@ in float64:
     u[t] = v[t-1] + r * x[t]                                              IF
     z[t] = u[t] > v_threshold;  v[t] = v_reset where z[t], else u[t]
 
-Several edges into a node add up. It shares no code with the exporter, nor with the toolchain.
+Several edges into a node add up. In a loop, what leaves a neuron arrives one step later. The
+interpreter shares no code with the exporter, nor with the toolchain.
 """
 
 from __future__ import annotations
@@ -30,25 +31,43 @@ def interpret(graph: nir.NIRGraph, inputs: NDArray[Any], *, dt: float) -> dict[s
 
     dt: in the unit of the graph's time constants (seconds).
 
-    Raises TypeError for a node that the exporter does not write, CycleError for a loop.
+    Raises TypeError for a node that the exporter does not write, CycleError for a loop without
+    neurons.
     """
     sources: dict[str, list[str]] = {name: [] for name in graph.nodes}
+    delayed: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for source, target in graph.edges:
-        sources[target].append(source)
+        loops = type(graph.nodes[source]) in _NEURONS and _reaches(graph, target, source)
+        (delayed if loops else sources)[target].append(source)
     order = list(TopologicalSorter(sources).static_order())
     neurons = {
         name: _Neurons(node, dt) for name, node in graph.nodes.items() if type(node) in _NEURONS
     }
     trace: dict[str, list[Array]] = {name: [] for name in order}
-    for x in inputs.astype(np.float64):
+    for t, x in enumerate(inputs.astype(np.float64)):
         for name in order:
             node = graph.nodes[name]
-            arriving: Any = (
-                x if isinstance(node, nir.Input) else sum(trace[s][-1] for s in sources[name])
-            )
+            arriving: Any = sum(trace[s][t] for s in sources[name])
+            if isinstance(node, nir.Input):
+                arriving = x
+            for source in delayed[name]:
+                silence = np.zeros((len(x), *graph.nodes[source].r.shape))
+                arriving = arriving + (trace[source][t - 1] if t else silence)
             step = neurons.get(name)
             trace[name].append(step(arriving) if step else _connection(node, arriving))
     return {name: np.stack(steps) for name, steps in trace.items()}
+
+
+def _reaches(graph: nir.NIRGraph, start: str, end: str) -> bool:
+    seen, waiting = set(), [start]
+    while waiting:
+        name = waiting.pop()
+        if name == end:
+            return True
+        if name not in seen:
+            seen.add(name)
+            waiting += [target for source, target in graph.edges if source == name]
+    return False
 
 
 _NEURONS = (nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF)

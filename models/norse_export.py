@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ._norse import SNNCell
 from .checkpoint import write_atomically
 from .errors import ExportError
 from .export import FORMAT_VERSION
@@ -32,11 +31,13 @@ from .norse_nodes import (
     array,
     cell,
     faults_of,
+    feedback,
+    input_weights,
     is_known,
     stateless,
     synapses,
 )
-from .norse_trace import INPUT, Call, Fault, Trace, trace
+from .norse_trace import INPUT, STEPPED, Call, Fault, Trace, trace
 
 OUTPUT = "output"
 SPIKE_TOLERANCE = 1e-3
@@ -75,8 +76,9 @@ def export_norse(
 
     Known are the layers nn.Linear, Conv1d, Conv2d, AvgPool2d, Flatten, BatchNorm behind a linear or
     convolutional layer (folded in), Dropout (left out), the binary layers of this package; the
-    cells LIFBoxCell, LIFCell, LIBoxCell, LICell, IAFCell and this package's own; and additions of
-    two branches. Potentials are written relative to where norse's cells start (see norse_nodes).
+    cells LIFBoxCell, LIFCell, LIFRecurrentCell, LIBoxCell, LICell, IAFCell and this package's own;
+    and additions of two branches. Potentials are written relative to where norse's cells start
+    (see norse_nodes).
 
     Raises ExportError, naming every fault and its remedy, for what a static graph cannot say, and
     when the graph computes something else than the module on the sample.
@@ -109,6 +111,9 @@ def _graph(
             edges += [(source, node_name) for source in sources]
             sources = [node_name]
         last[name] = sources[0]
+        for node_name, node in feedback(traced.calls[name]):
+            nodes[node_name] = node
+            edges += [(name, node_name), (node_name, name)]
     nodes[OUTPUT] = nir.Output({"output": np.array(traced.output_shape)})
     edges += [(last[source], OUTPUT) for source in traced.outputs]
     metadata = {
@@ -135,7 +140,7 @@ def _chains(traced: Trace) -> dict[str, Chain]:
             chains[name] = linear[name].nodes()
         else:
             write = cell if isinstance(call.module, CELLS) else stateless
-            chains[name] = [(name, write(call))]
+            chains[name] = [*input_weights(call), (name, write(call))]
     return chains
 
 
@@ -210,7 +215,7 @@ def _loose_norms(traced: Trace) -> list[Fault]:
 
 
 def _time_step(traced: Trace, dt: float | None) -> float:
-    steps = {float(c.module.dt) for c in traced.calls.values() if isinstance(c.module, SNNCell)}
+    steps = {float(c.module.dt) for c in traced.calls.values() if isinstance(c.module, STEPPED)}
     if len(steps) > 1 or (dt is not None and steps and steps != {dt}):
         asked = "" if dt is None else f"dt = {dt} s for "
         _refuse([Fault(
@@ -285,7 +290,7 @@ def _run(
     handles = [
         part.register_forward_hook(listener(name))
         for name, part in parts.items()
-        if isinstance(part, SNNCell)
+        if isinstance(part, STEPPED)
     ]
     state: Any = None
     try:

@@ -20,7 +20,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from . import neurons
-from ._norse import IAFCell, LIBoxCell, LICell, LIFBoxCell, LIFCell, reset_subtract, reset_value
+from ._norse import (
+    IAFCell,
+    LIBoxCell,
+    LICell,
+    LIFBoxCell,
+    LIFCell,
+    LIFRecurrentCell,
+    reset_subtract,
+    reset_value,
+)
 from .binarize import BinaryConv2d, BinaryLinear, channel_scale, sign
 from .export import _ungrouped as ungrouped
 from .norse_trace import Call, Fault
@@ -143,7 +152,7 @@ def cell(call: Call) -> Any:
     rest = spread(p.v_leak)
     leaky = {"r": spread(1), "v_leak": spread(0)}
     spiking: dict[str, Array] = {}
-    if isinstance(module, LIFBoxCell | LIFCell | neurons.LIFCell):
+    if isinstance(module, LIFBoxCell | LIFCell | LIFRecurrentCell | neurons.LIFCell):
         spiking["v_threshold"] = spread(p.v_th) - rest
         spiking["v_reset"] = spread(p.v_reset) - rest
     if isinstance(module, LIFBoxCell | LIBoxCell | neurons.LIFCell):
@@ -156,9 +165,24 @@ def cell(call: Call) -> Any:
     )
 
 
+def input_weights(call: Call) -> Chain:
+    """Write the weights that a recurrent cell puts before its neurons."""
+    if not isinstance(call.module, LIFRecurrentCell):
+        return []
+    return [(f"{call.name}_input", nir.Linear(array(call.module.input_weights)))]
+
+
+def feedback(call: Call) -> Chain:
+    """Write the weights of a recurrent cell's loop: spikes come back in the next step."""
+    if not isinstance(call.module, LIFRecurrentCell):
+        return []
+    return [(f"{call.name}_recurrent", nir.Linear(array(call.module.recurrent_weights)))]
+
+
 CELLS: tuple[type[nn.Module], ...] = (
     LIFBoxCell,
     LIFCell,
+    LIFRecurrentCell,
     LIBoxCell,
     LICell,
     IAFCell,

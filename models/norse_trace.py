@@ -15,9 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ._norse import SequentialState, SNNCell
+from ._norse import SequentialState, SNNCell, SNNRecurrentCell
 
 INPUT = "input"
+STEPPED = (SNNCell, SNNRecurrentCell)
+"""norse's cells: they take one time step and return (output, state)."""
+
 _COPIED_FREELY = (nn.Flatten, nn.AvgPool2d, nn.Dropout, nn.Identity)
 """Modules without parameters and state: used twice, they are two modules."""
 
@@ -99,7 +102,7 @@ class _Tracer(fx.Tracer):
         if isinstance(m, SequentialState | _OneArgument):
             return False
         # subclasses too: the fault then names the module, not an operation inside it
-        whole = self.is_leaf(m) or isinstance(m, SNNCell | nn.Linear | nn.Conv1d | nn.Conv2d)
+        whole = self.is_leaf(m) or isinstance(m, (*STEPPED, nn.Linear, nn.Conv1d, nn.Conv2d))
         return whole or m.__module__.startswith("norse.") or super().is_leaf_module(m, "")
 
 
@@ -173,7 +176,7 @@ class _Walk(fx.Interpreter):
         target = str(node.target)
         module = self.fetch_attr(target)
         name = _module_name(target) or type(module).__name__.lower()
-        stateful = isinstance(module, SNNCell)
+        stateful = isinstance(module, STEPPED)
         signal = self._of(node.args[0]) if node.args else None
         if not isinstance(signal, _Signal):
             return self._fault(
@@ -196,9 +199,9 @@ class _Walk(fx.Interpreter):
             return self._fault(
                 node,
                 got=f"{type(module).__name__}, which returns {type(sent).__name__}",
-                expected="layers that return a tensor, feed-forward cells for one time step",
-                remedy="use LIFBoxCell, LIFCell, LIBoxCell, LICell or IAFCell, without Lift;"
-                " recurrent cells are not exported",
+                expected="layers that return a tensor, cells for one time step",
+                remedy="use LIFBoxCell, LIFCell, LIFRecurrentCell, LIBoxCell, LICell or IAFCell,"
+                " without Lift",
             )
         self.called[target] = self._add(name, module, signal, node, sent)
         out = _Signal((self.called[target],))

@@ -123,6 +123,22 @@ def test_axoncs_own_export_is_equal(
     assert np.array_equal(ours(tmp_path / "network.nir", inputs), theirs)
 
 
+def test_axoncs_export_of_a_recurrent_network_is_equal(
+    norse: Any, ours: Any, spikes: Any, tmp_path: Path
+) -> None:
+    """norse's exporter knows no recurrent cell."""
+    from axonc.models import export_norse
+
+    torch.manual_seed(4)
+    cell = norse.LIFRecurrentCell(8, 6, p=norse.LIFParameters(v_th=torch.tensor(0.6)))
+    net = norse.SequentialState(cell, nn.Linear(6, 4), norse.LIFCell()).eval()
+    inputs = spikes(60, 4, 8)
+    export_norse(net, tmp_path / "network.nir", inputs)
+    theirs = sent_by(net, inputs)
+    assert theirs.any()
+    assert np.array_equal(ours(tmp_path / "network.nir", inputs), theirs)
+
+
 def test_axoncs_export_of_a_convolutional_network_is_equal(
     norse: Any, ours: Any, spikes: Any, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ from axonc.models._norse import (
     LIFBoxParameters,
     LIFCell,
     LIFParameters,
+    LIFRecurrentCell,
     SequentialState,
     reset_subtract,
 )
@@ -38,9 +39,7 @@ from axonc.models.norse_export import Equivalence
 from axonc.models.surrogates import Triangle
 
 # after axonc.models._norse, which silences what torch deprecates in norse's modules
-LIF, LIFRecurrentCell = (
-    getattr(import_module("norse.torch.module.lif"), name) for name in ("LIF", "LIFRecurrentCell")
-)
+LIF = import_module("norse.torch.module.lif").LIF
 
 
 def spikes(*shape: int, seed: int = 1) -> Tensor:
@@ -180,6 +179,17 @@ def test_residual_additions_become_edges(exported: Callable[..., Any]) -> None:
     assert sum(found.differing.values()) == 0
 
 
+def test_a_recurrent_cell_becomes_a_loop(exported: Callable[..., Any]) -> None:
+    torch.manual_seed(3)
+    cell = LIFRecurrentCell(8, 6, p=lif_parameters(v_th=0.3, v_leak=0.05, v_reset=-0.1))
+    module = SequentialState(cell, nn.Linear(6, 3), LIFBoxCell(low()))
+    graph, found = exported(module, spikes(60, 4, 8))
+    assert {("0", "0_recurrent"), ("0_recurrent", "0")} < set(graph.edges)
+    assert graph.nodes["0_recurrent"].weight.shape == (6, 6)
+    assert sum(found.differing.values()) == 0
+    assert found.silent == ()
+
+
 def test_single_modules_are_networks_too(exported: Callable[..., Any]) -> None:
     graph, _ = exported(nn.Linear(3, 2), spikes(4, 2, 3))
     assert set(graph.edges) == {("input", "linear"), ("linear", "output")}
@@ -294,7 +304,6 @@ def hooked() -> nn.Module:
         (hooked(), "a hook on its forward pass"),
         (nn.Sequential(nn.Linear(3, 3), nn.ReLU()), "module '1': got ReLU"),
         (nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 3)), "module '0': got a BatchNorm"),
-        (LIFRecurrentCell(3, 3), "the module: got LIFRecurrentCell.*recurrent cells are not"),
         (SequentialState(LIF()), "module '0': got LIF, which returns tuple.*without Lift"),
         (LIFBoxCell(low(reset_method=reset_subtract)), "got a soft reset"),
         (LIBoxCell(low()), "not a cell's"),
