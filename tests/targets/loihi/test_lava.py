@@ -44,12 +44,7 @@ def left_behind(monkeypatch, request):
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize(
-    ("seed", "kind"),
-    [(4, "dense"), (9, "dense"), (8, "conv"), (12, "conv"), (13, "delayed"), (9, "recurrent")],
-)
-def test_random_networks_equal_the_emulator_states_too(seed, kind, build):
-    network, inputs = build.random_network(seed, kind=kind)
+def assert_equal_states_and_spikes(build, network, inputs):
     names = [p.name for p in network.populations]
     lava, emulation = run_on_lava(network, inputs, names), emulate(network, inputs, names)
     by_hand = build.chip_by_hand(network, inputs)
@@ -57,7 +52,20 @@ def test_random_networks_equal_the_emulator_states_too(seed, kind, build):
         np.testing.assert_array_equal(lava.spikes[name], emulation.spikes[name])
         np.testing.assert_array_equal(lava.potentials[name], emulation.potentials[name])
         np.testing.assert_array_equal(lava.currents[name], by_hand.currents[name])
-    assert sum(raster.sum() for raster in lava.spikes.values()) > 0
+    return sum(raster.sum() for raster in lava.spikes.values())
+
+
+@pytest.mark.parametrize(
+    ("seed", "kind"),
+    [(4, "dense"), (8, "conv"), (12, "conv"), (13, "delayed"), (9, "recurrent")],
+)
+def test_random_networks_equal_the_emulator_states_too(seed, kind, build):
+    assert assert_equal_states_and_spikes(build, *build.random_network(seed, kind=kind)) > 0
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("AXONC_LAVA_NETWORKS", "0"))))
+def test_as_many_random_networks_as_are_asked_for(seed, build):
+    assert_equal_states_and_spikes(build, *build.random_network(seed))
 
 
 def test_the_target_runs_a_lowered_graph_on_lava(build):
