@@ -1,5 +1,6 @@
 # make demo    the main job on real data, in ./axonc-demo
 # make test    the whole test suite
+# make test-peers  graphs by snnTorch, sinabs, spikingjelly and norse against their own spikes
 # make lint    ruff, mypy, import-linter
 # make bench   speed against peers, as ratios
 # make clean   remove the environment and all caches of this folder
@@ -10,13 +11,16 @@ BIN := $(VENV)/bin
 # One BLAS thread a process: the tests already run on every core.
 TEST_JOBS ?= 2
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-peers lint bench clean
 
 demo: $(VENV)/.ready
 	$(BIN)/axonc demo --out axonc-demo
 
 test: $(VENV)/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+
+test-peers: $(VENV)-peers/.ready
+	AXONC_REQUIRE_PEERS=1 OMP_NUM_THREADS=1 $(VENV)-peers/bin/python -m pytest -q tests/interop
 
 lint: $(VENV)/.ready .typeroot/axonc
 	$(BIN)/ruff check .
@@ -32,15 +36,17 @@ bench: $(VENV)/.ready
 	mkdir -p .typeroot
 	ln -sfn .. .typeroot/axonc
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: EXTRAS := train,dev
+$(VENV)-peers/.ready: EXTRAS := train,dev,peers
+$(VENV)/.ready $(VENV)-peers/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v < (3, 14))' || \
 	  { echo "axonc needs Python 3.11 to 3.13, $(PYTHON) is $$($(PYTHON) -V 2>&1). Remedy: make PYTHON=python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || \
+	@$(PYTHON) -m venv $(@D) || \
 	  { echo "$(PYTHON) cannot make environments. Remedy: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	$(@D)/bin/python -m pip install --quiet --upgrade pip
+	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .typeroot build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peers .typeroot build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
