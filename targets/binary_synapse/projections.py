@@ -23,8 +23,9 @@ from axonc.toolchain.ir import (
     IntegerNeuron,
     Shape,
     SumPool,
-    Window,
 )
+
+from .taps import Taps, most_uses, slide
 
 _LARGEST_UNROLLED = 1 << 24
 
@@ -48,37 +49,6 @@ class Path:
     target: str
     through: tuple[str, ...]
     delay: int
-
-
-@dataclass(frozen=True)
-class Taps:
-    """Along one axis: which (kernel index, output position) pairs a source position reaches.
-
-    Position p reaches the pairs kernel[start[p]:start[p+1]], out[start[p]:start[p+1]].
-    """
-
-    start: np.ndarray
-    kernel: np.ndarray
-    out: np.ndarray
-
-    @classmethod
-    def from_lists(cls, lists: list[list[tuple[int, int]]]) -> Taps:
-        """Return the taps of one list of (kernel index, output position) a source position."""
-        start = np.concatenate([[0], np.cumsum([len(pairs) for pairs in lists])])
-        flat = [pair for pairs in lists for pair in pairs]
-        kernel, out = zip(*flat, strict=True) if flat else ((), ())
-        return cls(start.astype(np.int64), np.array(kernel, np.int64), np.array(out, np.int64))
-
-    def within(self, first: int, last: int) -> Taps:
-        """Return the taps into output positions first..last-1, renumbered from 0."""
-        keep = (self.out >= first) & (self.out < last)
-        before = np.concatenate([[0], np.cumsum(keep)])
-        return Taps(before[self.start], self.kernel[keep], self.out[keep] - first)
-
-    @property
-    def counts(self) -> np.ndarray:
-        """How many pairs each source position reaches."""
-        return np.diff(self.start)
 
 
 @dataclass(frozen=True)
@@ -130,8 +100,8 @@ class ConvProjection:
         """
         weights = self.kernel.astype(np.int64)
         # How often a kernel row (column) is used for one output row (column), pooling included.
-        rows = _most_uses(self.row_taps, weights.shape[2])
-        columns = _most_uses(self.column_taps, weights.shape[3])
+        rows = most_uses(self.row_taps, weights.shape[2])
+        columns = most_uses(self.column_taps, weights.shape[3])
         most = np.einsum("oiyx,y,x->o", np.maximum(weights, 0), rows, columns)
         least = np.einsum("oiyx,y,x->o", np.minimum(weights, 0), rows, columns)
         plane = prod(self.target_grid[1:])
@@ -312,8 +282,8 @@ def _convolution(graph: Graph, path: Path, source_grid: Grid, layer: str | None)
             size, window = _kernel_size(node), node.window
             weighs = isinstance(node, IntegerConv)
             if len(size) == 2:
-                rows = _slide(rows, size[0], window, 0, _rows_of(output), weighs)
-            columns = _slide(columns, size[-1], window, -1, grid_of(output)[2], weighs)
+                rows = slide(rows, size[0], window, 0, _rows_of(output), weighs)
+            columns = slide(columns, size[-1], window, -1, grid_of(output)[2], weighs)
             if isinstance(node, IntegerConv):
                 weight = node.weight.astype(np.int8)
                 kernel = weight if weight.ndim == 4 else weight[:, :, None, :]
@@ -344,30 +314,6 @@ def _rows_of(shape: Shape) -> int:
     return grid_of(shape)[1]
 
 
-def _slide(
-    taps: list[list[tuple[int, int]]],
-    size: int,
-    window: Window,
-    axis: int,
-    outputs: int,
-    weighs: bool,
-) -> list[list[tuple[int, int]]]:
-    """Follow every (kernel index, position) through one more window along one axis.
-
-    Position p lies under kernel index k of output o where p + padding = o * stride + k * dilation.
-    """
-    stride, dilation = window.stride[axis], window.dilation[axis]
-    before = window.padding[axis][0]
-
-    def reached(kernel: int, position: int) -> Iterator[tuple[int, int]]:
-        for k in range(size):
-            o, remainder = divmod(position + before - k * dilation, stride)
-            if remainder == 0 and 0 <= o < outputs:
-                yield (k if weighs else kernel, o)
-
-    return [[pair for k, p in pairs for pair in reached(k, p)] for pairs in taps]
-
-
 def _flat_targets(pooled: ConvProjection) -> tuple[np.ndarray, np.ndarray]:
     """Return, per flat source position of a pooling, the flat positions it is counted in."""
     channels, height, width = pooled.source_grid
@@ -382,13 +328,3 @@ def _flat_targets(pooled: ConvProjection) -> tuple[np.ndarray, np.ndarray]:
                 lists.append(((c * out_rows + oy[:, None]) * out_columns + ox).ravel())
     start = np.concatenate([[0], np.cumsum([len(rows) for rows in lists])])
     return start.astype(np.int64), np.concatenate(lists).astype(np.int64)
-
-
-def _most_uses(taps: Taps, kernel_size: int) -> np.ndarray:
-    """Return, per kernel index, how often one output position uses it at most."""
-    if not len(taps.out):
-        return np.zeros(kernel_size, np.int64)
-    uses = np.zeros((int(taps.out.max()) + 1, kernel_size), np.int64)
-    np.add.at(uses, (taps.out, taps.kernel), 1)
-    most: np.ndarray = uses.max(axis=0)
-    return most

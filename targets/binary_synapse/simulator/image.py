@@ -9,7 +9,8 @@ import numpy as np
 from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding
 
 from ..program import Bank, BinaryProgram, Core, rows_of
-from ..projections import ConvProjection, DenseProjection, Taps
+from ..projections import ConvProjection, DenseProjection
+from ..taps import Taps
 
 # Columns of `Image.banks`. Offsets point into `table` unless another array is named.
 (
