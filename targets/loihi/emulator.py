@@ -27,8 +27,7 @@ class Emulation:
 
     potentials: v before reset. counters: by population; `spikes`, `active_updates` (compartments
     with a non-zero sum, state or bias in the step), `current_wraps`, `membrane_clips`.
-    operations: synaptic operations by synapse group.
-    input_spikes: by input. wall_s: without compilation.
+    operations: synaptic operations by synapse group. wall_s: without compilation.
     """
 
     spikes: Mapping[str, np.ndarray]
@@ -160,6 +159,7 @@ class _Machine:
         steps, self.steps = self.steps, 1
         self.run({n: np.zeros((1, 1, prod(s)), np.uint8) for n, s in self.network.inputs.items()})
         self.steps = steps
+        self.operations = dict.fromkeys(self.operations, 0)
         for counts in self.counts.values():
             counts[:] = 0
 

@@ -1,5 +1,7 @@
 """The emulator is the chip, bit for bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,20 @@ def test_an_exponent_shifts_the_sum_and_rounds_it_down():
 def test_operations_count_present_synapses_only():
     emulation = emulate(one_neuron([2, 0, -2]), always(3, 7))
     assert emulation.operations["s"] == 2 * 7
+
+
+def test_getting_ready_counts_nothing():
+    first = one_neuron([2], vth=0, bias=64)  # spikes in every step, by its bias alone
+    second = one_neuron([2])
+    chain = Network(
+        first.inputs,
+        (first.populations[0], replace(second.populations[0], name="q", depth=2)),
+        (first.synapses[0], replace(second.synapses[0], name="t", source="p", target="q")),
+        {"out": "q"},
+    )
+    emulation = emulate(chain, {"in": np.zeros((1, 5, 1), np.uint8)})
+    assert emulation.operations == {"s": 0, "t": 5}
+    assert emulation.counters["p"]["spikes"] == 5
 
 
 def test_active_updates_have_something_to_compute():
