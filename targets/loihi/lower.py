@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from axonc.toolchain.ir import Delay, Flatten, Graph, IntegerNeuron
+from axonc.toolchain.errors import InputError
+from axonc.toolchain.ir import Delay, Flatten, Graph, IntegerNeuron, Stage
 
 from ..base import NodeVerdict, Verdict
 from .chip import Chip
@@ -57,7 +58,18 @@ class Lowering:
 
 
 def lower(graph: Graph, chip: Chip) -> Lowering:
-    """Lower an integer graph as far as it goes, collecting every reason against it."""
+    """Lower an integer graph as far as it goes, collecting every reason against it.
+
+    Raises:
+        InputError: the graph is not integer.
+    """
+    if graph.stage is not Stage.INTEGER:
+        raise InputError(
+            f"graph {graph.name!r} for loihi",
+            got=f"the {graph.stage} stage",
+            expected="the integer stage",
+            remedy="lower it with axonc.toolchain.driver.lower and take its integer graph",
+        )
     lowering = Lowering(graph, chip)
     neurons = graph.of_type(IntegerNeuron)
     connections: list[Connection] = []

@@ -5,7 +5,7 @@ import pytest
 
 from axonc.targets.base import Verdict
 from axonc.targets.loihi import Loihi
-from axonc.toolchain.errors import LoweringError
+from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import (
     Delay,
     Edge,
@@ -315,3 +315,10 @@ def test_an_output_without_spikes_is_refused(build):
     edges = (Edge("in", "fc1"), Edge("fc1", "lif1"), Edge("fc1", "out"))
     row = verdict_of(Graph(Stage.INTEGER, graph.nodes, edges), "out")
     assert "reads 'fc1' (IntegerAffine), which sends no spikes" in row.detail
+
+
+def test_a_graph_of_another_stage_is_refused(build):
+    graph = build.affine_graph([np.ones((2, 3), np.int8)], [build.integer_neuron(2)])
+    early = Graph(Stage.DISCRETE, graph.nodes, graph.edges)
+    with pytest.raises(InputError, match="got the discrete stage, expected the integer stage"):
+        TARGET.check(early)
