@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -99,6 +100,8 @@ class Target(ABC):
     """What users type after --target."""
     engines: ClassVar[tuple[str, ...]]
     """What can execute a program of this target, the default first."""
+    formats: ClassVar[tuple[str, ...]] = ()
+    """Files of other tools that a program can be written as."""
 
     @abstractmethod
     def check(self, graph: Graph) -> tuple[NodeVerdict, ...]:
@@ -148,6 +151,41 @@ class Target(ABC):
             got="an engine that is built in",
             expected="an external engine",
             remedy="nothing to do",
+        )
+
+    # -- files for people and other tools; a target offers what makes sense for it -----------------
+
+    def write_format(self, program: Program, name: str, path: Path) -> None:
+        """Write `program` in one of `formats`, for another tool to read.
+
+        Raises:
+            InputError: there is no such format, or `path` cannot be written.
+            LoweringError: the format cannot hold the program; every reason is listed.
+        """
+        raise self._not_offered("format", name, ", ".join(self.formats) or "none")
+
+    def draw(self, program: Program, run: Run | None, path: Path) -> None:
+        """Draw where the program lies on the chip; with a run, how loaded it was.
+
+        Raises:
+            InputError: the target has no such picture, or `path` cannot be written.
+        """
+        raise self._not_offered("picture", str(path), "none")
+
+    def write_trace(self, program: Program, spikes: np.ndarray, path: Path) -> None:
+        """Write what each unit did when, for the first sample, as a Perfetto trace.
+
+        Raises:
+            InputError: the target keeps no time within a step, or `path` cannot be written.
+        """
+        raise self._not_offered("trace", str(path), "none")
+
+    def _not_offered(self, what: str, got: str, offered: str) -> InputError:
+        return InputError(
+            f"{what} of target {self.name}",
+            got=got,
+            expected=f"what the target offers: {offered}",
+            remedy="leave the option out",
         )
 
     # -- shared by all targets -------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +22,9 @@ from .lava_engine import run_on_lava
 from .lava_environment import install_lava, lava_status
 from .lower import Lowering, lower
 from .mapping import Mapping
+from .net_writer import write_net
 from .network import Network
+from .picture import draw_chips
 from .program import LoihiProgram
 from .thresholds import with_thresholds
 
@@ -37,6 +40,7 @@ class Loihi(Target):
 
     name: ClassVar[str] = "loihi"
     engines: ClassVar[tuple[str, ...]] = ("emulator", "lava")
+    formats: ClassVar[tuple[str, ...]] = ("net",)
 
     chip_name: str = "loihi1"
     thresholds: str = "own"
@@ -126,6 +130,16 @@ class Loihi(Target):
         samples = 1 if run is None else run.counters["samples"]
         return cost_report(_own(program), None if run is None else run.layers, samples)
 
+    def write_format(self, program: Program, name: str, path: Path) -> None:
+        """Write lava-dl's netx file (`net`); see `Target.write_format`."""
+        if name not in self.formats:
+            super().write_format(program, name, path)
+        write_net(_own(program), path)
+
+    def draw(self, program: Program, run: Run | None, path: Path) -> None:
+        """Draw the chips with every core where it sits, whose it is and how full it is."""
+        draw_chips(_own(program).mapping, path)
+
     def engine_status(self) -> tuple[EngineStatus, ...]:
         """Say whether Lava's environment is there, and how to get it where it is not."""
         status = lava_status()
@@ -173,7 +187,7 @@ def _probed_populations(network: Network, graph: Graph, probes: Sequence[str]) -
             "probe",
             got=", ".join(map(repr, unknown)),
             expected=f"names of spiking nodes: {', '.join(known)}",
-            remedy="axonc check lists the nodes of a graph",
+            remedy="list the nodes with axonc check",
         )
     return [name for name in dict.fromkeys(probes) if name in populations]
 

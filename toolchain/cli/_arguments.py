@@ -59,6 +59,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="neurons fire at v >= threshold rather than above it (spikingjelly)",
     )
+    dialect.add_argument(
+        "--w-in",
+        choices=["filtered", "jump"],
+        help="synaptic currents: filter w_in x by tau_syn, or jump by w_in x each step",
+    )
     parser.add_argument(
         "--real-input",
         action="store_true",
@@ -98,7 +103,7 @@ def lowered(options: argparse.Namespace) -> Lowering:
     from ..driver import lower
     from ..errors import InputError
     from ..frontend import DialectOptions, load_graph
-    from ..ir import IFConvention, Integrator, Reset
+    from ..ir import IFConvention, Integrator, Reset, WInConvention
     from ..passes import FixedPoint, IntegerWeights
     from ..spike_files import read_spikes
 
@@ -121,6 +126,7 @@ def lowered(options: argparse.Namespace) -> Lowering:
         integrator=options.integrator and Integrator(options.integrator),
         reset=options.reset and Reset(options.reset),
         if_convention=options.if_convention and IFConvention(options.if_convention),
+        w_in=options.w_in and WInConvention(options.w_in),
         fires_at_threshold=options.fires_at_threshold,
     )
     return lower(

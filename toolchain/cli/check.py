@@ -70,6 +70,7 @@ def execute(options: argparse.Namespace) -> int:
                     "integrator": dialect.integrator,
                     "reset": dialect.reset,
                     "if_convention": dialect.if_convention,
+                    "w_in": dialect.w_in,
                     "notes": list(dialect.notes),
                 },
             }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._arguments import add_json, add_model, add_target, command, lowered, print_dialect, print_json
+
+if TYPE_CHECKING:
+    from ..ir import Graph
 
 _EPILOG = """\
 Writes into DIR: integer.axonc (the graph that runs, safe to read back), integer.txt (the same as
@@ -14,7 +17,7 @@ text, for people and diffs) and, for a target, the graph as the target runs it.
 
 examples:
   axonc compile model.nir --out build
-  axonc compile model.nir --target loihi --out build
+  axonc compile model.nir --target loihi --out build --format net --picture
 """
 
 
@@ -26,6 +29,14 @@ def add_parser(subparsers: Any) -> None:
     add_model(parser)
     add_target(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--format",
+        metavar="F",
+        help="also write DIR/network.F for another tool (loihi: net, for lava-dl's netx)",
+    )
+    parser.add_argument(
+        "--picture", action="store_true", help="also draw DIR/chip.svg: which core holds what"
+    )
     add_json(parser)
 
 
@@ -34,33 +45,50 @@ def execute(options: argparse.Namespace) -> int:
     from axonc.targets import REFERENCE, describe, load_target
 
     from ..driver import verdicts
-    from ..ir import graph_text, save_graph
     from ..report import print_figures
     from ..spike_files import unwritable
 
     lowering = lowered(options)
-    graphs = {"integer": lowering.integer}
-    summary: dict[str, str] = {}
-    if options.target != REFERENCE:
-        program = lowering.program(load_target(options.target))
-        graphs[options.target] = program.graph
-        summary = {"latency_steps": str(program.latency_steps), **dict(program.summary())}
+    out: Path = options.out
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        for name, graph in graphs.items():
-            save_graph(graph, options.out / f"{name}.axonc")
-            (options.out / f"{name}.txt").write_text(graph_text(graph))
+        out.mkdir(parents=True, exist_ok=True)
+        written = _write_graph(lowering.integer, out, "integer")
+        summary: dict[str, str] = {}
+        if options.target != REFERENCE:
+            chip = load_target(options.target)
+            program = lowering.program(chip)
+            summary = {"latency_steps": str(program.latency_steps), **dict(program.summary())}
+            written += _write_graph(program.graph, out, chip.name)
+            if options.format:
+                written.append(out / f"network.{options.format}")
+                chip.write_format(program, options.format, written[-1])
+            if options.picture:
+                written.append(out / "chip.svg")
+                chip.draw(program, None, written[-1])
     except OSError as error:
-        raise unwritable(options.out, error) from None
-    written = sorted(
-        str(options.out / f"{name}.{end}") for name in graphs for end in ("axonc", "txt")
-    )
+        raise unwritable(out, error) from None
     if options.json:
         rows = describe(verdicts(lowering, options.target), options.target)
         print_json(
-            {"target": options.target, "written": written, "program": summary, "nodes": rows}
+            {
+                "target": options.target,
+                "written": [str(path) for path in written],
+                "program": summary,
+                "nodes": rows,
+            }
         )
     else:
         print_dialect(lowering)
-        print_figures(summary | {"written": ", ".join(written)}, f"{options.model} compiled")
+        print_figures(
+            summary | {"written": ", ".join(map(str, written))}, f"{options.model} compiled"
+        )
     return 0
+
+
+def _write_graph(graph: Graph, folder: Path, name: str) -> list[Path]:
+    from ..ir import graph_text, save_graph
+
+    binary, text = folder / f"{name}.axonc", folder / f"{name}.txt"
+    save_graph(graph, binary)
+    text.write_text(graph_text(graph))
+    return [binary, text]

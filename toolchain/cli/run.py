@@ -40,12 +40,20 @@ def add_parser(subparsers: Any) -> None:
         metavar="NODE",
         help="also write spikes/NODE and potential/NODE; may be repeated",
     )
+    parser.add_argument(
+        "--trace", type=Path, metavar="FILE.json",
+        help="binary_synapse: when each core did what, for ui.perfetto.dev (first sample)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--picture", type=Path, metavar="FILE.svg",
+        help="binary_synapse: the load of cores and links; loihi: the chips",
+    )  # fmt: skip
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run, write OUT.npz, print the figures."""
-    from ..driver import run
+    from ..driver import draw, run, write_trace
     from ..report import print_figures, progress_bar
     from ..spike_files import read_spikes, write_arrays
 
@@ -70,6 +78,10 @@ def execute(options: argparse.Namespace) -> int:
     }
     arrays |= {f"potential/{name}": array for name, array in done.run.potentials.items()}
     write_arrays(options.output, arrays)
+    if options.trace:
+        write_trace(lowering, spikes, options.target, options.trace)
+    if options.picture:
+        draw(lowering, done, options.target, options.picture)
     if options.json:
         print_json(done.summary())
     else:

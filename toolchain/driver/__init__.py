@@ -5,11 +5,11 @@ by name.
 """
 
 from ._cost import cost_of, cost_of_run
-from ._execution import Execution, measure, run, workload_of
+from ._execution import Execution, draw, measure, run, workload_of, write_trace
 from ._lowering import Lowering, lower
 from ._verdicts import verdicts
 
 __all__ = [
-    "Execution", "Lowering", "cost_of", "cost_of_run", "lower", "measure", "run", "verdicts",
-    "workload_of",
+    "Execution", "Lowering", "cost_of", "cost_of_run", "draw", "lower", "measure", "run",
+    "verdicts", "workload_of", "write_trace",
 ]  # fmt: skip

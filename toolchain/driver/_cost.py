@@ -8,7 +8,7 @@ from axonc.targets import REFERENCE, load_target
 
 from ..cost import CostReport, chipless_cost
 from ..reference import execute
-from ._execution import Execution, workload_of
+from ._execution import Execution, arriving, workload_of
 from ._lowering import Lowering
 
 
@@ -23,19 +23,13 @@ def cost_of(lowering: Lowering, target: str, spikes: np.ndarray | None = None) -
         graph = lowering.integer
         work = None
         if spikes is not None:
-            work = workload_of(graph, execute(graph, _arriving(lowering, spikes)))
+            work = workload_of(graph, execute(graph, arriving(lowering, spikes)))
         return chipless_cost(graph, work, REFERENCE)
     chip = load_target(target)
     program = lowering.program(chip)
     if spikes is None:
         return chip.cost(program)
-    return chip.cost(program, chip.run(program, _arriving(lowering, spikes)))
-
-
-def _arriving(lowering: Lowering, spikes: np.ndarray) -> np.ndarray:
-    """Return what the chip's part is fed: the host's first spikes, or the spikes as they are."""
-    front = lowering.split.front if lowering.split else None
-    return spikes if front is None else execute(front, spikes).output
+    return chip.cost(program, chip.run(program, arriving(lowering, spikes)))
 
 
 def cost_of_run(lowering: Lowering, done: Execution) -> CostReport:

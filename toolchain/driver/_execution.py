@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from axonc.targets import REFERENCE, Run, load_target
+from axonc.targets import REFERENCE, Run, Target, load_target
 
 from ..comparison import Measurement, measured
 from ..cost import Workload, workload
@@ -100,6 +101,35 @@ def run(
         graph = program.graph
         done = chip.run(program, spikes, engine=engine, probes=here)
     return Execution(target, engine, graph, _joined(split, before, done, probes), *spikes.shape[:2])
+
+
+def draw(lowering: Lowering, done: Execution, target: str, path: Path) -> None:
+    """Draw where the network lies on a target's chip and how loaded it was in a run."""
+    chip = _chip(target, "picture")
+    chip.draw(lowering.program(chip), done.run, path)
+
+
+def write_trace(lowering: Lowering, spikes: np.ndarray, target: str, path: Path) -> None:
+    """Write a target's timeline of the first sample."""
+    chip = _chip(target, "trace")
+    chip.write_trace(lowering.program(chip), arriving(lowering, spikes[:1]), path)
+
+
+def arriving(lowering: Lowering, spikes: np.ndarray) -> np.ndarray:
+    """Return what the chip's part is fed: the host's first spikes, or the spikes as they are."""
+    front = lowering.split.front if lowering.split else None
+    return spikes if front is None else execute(front, spikes).output
+
+
+def _chip(target: str, what: str) -> Target:
+    if target == REFERENCE:
+        raise InputError(
+            f"{what} of target reference",
+            got="the reference, which is no chip",
+            expected="a chip",
+            remedy="name one with --target",
+        )
+    return load_target(target)
 
 
 def _on_reference(

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import ir
 from ..errors import InputError
-from ..ir import Dialect, IFConvention, Integrator, Node, Reset
+from ..ir import Dialect, IFConvention, Integrator, Node, Reset, WInConvention
 from .raw import Scalar
 
 DEFAULT_DT = 1e-4
@@ -45,6 +45,7 @@ class DialectOptions:
     reset: Reset | None = None
     if_convention: IFConvention | None = None
     fires_at_threshold: bool = False
+    w_in: WInConvention | None = None
 
     def __post_init__(self) -> None:
         if self.dt is not None and not (np.isfinite(self.dt) and self.dt > 0):
@@ -53,7 +54,8 @@ class DialectOptions:
                 remedy="give the step in the file's unit, e.g. 1e-4 for seconds",
             )  # fmt: skip
         for name, kind in (
-            ("integrator", Integrator), ("reset", Reset), ("if_convention", IFConvention)
+            ("integrator", Integrator), ("reset", Reset), ("if_convention", IFConvention),
+            ("w_in", WInConvention),
         ):  # fmt: skip
             object.__setattr__(self, name, _choice(name, getattr(self, name), kind))
 
@@ -114,7 +116,12 @@ def dialect_of(
             )
     reset = options.reset or _reset(nodes, version, without_reset, ours, notes)
     _note_unused_reset(nodes, reset, without_reset, notes)
-    return Dialect(dt, integrator, reset, if_convention, tuple(notes))
+    w_in = options.w_in or WInConvention.FILTERED
+    if any(isinstance(node, ir.CubaLI | ir.CubaLIF) for node in neurons) and not (
+        ours or options.w_in
+    ):
+        notes.append("w_in is filtered by the synapse, as NIR's text has it: assumed.")
+    return Dialect(dt, integrator, reset, if_convention, w_in, tuple(notes))
 
 
 def _dt(

@@ -7,12 +7,13 @@ that is called silent is silent for all inputs of spikes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from .. import ir
-from ..ir import Dialect, Graph, IFConvention, Integrator, Node, Shape
+from ..ir import Dialect, Graph, IFConvention, Integrator, Node, Shape, WInConvention
 from .faults import described
 
 _SLOW_STEPS = {"IF": 100, "LIF": 1000, "CubaLIF": 1000}
@@ -129,7 +130,13 @@ def _steps_to_threshold(
             tau = node.tau if isinstance(node, ir.LIF) else node.tau_mem
             gain = node.r * _steady(tau, dialect)
             if isinstance(node, ir.CubaLIF):
-                gain = gain * node.w_in * _steady(node.tau_syn, dialect)
+                jumps = replace(dialect, integrator=Integrator.EXPONENTIAL_JUMP)
+                if dialect.w_in is WInConvention.JUMP and dialect.integrator is Integrator.EULER:
+                    synapse = node.tau_syn / dialect.dt
+                else:
+                    pulsed = jumps if dialect.w_in is WInConvention.JUMP else dialect
+                    synapse = _steady(node.tau_syn, pulsed)
+                gain = gain * node.w_in * synapse
             settled = node.v_leak + gain * drive
             rise = -tau / dialect.dt * np.log1p(-node.v_threshold / settled)
             steps = np.where(settled > node.v_threshold, rise, np.inf)

@@ -2,7 +2,7 @@
 
 from .connections import Affine, AvgPool, Conv, Scale, SumPool, Window
 from .continuous import IF, LI, LIF, ContinuousNeuron, CubaLI, CubaLIF, I, Threshold
-from .dialect import Dialect, IFConvention, Integrator
+from .dialect import Dialect, IFConvention, Integrator, WInConvention
 from .discrete import Neuron, Reset
 from .dtypes import BIPOLAR, TERNARY, WeightType, narrowest_type, signed, weight_type_named
 from .graph import Edge, Graph
@@ -19,7 +19,8 @@ __all__ = [
     "Conv", "CubaLI", "CubaLIF", "Delay", "Dialect", "Edge", "Flatten", "Graph", "I", "IF",
     "IFConvention", "Input", "IntegerAffine", "IntegerConv", "IntegerNeuron", "Integrator",
     "LeakyState", "Neuron", "Node", "Output", "Overflow", "Reset", "Rounding", "Scale", "Shape",
-    "ShapeError", "Stage", "SumPool", "Threshold", "WeightType", "Window", "compact", "faults_of",
+    "ShapeError", "Stage", "SumPool", "Threshold", "WInConvention",
+    "WeightType", "Window", "compact", "faults_of",
     "graph_text", "narrowest_type", "read_graph", "save_graph", "signed", "verify",
     "weight_type_named",
 ]  # fmt: skip

@@ -31,6 +31,15 @@ class IFConvention(StrEnum):
     """v += dt * r * x each step, the differential equation taken literally: spikingjelly."""
 
 
+class WInConvention(StrEnum):
+    """What w_in of a synaptic current means (CubaLI, CubaLIF)."""
+
+    FILTERED = "filtered"
+    """tau_syn di/dt = -i + w_in x, moved on as the integrator says: NIR's text, snnTorch."""
+    JUMP = "jump"
+    """i jumps by w_in for each unit of input, whatever tau_syn is: norse's LIFCell files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One reading of a NIR graph.
@@ -43,4 +52,5 @@ class Dialect:
     integrator: Integrator = Integrator.EULER
     reset: Reset = Reset.HARD
     if_convention: IFConvention = IFConvention.PER_STEP
+    w_in: WInConvention = WInConvention.FILTERED
     notes: tuple[str, ...] = ()

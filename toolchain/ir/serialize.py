@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import InputError
 from .connections import Window
-from .dialect import Dialect, IFConvention, Integrator
+from .dialect import Dialect, IFConvention, Integrator, WInConvention
 from .discrete import Reset
 from .dtypes import WeightType, weight_type_named
 from .graph import Edge, Graph
@@ -56,6 +56,7 @@ def save_graph(graph: Graph, path: Path) -> None:
             "integrator": str(dialect.integrator),
             "reset": str(dialect.reset),
             "if_convention": str(dialect.if_convention),
+            "w_in": str(dialect.w_in),
             "notes": list(dialect.notes),
         },
         "nodes": {name: _encode(node, arrays) for name, node in graph.nodes.items()},
@@ -114,6 +115,7 @@ def _decode_graph(archive: zipfile.ZipFile) -> Graph:
             Integrator(dialect["integrator"]),
             Reset(dialect["reset"]),
             IFConvention(dialect["if_convention"]),
+            WInConvention(dialect["w_in"]),
             tuple(map(str, dialect["notes"])),
         ),
         name=str(document["name"]),

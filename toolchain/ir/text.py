@@ -25,7 +25,8 @@ def graph_text(graph: Graph) -> str:
     if graph.dialect is not None:
         d = graph.dialect
         lines.append(
-            f"dialect dt={d.dt:g} integrator={d.integrator} reset={d.reset} if={d.if_convention}"
+            f"dialect dt={d.dt:g} integrator={d.integrator} reset={d.reset} if={d.if_convention} "
+            f"w_in={d.w_in}"
         )
     for name, node in graph.nodes.items():
         sources = ", ".join(

@@ -25,6 +25,7 @@ from ..ir import (
     Node,
     Stage,
     Threshold,
+    WInConvention,
     compact,
 )
 from .base import Findings, Pass
@@ -37,6 +38,7 @@ class Discretize(Pass):
     With k = dt/tau:  euler: decay 1 - k, gain r k, leak v_leak k.
     exponential: decay e^-k, gain r (1 - e^-k), leak v_leak (1 - e^-k).
     exponential-delta: as exponential, but gain r k; exponential-jump: but gain r.
+    A current whose w_in is a jump has gain w_in.
     I and IF: decay 1, gain r (per-step) or r dt (per-second).
 
     Computed in float64 from the file's own values; parameters that are constant over a
@@ -95,6 +97,8 @@ def discrete_neuron(node: ContinuousNeuron, dialect: Dialect) -> Neuron:
         case CubaLI() | CubaLIF():
             decay, pulse, rest = _leak(node.tau_mem, dialect)
             current_decay, current_pulse, _ = _leak(node.tau_syn, dialect)
+            if dialect.w_in is WInConvention.JUMP:
+                current_pulse = np.ones_like(current_pulse)
             step = dict(
                 decay=_param(decay),
                 gain=_param(pulse * node.r),

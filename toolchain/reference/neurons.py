@@ -26,6 +26,7 @@ from ..ir import (
     Neuron,
     Reset,
     Threshold,
+    WInConvention,
 )
 
 
@@ -63,7 +64,8 @@ class ContinuousStepper:
     exponential-jump:   x <- rest + e * (x - rest) + gain * input
     without leak (I, IF):  v <- v + r * input, times dt under the per-second convention
 
-    A synaptic current moves first, the membrane then sees the current of the same step.
+    A synaptic current jumps by w_in * input instead where the dialect's w_in says so. It moves
+    first, the membrane then sees the current of the same step.
     """
 
     def __init__(self, node: ContinuousNeuron, dialect: Dialect, batch: int) -> None:
@@ -85,7 +87,11 @@ class ContinuousStepper:
             case LI() | LIF():
                 u = self._leak(self.v, node.tau, node.v_leak, node.r, a)
             case CubaLI() | CubaLIF():
-                self.current = self._leak(self.current, node.tau_syn, 0.0, node.w_in, a)
+                if dialect.w_in is WInConvention.JUMP:
+                    self.current = self._leak(self.current, node.tau_syn, 0.0, node.w_in, 0 * a)
+                    self.current = self.current + node.w_in * a
+                else:
+                    self.current = self._leak(self.current, node.tau_syn, 0.0, node.w_in, a)
                 u = self._leak(self.v, node.tau_mem, node.v_leak, node.r, self.current)
             case _:  # pragma: no cover  the classes above are all there are
                 raise TypeError(node.kind)

@@ -167,3 +167,24 @@ def test_the_zoo_is_there_without_a_file(capsys: pytest.CaptureFixture[str]) -> 
         main(["check", "zoo:nothing"])
     assert stop.value.code == 2
     assert "no network 'nothing' in the zoo, which has" in capsys.readouterr().err
+
+
+def test_pictures_traces_and_files_of_other_tools(
+    model: Path, spikes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = ["compile", str(model), "--target", "loihi", "--out", str(tmp_path), "--json"]
+    assert main([*build, "--format", "net", "--picture"]) == 0
+    assert (tmp_path / "network.net").stat().st_size > 0
+    assert "<svg" in (tmp_path / "chip.svg").read_text()
+    run = ["run", str(model), "--target", "binary_synapse", "--input", str(spikes), "--json"]
+    trace, picture = tmp_path / "trace.json", tmp_path / "mesh.svg"
+    files = ["--output", str(tmp_path / "o.npz"), "--trace", str(trace), "--picture", str(picture)]
+    assert main([*run, *files]) == 0
+    assert json.loads(trace.read_text())["traceEvents"]
+    assert "<svg" in picture.read_text()
+    capsys.readouterr()
+    assert main([*build, "--format", "exe"]) == 1
+    assert capsys.readouterr().err == (
+        "axonc: format of target loihi: got exe, expected what the target offers: net. Leave the "
+        "option out.\n"
+    )

@@ -28,7 +28,9 @@ from axonc.toolchain.ir import (
     Reset,
     Rounding,
     Stage,
+    WInConvention,
 )
+from axonc.toolchain.passes import discrete_neuron
 from axonc.toolchain.reference import execute
 
 DRIVE = [1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]
@@ -101,6 +103,32 @@ def test_the_synapse_moves_before_the_membrane() -> None:
         u = v + 0.25 * (-v + 2.0 * i)
         assert potential == pytest.approx(u, abs=1e-12)
         assert spike == (u > 1.0)
+        v = 0.0 if spike else u
+    assert any(spikes)
+
+
+@pytest.mark.parametrize("integrator", [Integrator.EULER, Integrator.EXPONENTIAL])
+def test_a_current_may_jump_by_w_in(integrator: Integrator) -> None:
+    node = CubaLIF(
+        (1,), tau_syn=param(2.0), tau_mem=param(4.0), r=param(2.0), v_leak=param(0.0),
+        w_in=param(1.0), v_threshold=param(1.0), v_reset=param(0.0),
+    )  # fmt: skip
+    dialect = Dialect(1.0, integrator, w_in=WInConvention.JUMP)
+    graph = one(node, Stage.IMPORTED, dialect)
+    spikes, potentials = traces(graph, DRIVE)
+    discrete = Graph(
+        Stage.DISCRETE, {**graph.nodes, "neuron": discrete_neuron(node, dialect)}, graph.edges
+    )
+    assert traces(discrete, DRIVE)[0] == spikes
+    i = v = 0.0
+    for x, spike, potential in zip(DRIVE, spikes, potentials, strict=True):
+        if integrator is Integrator.EULER:
+            i = 0.5 * i + x
+            u = v + 0.25 * (-v + 2.0 * i)
+        else:
+            i = exp(-0.5) * i + x
+            u = exp(-0.25) * v + (1 - exp(-0.25)) * 2.0 * i
+        assert potential == pytest.approx(u, abs=1e-12)
         v = 0.0 if spike else u
     assert any(spikes)
 
