@@ -15,7 +15,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -112,14 +112,20 @@ def runs(
     start: TrainingConfig,
     variants: Sequence[str],
     optimizers: dict[str, Sequence[float]],
-    seeds: int,
+    seeds: Iterable[int],
+    adam_variants: Sequence[str] = (),
 ) -> Iterator[Run]:
-    """List the runs of a study, seed by seed, so that a part of it is a smaller study."""
-    for seed in range(seeds):
+    """List the runs of a study, seed by seed, so that a part of it is a smaller study.
+
+    adam_variants: those that Adam trains too; empty: all but bso, which is an optimiser itself.
+    """
+    for seed in seeds:
         for variant in variants:
             for optimizer, rates in optimizers.items():
                 for rate in rates:
-                    if variant == "bso" and optimizer != OptimizerKind.SGD:
+                    if optimizer == OptimizerKind.ADAM and (
+                        variant == "bso" or variant not in (adam_variants or variants)
+                    ):
                         continue
                     kind = OptimizerKind.BSO if variant == "bso" else OptimizerKind(optimizer)
                     changes = dict(VARIANTS[variant])
@@ -147,7 +153,9 @@ def execute(run: Run) -> dict[str, Any]:
         "test_accuracy": result.test_accuracy,
         "validation_accuracy": result.validation_accuracy,
         "wall_s": result.seconds,
-        "history": result.history,
+        "history": [
+            {key: float(f"{value:.6g}") for key, value in row.items()} for row in result.history
+        ],
     }
 
 
@@ -155,26 +163,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study, or what is left of it, and write its report."""
     options = _parser().parse_args(arguments)
     try:
-        variants = options.variants.split(",") if options.variants else list(VARIANTS)
-        for name in variants:
-            if name not in VARIANTS:
-                raise TrainingInputError(
-                    "--variants",
-                    got=repr(name),
-                    expected="variants of the study",
-                    remedy=nearest(name, VARIANTS),
-                )
+        variants = _variants("--variants", options.variants) or list(VARIANTS)
+        adam_variants = _variants("--adam-variants", options.adam_variants)
         data = DataConfig(
             options.data, options.path, validation=options.validation, train_limit=options.train
         )
         optimizers = {"sgd": options.sgd, "adam": options.adam}
-        todo = list(runs(base(data, options.epochs), variants, optimizers, options.seeds))
+        seeds = range(options.first_seed, options.first_seed + options.seeds)
+        start = base(data, options.epochs)
+        todo = list(runs(start, variants, optimizers, seeds, adam_variants))
         lines = _run_all(todo, options.out)
         write_report(lines, options.out, options.target)
     except TrainingInputError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
     return 0
+
+
+def _variants(option: str, text: str) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if name not in VARIANTS:
+            raise TrainingInputError(
+                option,
+                got=repr(name),
+                expected="variants of the study",
+                remedy=nearest(name, VARIANTS),
+            )
+    return names
 
 
 def _run_all(todo: Sequence[Run], out: Path) -> list[dict[str, Any]]:
@@ -208,9 +224,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--validation", type=int, default=500, help="training images held out")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0, help="others to choose settings by")
     parser.add_argument("--sgd", type=rates, default=[0.3], help="learning rates, comma-separated")
     parser.add_argument("--adam", type=rates, default=[1e-3], help="the same; empty: no Adam")
     parser.add_argument("--variants", default="", help=f"of {', '.join(VARIANTS)}; default all")
+    parser.add_argument("--adam-variants", default="", help="those Adam trains too; default all")
     parser.add_argument("--target", type=float, default=0.8, help="accuracy to count epochs to")
     return parser
 

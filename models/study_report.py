@@ -29,9 +29,11 @@ def write_report(lines: Sequence[_Line], out: Path, target: float) -> None:
         text += [f"## {optimizer}", "", *_table(groups, target), ""]
     text += [
         "Mean and sample standard deviation over seeds. Flips: sum over epochs of the share of "
-        "binary weights whose sign changed, mean over binary layers. p: two-sided paired t-test "
-        f"against {_BASELINE} over equal seeds. Epochs: to a validation accuracy of "
-        f"{100 * target:g} %, over the runs that reach it.",
+        "binary weights whose sign changed, mean over binary layers. Firing rate: spikes per "
+        "neuron and step in the last epoch's training, mean over layers. t, p: two-sided paired "
+        f"t-test against {_BASELINE} over equal seeds; t > 0 where the variant's is larger. "
+        f"Epochs: to a validation accuracy of {100 * target:g} %, over the runs that reach it "
+        "(how many).",
         "",
         "![accuracy](accuracy.png)",
         "![sign flips](flips.png)",
@@ -60,11 +62,12 @@ def _validation(runs: Sequence[_Line]) -> float:
 
 def _table(groups: dict[str, list[_Line]], target: float) -> list[str]:
     rows = [
-        "| variant | rate | seeds | test accuracy, % | p | flips | p | firing rate | epochs |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| variant | rate | n | test accuracy, % | t, p | flips | t, p | firing rate | t, p "
+        "| epochs |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for variant, runs in groups.items():
-        accuracy = np.array([100 * run["test_accuracy"] for run in runs])
+        accuracy = 100 * test_accuracies(runs)
         flips, rates = total_flips(runs), firing_rates(runs)
         epochs = [reached for run in runs if (reached := epochs_to(run["history"], target))]
         cells = [
@@ -72,14 +75,20 @@ def _table(groups: dict[str, list[_Line]], target: float) -> list[str]:
             f"{runs[0]['learning_rate']:g}",
             str(len(runs)),
             _mean(accuracy, 2),
-            _p_against_baseline(groups, runs, lambda r: np.array([x["test_accuracy"] for x in r])),
+            _against_baseline(groups, runs, test_accuracies),
             _mean(flips, 3) if flips.size else "",
-            _p_against_baseline(groups, runs, total_flips) if flips.size else "",
+            _against_baseline(groups, runs, total_flips) if flips.size else "",
             _mean(rates, 3),
+            _against_baseline(groups, runs, firing_rates),
             f"{np.mean(epochs):.1f} ({len(epochs)})" if epochs else "",
         ]
         rows.append("| " + " | ".join(cells) + " |")
     return rows
+
+
+def test_accuracies(runs: Sequence[_Line]) -> NDArray[np.float64]:
+    """Return each run's accuracy on the test images after the last epoch, 0..1."""
+    return np.array([run["test_accuracy"] for run in runs])
 
 
 def total_flips(runs: Sequence[_Line]) -> NDArray[np.float64]:
@@ -108,18 +117,21 @@ def epochs_to(history: Sequence[dict[str, float]], target: float) -> int | None:
     return next((int(epoch) for epoch in reached), None)
 
 
-def _p_against_baseline(groups: dict[str, list[_Line]], runs: list[_Line], measure: Any) -> str:
+def _against_baseline(groups: dict[str, list[_Line]], runs: list[_Line], measure: Any) -> str:
     baseline = groups.get(_BASELINE)
     if baseline is None or baseline is runs:
         return ""
     seeds = {run["seed"] for run in baseline} & {run["seed"] for run in runs}
     one = measure([run for run in runs if run["seed"] in seeds])
     two = measure([run for run in baseline if run["seed"] in seeds])
-    return f"{paired_t_test(one, two):.3f}" if len(one) == len(two) > 1 else ""
+    if not len(one) == len(two) > 1:
+        return ""
+    t, p = paired_t_test(one, two)
+    return f"{t:+.2f}, {p:.3f}"
 
 
-def paired_t_test(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
-    """Return the two-sided p of a paired t-test.
+def paired_t_test(one: NDArray[np.float64], two: NDArray[np.float64]) -> tuple[float, float]:
+    """Return t and the two-sided p of a paired t-test.
 
     t = mean(d) / (std(d)/sqrt(n)), d = one - two; Student's density with n-1 degrees of freedom
     is integrated from 0 to |t| by Simpson's rule in the angle x = sqrt(n-1)*tan(a), where it is
@@ -129,15 +141,16 @@ def paired_t_test(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
     n = len(difference)
     deviation = float(difference.std(ddof=1))
     if deviation == 0:
-        return 1.0 if difference.mean() == 0 else 0.0
-    t, freedom = abs(float(difference.mean())) / (deviation / math.sqrt(n)), n - 1
-    angles = np.linspace(0, math.atan(t / math.sqrt(freedom)), 2001)
+        mean = float(difference.mean())
+        return (0.0, 1.0) if mean == 0 else (math.copysign(math.inf, mean), 0.0)
+    t, freedom = float(difference.mean()) / (deviation / math.sqrt(n)), n - 1
+    angles = np.linspace(0, math.atan(abs(t) / math.sqrt(freedom)), 2001)
     density = np.cos(angles) ** (freedom - 1)
     weights = np.ones(2001)
     weights[1:-1:2], weights[2:-1:2] = 4, 2
     area = float((weights * density).sum()) * (angles[1] - angles[0]) / 3
     whole = math.sqrt(math.pi) * math.exp(math.lgamma(freedom / 2) - math.lgamma(n / 2))
-    return max(0.0, 1 - 2 * area / whole)
+    return t, max(0.0, 1 - 2 * area / whole)
 
 
 def _mean(values: NDArray[np.float64], digits: int) -> str:

@@ -12,11 +12,22 @@ from axonc.models.study_report import epochs_to, paired_t_test
 def test_every_variant_builds_settings_that_differ() -> None:
     todo = list(
         study.runs(
-            study.base(DataConfig(), epochs=1), list(study.VARIANTS), {"sgd": [0.3], "adam": []}, 2
+            study.base(DataConfig(), epochs=1),
+            list(study.VARIANTS),
+            {"sgd": [0.3], "adam": []},
+            range(2),
         )
     )
     assert len(todo) == 2 * len(study.VARIANTS)
     assert len({run.digest for run in todo}) == len(todo)
+
+
+def test_adam_trains_only_the_variants_that_it_is_given() -> None:
+    start, optimizers = study.base(DataConfig(), epochs=1), {"sgd": [0.3], "adam": [1e-3]}
+    some = study.runs(start, ["vanilla", "agmm", "bso"], optimizers, [7], ["agmm"])
+    assert [(run.variant, run.seed) for run in some if run.optimizer == "adam"] == [("agmm", 7)]
+    every = study.runs(start, ["vanilla", "agmm", "bso"], optimizers, [7])
+    assert [run.variant for run in every if run.optimizer == "adam"] == ["vanilla", "agmm"]
 
 
 def test_a_study_runs_goes_on_and_reports(
@@ -66,7 +77,15 @@ def test_paired_t_test_against_the_tables(t: float, n: int, p: float) -> None:
     noise = np.arange(n) - (n - 1) / 2
     difference = noise + t * noise.std(ddof=1) / np.sqrt(n)
     # The tables give t to four figures.
-    assert paired_t_test(difference + 7.0, np.full(n, 7.0)) == pytest.approx(p, rel=2e-3)
+    measured = paired_t_test(difference + 7.0, np.full(n, 7.0))
+    assert measured == pytest.approx((t, p), rel=2e-3)
+    assert paired_t_test(np.full(n, 7.0), difference + 7.0) == pytest.approx((-t, p), rel=2e-3)
+
+
+def test_paired_t_test_of_equal_differences() -> None:
+    same = np.arange(3.0)
+    assert paired_t_test(same, same) == (0.0, 1.0)
+    assert paired_t_test(same - 1, same) == (-np.inf, 0.0)
 
 
 def test_epochs_to_a_target() -> None:
