@@ -10,7 +10,8 @@ import csv
 import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def train(
     resume: bool = False,
     progress: Callable[[TrainingProgress], None] | None = None,
     workers: int = 0,
+    threads: int | None = None,
 ) -> TrainingResult:
     """Train a network; write `checkpoint.pt` and `metrics.csv` into the folder `out`.
 
@@ -82,6 +84,8 @@ def train(
     run goes on from it and reaches, with the same number of threads, the weights of an unbroken
     run bit for bit.
 
+    threads: of torch while it trains; None leaves them as they are. Only runs with equal numbers
+    add in the same order, so give one where the same seed must give the same network everywhere.
     workers: processes that prepare batches ahead of time. Under torchrun, processes share every
     batch (see `distributed`); the first of them writes the files.
 
@@ -91,7 +95,7 @@ def train(
     """
     start = time.perf_counter()
     folder = _folder(Path(out))
-    with Processes(), torch.random.fork_rng(devices=[]):
+    with _threads(threads), Processes(), torch.random.fork_rng(devices=[]):
         run = _Run(config, folder, workers)
         if resume:
             run.load()
@@ -109,6 +113,17 @@ def train(
         checkpoint=run.path,
         history=tuple(run.history),
     )
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Have torch use `count` threads within the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if count is None else count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Run:

@@ -37,6 +37,9 @@ def add_parser(subparsers: Any) -> None:
         help="processes that prepare batches ahead of time; changes no result",
     )
     parser.add_argument(
+        "--threads", type=int, metavar="N", help="torch threads (default: torch's own choice)"
+    )
+    parser.add_argument(
         "--plots",
         action="store_true",
         help="draw accuracy, sign flips, gradients and rates into DIR/training.png",
@@ -81,6 +84,7 @@ def execute(options: argparse.Namespace) -> int:
                 resume=options.resume,
                 progress=progress,
                 workers=options.workers,
+                threads=options.threads,
             )
     except KeyboardInterrupt:
         remedy = f"{checkpoint} holds the run so far, axonc train --resume goes on with it"

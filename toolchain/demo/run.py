@@ -58,7 +58,9 @@ def run_demo(
     config = config or models.TrainingConfig.demo(seed)
 
     with training_bar(quiet=quiet) as progress:
-        trained = models.train(config, out / "training", progress=progress)
+        # One thread: the same seed gives the same network on any number of cores, and a network of
+        # this size is not faster on more.
+        trained = models.train(config, out / "training", progress=progress, threads=1)
     model = out / "model.nir"
     models.export_nir(trained.network, model)
 
