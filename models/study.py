@@ -25,6 +25,7 @@ from .agmm import Alpha, GateConfig, Mean
 from .config import (
     DataConfig,
     EncoderConfig,
+    Encoding,
     NetworkConfig,
     NeuronConfig,
     OptimizerConfig,
@@ -90,15 +91,18 @@ class Run:
         return hashlib.blake2b(self.config.to_toml().encode(), digest_size=12).hexdigest()
 
 
-def base(data: DataConfig, epochs: int) -> TrainingConfig:
+def base(data: DataConfig, epochs: int, events: int = 0) -> TrainingConfig:
     """Return the network of the study: two strided convolutions and two layers behind them.
 
     The first layer and the classifier stay in floating point, as in the papers.
+
+    events: time steps of data that are event frames already; 0 draws 4 steps of spikes from images.
     """
+    encoder = EncoderConfig(Encoding.EVENTS, events) if events else EncoderConfig(steps=4)
     return TrainingConfig(
         epochs=epochs,
         data=data,
-        encoder=EncoderConfig(steps=4),
+        encoder=encoder,
         network=NetworkConfig(
             "conv", hidden=(200,), channels=(24, 48), binary_ends=False, spike_readout=False
         ),
@@ -166,11 +170,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         variants = _variants("--variants", options.variants) or list(VARIANTS)
         adam_variants = _variants("--adam-variants", options.adam_variants)
         data = DataConfig(
-            options.data, options.path, validation=options.validation, train_limit=options.train
+            options.data,
+            options.path,
+            validation=options.validation,
+            train_limit=options.train,
+            bins=options.events or DataConfig.bins,
         )
         optimizers = {"sgd": options.sgd, "adam": options.adam}
         seeds = range(options.first_seed, options.first_seed + options.seeds)
-        start = base(data, options.epochs)
+        start = base(data, options.epochs, options.events)
         todo = list(runs(start, variants, optimizers, seeds, adam_variants))
         lines = _run_all(todo, options.out)
         write_report(lines, options.out, options.target)
@@ -220,6 +228,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder of results and report")
     parser.add_argument("--data", default="mnist5k", help="data set (default mnist5k)")
     parser.add_argument("--path", default="", help="its files, where it needs any")
+    parser.add_argument(
+        "--events", type=int, default=0, help="time steps of event data (default 0: images)"
+    )
     parser.add_argument("--train", type=int, default=4000, help="training images used; 0: all")
     parser.add_argument("--validation", type=int, default=500, help="training images held out")
     parser.add_argument("--epochs", type=int, default=10)

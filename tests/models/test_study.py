@@ -22,6 +22,20 @@ def test_every_variant_builds_settings_that_differ() -> None:
     assert len({run.digest for run in todo}) == len(todo)
 
 
+def test_a_study_of_event_data(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 2, (24, 3, 2, 8, 8), dtype=np.uint8)
+    packed, labels = np.packbits(frames.reshape(24, -1), axis=1), np.arange(24) % 3
+    file, shape = tmp_path / "events.npz", np.array(frames.shape[1:])
+    splits = {"train_frames": packed, "test_frames": packed}
+    np.savez(file, **splits, train_label=labels, test_label=labels, shape=shape)
+    arguments = f"--out {tmp_path / 'study'} --data npz --path {file} --events 3 --validation 4"
+    settings = "--epochs 1 --seeds 1 --variants agmm --adam="
+    assert study.main(f"{arguments} {settings}".split()) == 0
+    assert (tmp_path / "study/report.md").exists()
+
+
 def test_adam_trains_only_the_variants_that_it_is_given() -> None:
     start, optimizers = study.base(DataConfig(), epochs=1), {"sgd": [0.3], "adam": [1e-3]}
     some = study.runs(start, ["vanilla", "agmm", "bso"], optimizers, [7], ["agmm"])
