@@ -65,7 +65,7 @@ def cost_report(
         memory,
         synaptic_operations=operations,
         neuron_updates=updates,
-        spikes=spikes,
+        spikes=Breakdown({**mean("spikes", [*network.inputs]).parts, **spikes.parts}),
         energy=energy,
         notes=tuple(notes),
     )

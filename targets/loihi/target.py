@@ -99,6 +99,7 @@ class Loihi(Target):
         for p in network.populations:
             updates = batch * steps * p.size
             layers[p.name] = {**emulation.counters[p.name], "neuron_updates": updates}
+        layers |= {name: {"spikes": int(array.sum())} for name, array in inputs.items()}
         overflows = _overflows(layers)
         if self.strict and overflows:
             raise InputError(
