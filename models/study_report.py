@@ -127,7 +127,7 @@ def _against_baseline(groups: dict[str, list[_Line]], runs: list[_Line], measure
     if not len(one) == len(two) > 1:
         return ""
     t, p = paired_t_test(one, two)
-    return f"{t:+.2f}, {p:.3f}"
+    return f"{t:+.2f}, {p:.3f}" if p >= 0.001 else f"{t:+.2f}, < 0.001"
 
 
 def paired_t_test(one: NDArray[np.float64], two: NDArray[np.float64]) -> tuple[float, float]:
