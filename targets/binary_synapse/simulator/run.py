@@ -126,6 +126,18 @@ def prepare(program: BinaryProgram) -> Prepared:
     )
 
 
+def warm_up(program: BinaryProgram, method: int) -> None:
+    """Build the program's image and have the kernels compiled, by one step without spikes.
+
+    The first time on a machine compilation takes tens of seconds; it is kept on disk.
+    """
+    silence = {
+        name: np.zeros((1, 1, int(np.prod(program.graph.shapes[name]))), np.uint8)
+        for name in program.graph.inputs
+    }
+    simulate_batch(program, silence, spikes_of=(), method=method, workers=1)
+
+
 def simulate_batch(
     program: BinaryProgram,
     inputs: dict[str, np.ndarray],
