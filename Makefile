@@ -11,6 +11,11 @@ BIN := $(VENV)/bin
 # One BLAS thread a process: the tests already run on every core.
 TEST_JOBS ?= 2
 
+# Debian keeps what makes environments apart from python3; root on a bare machine gets it here.
+GET_VENV = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+  echo "installing Debian's python3-venv, without which $(PYTHON) makes no environments" && \
+  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3-venv >/dev/null
+
 .PHONY: demo test test-peers lint bench clean
 
 demo: $(VENV)/.ready
@@ -41,7 +46,7 @@ $(VENV)-peers/.ready: EXTRAS := train,dev,peers
 $(VENV)/.ready $(VENV)-peers/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v < (3, 14))' || \
 	  { echo "axonc needs Python 3.11 to 3.13, $(PYTHON) is $$($(PYTHON) -V 2>&1). Remedy: make PYTHON=python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(@D) || \
+	@$(PYTHON) -m venv $(@D) >/dev/null 2>&1 || { $(GET_VENV) && $(PYTHON) -m venv $(@D); } || \
 	  { echo "$(PYTHON) cannot make environments. Remedy: apt-get install python3-venv"; exit 1; }
 	$(@D)/bin/python -m pip install --quiet --upgrade pip
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
