@@ -11,6 +11,7 @@ import numpy as np
 
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.ir import Graph
+from axonc.toolchain.reference import input_arrays
 
 from ..base import Run
 from .counting import count_events
@@ -144,14 +145,7 @@ def checked_inputs(
             expected="one",
             remedy="join the inputs into one node",
         )
-    array, shape = np.asarray(spikes), graph.shapes[name]
-    if array.ndim != len(shape) + 2 or array.shape[2:] != shape or 0 in array.shape[:2]:
-        raise InputError(
-            f"input spikes for node {name!r}",
-            got=f"shape {array.shape}",
-            expected=f"(batch, time, {', '.join(map(str, shape))})",
-            remedy="reshape the spikes, or check that they belong to this network",
-        )
+    array = input_arrays(graph, spikes)[name]
     if array.dtype.kind not in "biu":
         if array.dtype.kind != "f" or not np.array_equal(array, np.round(array)):
             raise InputError(

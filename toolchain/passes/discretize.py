@@ -67,10 +67,9 @@ class Discretize(Pass):
 
     @staticmethod
     def _delay(name: str, node: Delay, dialect: Dialect, findings: Findings) -> Delay:
-        steps = node.delay / dialect.dt
+        steps = node.in_steps(dialect.dt)
         whole = np.round(steps)
-        # 3 ms at dt = 0.1 ms is 30.000000000000004 steps in float64: 1e-6 of a step is noise.
-        if np.any(np.abs(steps - whole) > 1e-6):
+        if np.any(steps != whole):
             worst = float(steps.flat[np.argmax(np.abs(steps - whole))])
             findings.unsupported(
                 name, f"a delay of {worst:g} steps is not whole", "choose a dt that divides it"

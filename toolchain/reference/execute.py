@@ -23,7 +23,6 @@ from .neurons import (
     DelayStepper,
     IntegerNeuronStepper,
     NeuronStepper,
-    delay_steps,
 )
 from .recording import Recording, input_arrays
 
@@ -139,7 +138,8 @@ def _stepper(graph: Graph, name: str, batch: int):  # type: ignore[no-untyped-de
         return IntegerNeuronStepper(node, batch)
     if isinstance(node, Delay):
         dialect = graph.dialect if graph.stage is Stage.IMPORTED else None
-        return DelayStepper(name, delay_steps(node, dialect), graph.shapes[name], batch)
+        steps = node.delay if dialect is None else node.in_steps(dialect.dt)
+        return DelayStepper(name, steps, graph.shapes[name], batch)
     return linear_step(node)
 
 

@@ -17,7 +17,6 @@ from ..ir import (
     ContinuousNeuron,
     CubaLI,
     CubaLIF,
-    Delay,
     Dialect,
     I,
     IFConvention,
@@ -203,13 +202,3 @@ class DelayStepper:
         delayed = np.take_along_axis(self.past, slots[None, None], axis=0)[0]
         self.t += 1
         return delayed.astype(x.dtype)
-
-
-def delay_steps(node: Delay, dialect: Dialect | None) -> np.ndarray:
-    """Return a Delay's length in steps: `delay / dt` under a dialect, `delay` itself without."""
-    if dialect is None:
-        return node.delay
-    steps = node.delay / dialect.dt
-    nearest = np.round(steps)
-    # 3 ms at dt = 0.1 ms is 30.000000000000004 steps in float64: 1e-6 of a step is noise.
-    return np.where(np.abs(steps - nearest) < 1e-6, nearest, steps)
