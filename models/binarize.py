@@ -31,7 +31,7 @@ class _SignStraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx, latent: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.save_for_backward(latent)
-        return torch.where(latent < 0, -1.0, 1.0).to(latent.dtype)
+        return (latent >= 0).to(latent.dtype).mul_(2).sub_(1)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[no-untyped-def]

