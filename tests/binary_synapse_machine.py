@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from axonc.targets.binary_synapse.architecture import Dataflow, Schedule
-from axonc.targets.binary_synapse.program import HOST, BinaryProgram, Core, Route
+from axonc.targets.binary_synapse.program import HOST, BinaryProgram, Block, Route
 from axonc.toolchain.ir import (
     Delay,
     IntegerAffine,
@@ -48,11 +48,11 @@ class Sender:
 @dataclass
 class CoreModel:
     number: int
-    core: Core
+    block: Block
     sender: Sender
 
     def __post_init__(self) -> None:
-        self.ids = self.core.box.flat_ids(self.core.grid)
+        self.ids = self.block.box.flat_ids(self.block.grid)
         self.events: deque[Flit] = deque()
         self.most = self.free = self.walk = self.phase = 0
         self.sums = np.zeros(len(self.ids), np.int64)
@@ -80,11 +80,11 @@ class MachineModel:
         self.link_free = dict.fromkeys(self.fifos, 0)
         self.link_waits = dict.fromkeys(self.fifos, 0)
         self.cores = [
-            CoreModel(n, core, Sender((*core.position, LOCAL)))
-            for n, core in enumerate(program.cores)
+            CoreModel(n, block, Sender((*program.positions[block.core], LOCAL)))
+            for n, block in enumerate(program.blocks)
         ]
         self.hosts = {name: Sender((0, 0, TO_HOST)) for name in program.graph.inputs}
-        self.at = {core.core.position: core for core in self.cores}
+        self.at = {program.positions[core.block.core]: core for core in self.cores}
         self.arrivals: list[int] = []
         self.cycles_of_step: list[int] = []
         self.cycles_of_phase = [0] * (1 + program.waves)
@@ -106,11 +106,11 @@ class MachineModel:
             for turn in range(turns):
                 began = self.now
                 for model in self.cores:
-                    lag = model.core.wave + 1 if pipelined else 0
-                    routes = self.program.core_routes[model.number]
+                    lag = model.block.wave + 1 if pipelined else 0
+                    routes = self.program.block_routes[model.number]
                     if turn == 0:
-                        self._send_held(model.sender, routes, model.core.layer, step - lag)
-                    fires = pipelined or turn == model.core.wave + 1
+                        self._send_held(model.sender, routes, model.block.layer, step - lag)
+                    fires = pipelined or turn == model.block.wave + 1
                     if fires and 0 <= step - lag < self.steps:
                         self._fire(model, routes, step - lag)
                 if turn == 0:
@@ -144,14 +144,14 @@ class MachineModel:
                 and box.columns[0] <= column < box.columns[1]
             )
             if inside and step + route.delay_steps < self.steps:
-                sender.queue.append((ready, Flit(route.core, route.bank, source)))
+                sender.queue.append((ready, Flit(route.block, route.bank, source)))
 
     def _fire(self, model: CoreModel, routes: tuple[Route, ...], step: int) -> None:
-        core, size = model.core, self.size
+        block, size = model.block, self.size
         neurons = len(model.ids)
         group, cycles = size.neuron_lanes, size.access_cycles
         if size.dataflow is Dataflow.NEURON_MAJOR:
-            axons = sum(self._stored_rows(bank) for bank in core.banks)
+            axons = sum(self._stored_rows(bank) for bank in block.banks)
             group, cycles = 1, -(-axons // size.scan_lanes) + size.neuron_overhead_cycles
         length = size.phase_overhead_cycles + -(-neurons // group) * cycles
         done = [
@@ -162,9 +162,9 @@ class MachineModel:
         self.phase_ends = max(getattr(self, "phase_ends", 0), self.now + length)
         if size.dataflow is Dataflow.EVENT_MAJOR:
             model.free = self.now + length
-        if core.helps is not None:
+        if block.helps is not None:
             for n in range(neurons):
-                flit = Flit(core.helps, -1, n, int(model.sums[n]))
+                flit = Flit(block.helps, -1, n, int(model.sums[n]))
                 model.sender.queue.append((done[n], flit))
             model.sums[:] = 0
             return
@@ -172,10 +172,10 @@ class MachineModel:
         fresh = [route for route in routes if route.hold_steps == 0]
         for n in np.flatnonzero(self._update(model)):
             model.sender.fired[step].append((int(model.ids[n]), int(n)))
-            self._send(model.sender, fresh, core.layer, int(model.ids[n]), done[n], step)
+            self._send(model.sender, fresh, block.layer, int(model.ids[n]), done[n], step)
 
     def _update(self, model: CoreModel) -> np.ndarray:
-        node = self.program.graph.nodes[model.core.layer]
+        node = self.program.graph.nodes[model.block.layer]
         assert isinstance(node, IntegerNeuron)
 
         def own(values: np.ndarray) -> np.ndarray:
@@ -265,7 +265,7 @@ class MachineModel:
         self.now += 1
 
     def _output(self, flit: Flit, x: int, y: int) -> int:
-        to_x, to_y = (0, 0) if flit.core == HOST else self.cores[flit.core].core.position
+        to_x, to_y = (0, 0) if flit.core == HOST else self.program.positions[flit.core]
         if to_x != x:
             return EAST if to_x > x else WEST
         if to_y != y:
@@ -287,7 +287,7 @@ class MachineModel:
         if flit.value is not None:
             model.sums[flit.source] += flit.value
             return size.event_overhead_cycles + size.access_cycles
-        path = model.core.banks[flit.bank].projection.path
+        path = model.block.banks[flit.bank].projection.path
         nodes = [self.program.graph.nodes[name] for name in path.through]
         grid = self.program.graph.shapes[path.source]
         signal = np.zeros((1, *grid))
@@ -306,7 +306,7 @@ class MachineModel:
         """Return (neurons a row or tap adds to, rows or taps) by following every position."""
         where = np.unravel_index(source, shape)
         channel, positions = where[0], [tuple(int(p) for p in where[1:])]
-        box = model.core.box
+        box = model.block.box
         outputs = 1 if box.channels[0] <= channel < box.channels[1] else 0
         for node in nodes:
             if isinstance(node, IntegerAffine):

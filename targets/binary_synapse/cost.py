@@ -111,7 +111,7 @@ def update_events(
     of each more with a synaptic current.
     """
     adder = _priced_as(program.architecture.core.membrane_bits, _ADDERS, "add_32bit")
-    for layer in dict.fromkeys(core.layer for core in program.cores):
+    for layer in dict.fromkeys(block.layer for block in program.blocks):
         current = program.neuron(layer).current is not None
         events[adder] += updates_of[layer] * (3 + current)
         events["multiply_32bit"] += updates_of[layer] * (program.leaks(layer) + current)

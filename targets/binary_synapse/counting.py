@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .architecture import Dataflow, Schedule
 from .memory import flit_bits
-from .program import Bank, BinaryProgram, Core, has_absent_synapses, rows_of
+from .program import Bank, BinaryProgram, Block, has_absent_synapses, rows_of
 from .projections import DenseProjection
 from .simulator.clockwork import between_chips
 from .simulator.mesh import LOCAL, PORTS, TO_HOST
@@ -25,11 +25,11 @@ def count_events(
     counters: Counter[str] = Counter()
     layers: dict[str, Counter[str]] = {}
     size = program.architecture.core
-    for bank_number, (core, bank) in enumerate(_banks(program)):
+    for bank_number, (block, bank) in enumerate(_banks(program)):
         layer = layers.setdefault(bank.projection.layer, Counter())
         walked = int(totals.bank_performed[bank_number])
         if size.dataflow is Dataflow.NEURON_MAJOR:
-            walked = totals.core_phases * len(rows_of(bank)) * core.box.volume
+            walked = totals.core_phases * len(rows_of(bank)) * block.box.volume
         layer["events"] += int(totals.bank_events[bank_number])
         layer["synaptic_operations"] += int(totals.bank_effective[bank_number])
         layer["synapses_walked"] += walked
@@ -37,29 +37,29 @@ def count_events(
         if not isinstance(bank.projection, DenseProjection) and not bank.projection.stored:
             continue
         counters["read_bits/signs"] += walked
-        counters["read_bits/presence"] += walked * has_absent_synapses(bank, core)
-    for number, core in enumerate(program.cores):
-        phases = totals.core_phases * core.box.volume
-        layer = layers.setdefault(core.layer, Counter())
+        counters["read_bits/presence"] += walked * has_absent_synapses(bank, block)
+    for number, block in enumerate(program.blocks):
+        phases = totals.core_phases * block.box.volume
+        layer = layers.setdefault(block.layer, Counter())
         layer["walk_cycles"] += int(totals.core_walk_cycles[number])
         layer["neuron_phase_cycles"] += int(totals.core_phase_cycles[number])
         layer["event_fifo_most"] = max(
             layer["event_fifo_most"], int(totals.core_events_most[number])
         )
-        counters["partial_sums"] += phases * (core.helps is not None)
+        counters["partial_sums"] += phases * (block.helps is not None)
         counters["read_bits/accumulators"] += phases * size.accumulator_bits
         counters["write_bits/accumulators"] += phases * size.accumulator_bits
-        if core.helps is not None:
+        if block.helps is not None:
             continue
         layer["neuron_updates"] += phases
         layer["overflows"] += int(totals.core_overflows[number])
         counters["read_bits/membranes"] += phases * size.membrane_bits
         counters["write_bits/membranes"] += phases * size.membrane_bits
-        if program.neuron(core.layer).current is not None:
+        if program.neuron(block.layer).current is not None:
             counters["read_bits/currents"] += phases * size.current_bits
             counters["write_bits/currents"] += phases * size.current_bits
         counters["read_bits/thresholds"] += phases * size.threshold_bits
-        if program.neuron(core.layer).bias.any():
+        if program.neuron(block.layer).bias.any():
             counters["read_bits/biases"] += phases * size.bias_bits
     for name in ("events", "synaptic_operations", "synapses_walked", "neuron_updates",
                  "overflows"):  # fmt: skip
@@ -78,13 +78,13 @@ def count_events(
     counters["flits"] = int(totals.unit_flits.sum())
     counters["hops"] = hops
     counters["chip_hops"] = int(totals.link_flits[between_chips(program.architecture.mesh)].sum())
-    for unit, name in enumerate(program.graph.inputs, len(program.cores)):
+    for unit, name in enumerate(program.graph.inputs, len(program.blocks)):
         counters[f"flits_from/{name}"] = int(totals.unit_flits[unit])
     counters["output_spikes"] = int(links[:, TO_HOST].sum())
     counters["mesh_wait_cycles"] = int(totals.link_waits.sum())
     counters["send_wait_cycles"] = int(totals.unit_waits.sum())
     counters["samples"] = totals.samples
-    nodes = [core.layer for core in program.cores] + list(program.graph.inputs)
+    nodes = [block.layer for block in program.blocks] + list(program.graph.inputs)
     for name, fired in zip(nodes, totals.unit_spikes.tolist(), strict=True):
         counters["spikes"] += fired
         layers.setdefault(name, Counter())["spikes"] += fired
@@ -100,17 +100,17 @@ def phase_cycles(program: BinaryProgram, totals: Totals) -> Counter[str]:
     else:
         parts["cycles/input"] = int(totals.phase_cycles[0])
         for wave in range(program.waves):
-            busy = [core for core in program.cores if core.wave == wave]
+            busy = [block for block in program.blocks if block.wave == wave]
             names = dict.fromkeys(
-                f"{core.layer} partial sums" if core.helps is not None else core.layer
-                for core in busy
+                f"{block.layer} partial sums" if block.helps is not None else block.layer
+                for block in busy
             )
             parts[f"cycles/{' + '.join(names)}"] = int(totals.phase_cycles[1 + wave])
     parts["cycles/barrier"] = totals.barrier_cycles
     return parts
 
 
-def _banks(program: BinaryProgram) -> Iterator[tuple[Core, Bank]]:
-    for core in program.cores:
-        for bank in core.banks:
-            yield core, bank
+def _banks(program: BinaryProgram) -> Iterator[tuple[Block, Bank]]:
+    for block in program.blocks:
+        for bank in block.banks:
+            yield block, bank

@@ -172,11 +172,11 @@ def _check_sums(program: BinaryProgram, name: str, count: int) -> None:
     """Counts above 1 make larger sums than the compiler allowed for."""
     width = program.architecture.core.accumulator_bits
     into: dict[str, list[Projection]] = {}
-    for core in program.cores:
-        found = into.setdefault(core.layer, [])
+    for block in program.blocks:
+        found = into.setdefault(block.layer, [])
         found += [
             bank.projection
-            for bank in core.banks
+            for bank in block.banks
             if all(bank.projection is not known for known in found)
         ]
     for layer, projections in into.items():

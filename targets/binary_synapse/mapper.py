@@ -12,7 +12,7 @@ from axonc.toolchain.ir import Graph, Input
 
 from .architecture import Architecture, Schedule
 from .placement import snake
-from .program import HOST, Bank, BinaryProgram, Box, Core, Route
+from .program import HOST, Bank, BinaryProgram, Block, Box, Route
 from .projections import (
     ConvProjection,
     DenseProjection,
@@ -52,14 +52,13 @@ def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
     """
     layers = split_layers(graph, architecture)
     grids = population_grids(graph)
-    cores = _make_cores(layers, architecture)
-    if len(cores) > architecture.cores:
+    blocks = _make_blocks(layers, architecture)
+    if len(blocks) > architecture.cores:
         raise LoweringError(
             f"graph {graph.name!r} does not fit {architecture.name!r}",
-            [_too_many(cores, layers, architecture)],
+            [_too_many(blocks, layers, architecture)],
         )
-    cores = snake(cores, architecture)
-    core_routes, host_routes, backwards = _make_routes(graph, cores, layers, grids, architecture)
+    block_routes, host_routes, backwards = _make_routes(graph, blocks, layers, grids, architecture)
     if backwards:
         raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", backwards)
     pipelined = architecture.schedule is Schedule.PIPELINED
@@ -68,8 +67,9 @@ def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
         graph=graph,
         latency_steps=max(ends, default=-1) + 1 if pipelined else 0,
         architecture=architecture,
-        cores=tuple(cores),
-        core_routes=core_routes,
+        blocks=tuple(blocks),
+        positions=snake(len(blocks), architecture),
+        block_routes=block_routes,
         host_routes=host_routes,
         grids=grids,
         reasons={name: layer.tiling.reason for name, layer in layers.items()},
@@ -108,8 +108,8 @@ def split_layers(graph: Graph, architecture: Architecture) -> dict[str, Layer]:
     return layers
 
 
-def _make_cores(layers: dict[str, Layer], architecture: Architecture) -> list[Core]:
-    cores: list[Core] = []
+def _make_blocks(layers: dict[str, Layer], architecture: Architecture) -> list[Block]:
+    blocks: list[Block] = []
     for layer in layers.values():
         convolutions = [p for p in layer.projections if isinstance(p, ConvProjection)]
         chunks = dense_pieces(
@@ -117,22 +117,22 @@ def _make_cores(layers: dict[str, Layer], architecture: Architecture) -> list[Co
             architecture.core.axons,
         )
         for box in layer.tiling.boxes:
-            owner = len(cores)
+            owner = len(blocks)
             for number in range(layer.tiling.chunks):
                 banks = [Bank(p, _accepted(p, box)) for p in convolutions if number == 0]
                 banks += chunks[number] if number < len(chunks) else []
-                cores.append(
-                    Core(
+                blocks.append(
+                    Block(
                         layer=layer.name,
                         grid=layer.grid,
                         box=box,
                         banks=tuple(banks),
                         wave=layer.wave - (number > 0),
-                        position=(0, 0),
+                        core=len(blocks),
                         helps=owner if number > 0 else None,
                     )
                 )
-    return cores
+    return blocks
 
 
 def _accepted(projection: ConvProjection, box: Box) -> Box:
@@ -155,7 +155,7 @@ def _extent(counts: np.ndarray) -> tuple[int, int]:
 
 def _make_routes(
     graph: Graph,
-    cores: list[Core],
+    blocks: list[Block],
     layers: dict[str, Layer],
     grids: dict[str, Grid],
     architecture: Architecture,
@@ -163,8 +163,8 @@ def _make_routes(
     pipelined = architecture.schedule is Schedule.PIPELINED
     lines: dict[str, list[Route]] = {name: [] for name in grids}
     """Per source, steps held left out."""
-    for number, core in enumerate(cores):
-        for index, bank in enumerate(core.banks):
+    for number, block in enumerate(blocks):
+        for index, bank in enumerate(block.banks):
             path = bank.projection.path
             lines[path.source].append(Route(number, index, bank.accepts, 0, path.delay))
     for name in graph.outputs:
@@ -176,30 +176,30 @@ def _make_routes(
 
     def held(route: Route, source: str, wave: int) -> Route:
         delay = hold = route.delay_steps
-        if pipelined and route.core != HOST:
-            hold += cores[route.core].wave - wave - 1
+        if pipelined and route.block != HOST:
+            hold += blocks[route.block].wave - wave - 1
         if hold < 0:
             backwards[
-                f"node {cores[route.core].layer!r}: a spike of {source!r} comes back {delay} "
+                f"node {blocks[route.block].layer!r}: a spike of {source!r} comes back {delay} "
                 f"steps later, but the pipeline between them is {delay - hold} steps long; use "
                 'schedule = "within-step"'
             ] = None
         return replace(route, hold_steps=hold)
 
-    core_routes = []
-    for core in cores:
-        wanted = [] if core.helps is not None else lines[core.layer]
-        core_routes.append(
+    block_routes = []
+    for block in blocks:
+        wanted = [] if block.helps is not None else lines[block.layer]
+        block_routes.append(
             _sorted([
-                held(route, core.layer, core.wave)
+                held(route, block.layer, block.wave)
                 for route in wanted
-                if route.accepts.meets(core.box)
+                if route.accepts.meets(block.box)
             ])
         )  # fmt: skip
     host_routes = {
         name: _sorted([held(route, name, -1) for route in lines[name]]) for name in graph.inputs
     }
-    return tuple(core_routes), host_routes, list(backwards)
+    return tuple(block_routes), host_routes, list(backwards)
 
 
 def _sorted(routes: list[Route]) -> tuple[Route, ...]:
@@ -212,10 +212,12 @@ def read_out_of(graph: Graph, output: str) -> tuple[str, int]:
     return path.source, path.delay
 
 
-def _too_many(cores: list[Core], layers: dict[str, Layer], architecture: Architecture) -> str:
-    counts = ", ".join(f"{name!r} {sum(core.layer == name for core in cores)}" for name in layers)
+def _too_many(blocks: list[Block], layers: dict[str, Layer], architecture: Architecture) -> str:
+    counts = ", ".join(
+        f"{name!r} {sum(block.layer == name for block in blocks)}" for name in layers
+    )
     return (
-        f"needs {len(cores)} cores (layer {counts}), {len(cores) - architecture.cores} more than "
+        f"needs {len(blocks)} cores (layer {counts}), {len(blocks) - architecture.cores} more than "
         f"the {architecture.cores} of the mesh; choose a larger architecture, e.g. wide, or a "
-        f"mesh of {ceil(len(cores) ** 0.5)} x {ceil(len(cores) / ceil(len(cores) ** 0.5))}"
+        f"mesh of {ceil(len(blocks) ** 0.5)} x {ceil(len(blocks) / ceil(len(blocks) ** 0.5))}"
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from axonc.toolchain.ir import IntegerNeuron, Reset
 
-from .program import BinaryProgram, Core, has_absent_synapses, stored_synapses
+from .program import BinaryProgram, Block, has_absent_synapses, stored_synapses
 
 
 def memory_bits(program: BinaryProgram) -> dict[str, int]:
@@ -21,38 +21,40 @@ def memory_bits(program: BinaryProgram) -> dict[str, int]:
     """
     size = program.architecture.core
     bits: Counter[str] = Counter()
-    for number, core in enumerate(program.cores):
-        for bank in core.banks:
-            synapses = stored_synapses(bank, core)
+    for number, block in enumerate(program.blocks):
+        for bank in block.banks:
+            synapses = stored_synapses(bank, block)
             if synapses:
                 bits[f"{bank.projection.layer}.signs"] += synapses
-                if has_absent_synapses(bank, core):
+                if has_absent_synapses(bank, block):
                     bits[f"{bank.projection.layer}.presence"] += synapses
-        neurons = core.box.volume
-        bits[f"{core.layer}.accumulators"] += neurons * size.accumulator_bits
-        if core.helps is not None:
+        neurons = block.box.volume
+        bits[f"{block.layer}.accumulators"] += neurons * size.accumulator_bits
+        if block.helps is not None:
             continue
-        node = program.neuron(core.layer)
-        bits[f"{core.layer}.membranes"] += neurons * size.membrane_bits
-        bits[f"{core.layer}.thresholds"] += (
-            _entries(node.threshold, node, core) * size.threshold_bits
+        node = program.neuron(block.layer)
+        bits[f"{block.layer}.membranes"] += neurons * size.membrane_bits
+        bits[f"{block.layer}.thresholds"] += (
+            _entries(node.threshold, node, block) * size.threshold_bits
         )
         if node.bias.any():
-            bits[f"{core.layer}.biases"] += _entries(node.bias, node, core) * size.bias_bits
+            bits[f"{block.layer}.biases"] += _entries(node.bias, node, block) * size.bias_bits
         multiplier_bits = size.decay_bits + 1
         if (node.membrane.multiplier != 1 << node.membrane.shift).any():
-            entries = _entries(node.membrane.multiplier, node, core)
-            bits[f"{core.layer}.decays"] += entries * multiplier_bits
+            entries = _entries(node.membrane.multiplier, node, block)
+            bits[f"{block.layer}.decays"] += entries * multiplier_bits
         if node.current is not None:
-            bits[f"{core.layer}.currents"] += neurons * size.current_bits
-            entries = _entries(node.current.multiplier, node, core)
-            bits[f"{core.layer}.decays"] += entries * multiplier_bits
+            bits[f"{block.layer}.currents"] += neurons * size.current_bits
+            entries = _entries(node.current.multiplier, node, block)
+            bits[f"{block.layer}.decays"] += entries * multiplier_bits
         if node.reset is Reset.HARD and node.v_reset.any():
-            bits[f"{core.layer}.resets"] += _entries(node.v_reset, node, core) * size.membrane_bits
-        routes = program.core_routes[number]
-        bits[f"{core.layer}.routes"] += len(routes) * route_bits(program)
+            bits[f"{block.layer}.resets"] += (
+                _entries(node.v_reset, node, block) * size.membrane_bits
+            )
+        routes = program.block_routes[number]
+        bits[f"{block.layer}.routes"] += len(routes) * route_bits(program)
         if held := max((route.hold_steps for route in routes), default=0):
-            bits[f"{core.layer}.history"] += held * neurons
+            bits[f"{block.layer}.history"] += held * neurons
     return {name: count for name, count in bits.items() if count}
 
 
@@ -64,7 +66,7 @@ def flit_bits(program: BinaryProgram) -> int:
     size = program.architecture.core
     sources = max(prod(grid) for grid in program.grids.values())
     payload = _index_bits(sources)
-    if any(core.helps is not None for core in program.cores):
+    if any(block.helps is not None for block in program.blocks):
         payload = max(payload, size.accumulator_bits + _index_bits(size.neurons))
     return _index_bits(program.architecture.cores + 1) + _bank_bits(program) + payload
 
@@ -74,23 +76,23 @@ def route_bits(program: BinaryProgram) -> int:
     box = sum(
         2 * _index_bits(max(grid[axis] for grid in program.grids.values()) + 1) for axis in range(3)
     )
-    routes = [route for table in program.core_routes for route in table]
+    routes = [route for table in program.block_routes for route in table]
     held = _index_bits(max((route.hold_steps for route in routes), default=0) + 1)
     return _index_bits(program.architecture.cores + 1) + _bank_bits(program) + box + held
 
 
 def _bank_bits(program: BinaryProgram) -> int:
-    return _index_bits(max(len(core.banks) for core in program.cores))
+    return _index_bits(max(len(block.banks) for block in program.blocks))
 
 
 def _index_bits(count: int) -> int:
     return ceil(log2(count)) if count > 1 else 0
 
 
-def _entries(values: np.ndarray, node: IntegerNeuron, core: Core) -> int:
+def _entries(values: np.ndarray, node: IntegerNeuron, block: Block) -> int:
     """Return how many different places a parameter has among the neurons of one core."""
     if values.size == 1:
         return 1
     places = np.arange(values.size).reshape(values.shape)
-    ids = core.box.flat_ids(core.grid)
+    ids = block.box.flat_ids(block.grid)
     return len(np.unique(np.broadcast_to(places, node.shape).ravel()[ids]))

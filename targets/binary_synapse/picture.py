@@ -25,7 +25,7 @@ def draw_mesh(program: BinaryProgram, totals: Totals, path: Path) -> None:
     axes.set_xlabel("column")
     axes.set_ylabel("row")
     axes.set_title(f"{program.architecture.name}: share of cycles at work, flits a cycle")
-    layers = list(dict.fromkeys(core.layer for core in program.cores))
+    layers = list(dict.fromkeys(block.layer for block in program.blocks))
     for row in core_rows(program, totals):
         at = (row["column"], row["row"])
         axes.text(

@@ -7,19 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .architecture import Architecture, MeshParameters
-from .program import BinaryProgram, Core
+from .program import BinaryProgram
 
 
-def snake(cores: list[Core], architecture: Architecture) -> list[Core]:
-    """Place cores row by row, every second row backwards, so that neighbours in order touch."""
+def snake(cores: int, architecture: Architecture) -> tuple[tuple[int, int], ...]:
+    """Return a place for each core, row by row, every second row backwards: neighbours touch."""
     columns = architecture.mesh.columns
     placed = []
-    for number, core in enumerate(cores):
+    for number in range(cores):
         row, column = divmod(number, columns)
-        placed.append(
-            replace(core, position=(column if row % 2 == 0 else columns - 1 - column, row))
-        )
-    return placed
+        placed.append((column if row % 2 == 0 else columns - 1 - column, row))
+    return tuple(placed)
 
 
 @dataclass(frozen=True)
@@ -44,23 +42,23 @@ def place_by_traffic(
     traffic = measured_traffic(program, inputs)
     mesh = program.architecture.mesh
     start = np.full(mesh.columns * mesh.rows, -1, np.int64)
-    for number, core in enumerate(program.cores):
-        start[_router(core.position, mesh)] = number
+    for number, position in enumerate(program.positions):
+        start[_router(position, mesh)] = number
     best = anneal(traffic, start, mesh.columns, calibration.sweeps, calibration.seed)
-    cores = list(program.cores)
+    positions = list(program.positions)
     for router in np.flatnonzero(best >= 0).tolist():
         number = int(best[router])
         row, column = divmod(router, mesh.columns)
-        cores[number] = replace(cores[number], position=(column, row))
-    return replace(program, cores=tuple(cores))
+        positions[number] = (column, row)
+    return replace(program, positions=tuple(positions))
 
 
 def links_travelled(program: BinaryProgram, traffic: np.ndarray) -> int:
     """Return flits times links for a (units, cores + 1) traffic table; the last column: host."""
-    x = np.array([core.position[0] for core in program.cores] + [0])
-    y = np.array([core.position[1] for core in program.cores] + [0])
+    x = np.array([position[0] for position in program.positions] + [0])
+    y = np.array([position[1] for position in program.positions] + [0])
     # Input units sit at the host port, router 0, like the host column.
-    units = np.minimum(np.arange(len(traffic)), len(program.cores))
+    units = np.minimum(np.arange(len(traffic)), len(program.positions))
     distance = np.abs(x[units][:, None] - x) + np.abs(y[units][:, None] - y)
     return int((traffic * distance).sum())
 

@@ -70,7 +70,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Bank:
-    """The synapses of one projection in one core.
+    """The synapses of one projection in one block.
 
     accepts: the sources whose events the bank takes; nothing else is ever sent to it.
     """
@@ -80,11 +80,11 @@ class Bank:
 
 
 @dataclass(frozen=True)
-class Core:
-    """One core: the neurons of one box of one layer, and the banks that feed them.
+class Block:
+    """The neurons of one box of one layer, and the banks that feed them, in one core.
 
-    wave: its turn within a step. position: (column, row) in the mesh. helps: the core that the
-    partial sums of this one are sent to; a helper has accumulators and no membranes.
+    wave: its turn within a step. core: the number of the core that holds it. helps: the block that
+    the partial sums of this one are sent to; a helper has accumulators and no membranes.
     """
 
     layer: str
@@ -92,21 +92,21 @@ class Core:
     box: Box
     banks: tuple[Bank, ...]
     wave: int
-    position: tuple[int, int]
+    core: int
     helps: int | None = None
 
 
 @dataclass(frozen=True)
 class Route:
-    """One line of the routing table of a core or of the host port.
+    """One line of the routing table of a block or of the host port.
 
-    Sends each spike of the source that lies in `accepts` to `bank` of core `core`
-    (core HOST: out of the machine). hold_steps: 0 as soon as it is fired, else so many steps
+    Sends each spike of the source that lies in `accepts` to `bank` of block
+    `block` (HOST: out of the machine). hold_steps: 0 as soon as it is fired, else so many steps
     later, in the input phase, out of the history memory. A spike of step t counts in step
     t + delay_steps at its destination; it is not sent if the sample ends before that step.
     """
 
-    core: int
+    block: int
     bank: int
     accepts: Box
     hold_steps: int
@@ -117,13 +117,15 @@ class Route:
 class BinaryProgram(Program):
     """A network on the machine.
 
-    cores: in the order of their numbers. core_routes: per core. host_routes: per input node.
+    blocks: in the order of their numbers. positions: (column, row) in the mesh, per core.
+    block_routes: per block. host_routes: per input node.
     grids: the grid of every spiking node. reasons: per layer, what drove its split over cores.
     """
 
     architecture: Architecture
-    cores: tuple[Core, ...]
-    core_routes: tuple[tuple[Route, ...], ...]
+    blocks: tuple[Block, ...]
+    positions: tuple[tuple[int, int], ...]
+    block_routes: tuple[tuple[Route, ...], ...]
     host_routes: dict[str, tuple[Route, ...]]
     grids: dict[str, Grid]
     reasons: dict[str, str]
@@ -131,7 +133,7 @@ class BinaryProgram(Program):
     @property
     def waves(self) -> int:
         """How many turns a step takes under the within-step schedule."""
-        return 1 + max((core.wave for core in self.cores), default=-1)
+        return 1 + max((block.wave for block in self.blocks), default=-1)
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -153,39 +155,41 @@ class BinaryProgram(Program):
 
     def summary(self) -> list[tuple[str, str]]:
         machine, size = self.architecture, self.architecture.core
-        neurons = sum(core.box.volume for core in self.cores if core.helps is None)
-        synapses = sum(stored_synapses(bank, core) for core in self.cores for bank in core.banks)
-        count = len(self.cores)
+        neurons = sum(block.box.volume for block in self.blocks if block.helps is None)
+        synapses = sum(
+            stored_synapses(bank, block) for block in self.blocks for bank in block.banks
+        )
+        count = len(self.positions)
         rows = [
             ("architecture", f"{machine.name}, {machine.clock_mhz:g} MHz, {machine.schedule}"),
             ("cores", f"{count} of {machine.cores}"),
             ("neurons", f"{neurons} of {count * size.neurons} in these cores"),
             ("sign bits", f"{synapses} of {count * size.synapse_capacity_bits} in these cores"),
         ]
-        by_layer = Counter(core.layer for core in self.cores)
+        by_layer = Counter(block.layer for block in self.blocks)
         return rows + [
             (f"layer {layer}", f"{n} cores ({self.reasons[layer]})" if n > 1 else "1 core")
             for layer, n in by_layer.items()
         ]
 
 
-def stored_synapses(bank: Bank, core: Core) -> int:
+def stored_synapses(bank: Bank, block: Block) -> int:
     """Return the sign bits of one bank: axons x neurons, or the kernel; 0 for plain pooling."""
     projection = bank.projection
     if isinstance(projection, DenseProjection):
-        return len(rows_of(bank)) * core.box.volume
+        return len(rows_of(bank)) * block.box.volume
     if not projection.stored:
         return 0
-    return core.box.sizes[0] * int(np.prod(projection.kernel.shape[1:]))
+    return block.box.sizes[0] * int(np.prod(projection.kernel.shape[1:]))
 
 
-def has_absent_synapses(bank: Bank, core: Core) -> bool:
+def has_absent_synapses(bank: Bank, block: Block) -> bool:
     """Whether the bank needs presence bits: some synapse of its core is 0."""
     projection = bank.projection
     if isinstance(projection, ConvProjection):
-        channels = slice(*core.box.channels)
+        channels = slice(*block.box.channels)
         return projection.stored and not projection.kernel[channels].all()
-    return not projection.matrix[np.ix_(core.box.flat_ids(core.grid), rows_of(bank))].all()
+    return not projection.matrix[np.ix_(block.box.flat_ids(block.grid), rows_of(bank))].all()
 
 
 def rows_of(bank: Bank) -> np.ndarray:

@@ -61,11 +61,11 @@ class SequentialProgram(Program):
             ("architecture", f"{self.architecture.name}, layer by layer in {len(self.parts)} parts")
         ]
         for number, part in enumerate(self.parts):
-            layers = dict.fromkeys(core.layer for core in part.program.cores)
+            layers = dict.fromkeys(block.layer for block in part.program.blocks)
             rows.append(
                 (
                     f"part {number}",
-                    f"{', '.join(layers)}: {len(part.program.cores)} cores, "
+                    f"{', '.join(layers)}: {len(part.program.positions)} cores, "
                     f"{part.load_bits} bits loaded in {part.load_cycles} cycles",
                 )
             )

@@ -16,17 +16,17 @@ def core_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
     other cores or for the barrier. `utilisation` is the rest, as a share of all cycles.
     """
     rows = []
-    for number, core in enumerate(program.cores):
+    for number, block in enumerate(program.blocks):
         walk = int(totals.core_walk_cycles[number])
         phase = int(totals.core_phase_cycles[number])
         rows.append(
             {
                 "core": number,
-                "layer": core.layer,
-                "column": core.position[0],
-                "row": core.position[1],
-                "neurons": core.box.volume,
-                "partial_sums_for": core.helps,
+                "layer": block.layer,
+                "column": program.positions[block.core][0],
+                "row": program.positions[block.core][1],
+                "neurons": block.box.volume,
+                "partial_sums_for": block.helps,
                 "events": int(totals.core_events[number]),
                 "walk_cycles": walk,
                 "neuron_phase_cycles": phase,

@@ -61,16 +61,16 @@ def _events(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> Iterator[d
 
     yield _name("process_name", _CONTROLLER, program.architecture.name)
     yield _name("thread_name", _CONTROLLER, "phases")
-    for number, core in enumerate(program.cores):
-        at = f"({core.position[0]}, {core.position[1]})"
-        yield _name("thread_name", 1 + number, f"core {number} {core.layer} {at}")
+    for number, block in enumerate(program.blocks):
+        at = str(program.positions[block.core])
+        yield _name("thread_name", 1 + number, f"core {number} {block.layer} {at}")
     for step, turns in enumerate(timing.phase_times.tolist()):
         for turn, (start, end) in enumerate(turns):
             kind = "step" if pipelined else "input" if turn == 0 else f"wave {turn - 1}"
             yield slice_of(_CONTROLLER, kind, start, end, step=step)
-            for number, core in enumerate(program.cores):
+            for number, block in enumerate(program.blocks):
                 fires = 0 <= step - clock.unit_lag[number] < steps
-                if fires and (pipelined or core.wave == turn - 1):
+                if fires and (pipelined or block.wave == turn - 1):
                     length = int(clock.phase_cycles[number])
                     yield slice_of(1 + number, "neuron phase", start, start + length, step=step)
                 walk, events, until = timing.core_times[step, turn, number].tolist()

@@ -45,26 +45,26 @@ class Clockwork(NamedTuple):
 def build_clockwork(program: BinaryProgram) -> Clockwork:
     """Return the timing parameters of `program`."""
     machine, size = program.architecture, program.architecture.core
-    cores = program.cores
+    blocks = program.blocks
     pipelined = machine.schedule is Schedule.PIPELINED
     scans = size.dataflow is Dataflow.NEURON_MAJOR
-    first_bank = np.cumsum([0, *(len(core.banks) for core in cores)])
+    first_bank = np.cumsum([0, *(len(block.banks) for block in blocks)])
 
-    unit_routes = [*program.core_routes, *(program.host_routes[name] for name in
+    unit_routes = [*program.block_routes, *(program.host_routes[name] for name in
                                            program.graph.inputs)]  # fmt: skip
     lines = [_line(route, first_bank) for routes in unit_routes for route in routes]
     positions = [column + row * machine.mesh.columns for column, row in
-                 (core.position for core in cores)]  # fmt: skip
+                 program.positions]  # fmt: skip
     inputs = len(program.graph.inputs)
 
     # Group by group: Q neurons an access, or one neuron a scan of all axons.
-    neurons = _integers([core.box.volume for core in cores])
+    neurons = _integers([block.box.volume for block in blocks])
     group = 1 if scans else size.neuron_lanes
-    group_cycles = np.full(len(cores), size.access_cycles, np.int64)
+    group_cycles = np.full(len(blocks), size.access_cycles, np.int64)
     if scans:
-        axons = _integers([sum(len(rows_of(bank)) for bank in core.banks) for core in cores])
+        axons = _integers([sum(len(rows_of(bank)) for bank in block.banks) for block in blocks])
         group_cycles = -(-axons // size.scan_lanes) + size.neuron_overhead_cycles
-    lags = [core.wave + 1 if pipelined else 0 for core in cores] + [0] * inputs
+    lags = [block.wave + 1 if pipelined else 0 for block in blocks] + [0] * inputs
     return Clockwork(
         columns=machine.mesh.columns,
         barrier_cycles=machine.barrier_cycles,
@@ -107,9 +107,9 @@ def between_chips(mesh: MeshParameters) -> np.ndarray:
 
 def _line(route: Route, first_bank: np.ndarray) -> tuple[int, ...]:
     box = route.accepts
-    bank = HOST if route.core == HOST else int(first_bank[route.core]) + route.bank
+    bank = HOST if route.block == HOST else int(first_bank[route.block]) + route.bank
     return (
-        route.core,
+        route.block,
         bank,
         *box.channels,
         *box.rows,

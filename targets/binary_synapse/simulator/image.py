@@ -8,7 +8,7 @@ import numpy as np
 
 from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding
 
-from ..program import Bank, BinaryProgram, Core, rows_of
+from ..program import Bank, BinaryProgram, Block, rows_of
 from ..projections import ConvProjection, DenseProjection
 from ..taps import Taps
 
@@ -96,42 +96,42 @@ class _Tables:
 
 def build_image(program: BinaryProgram) -> Image:
     """Return the memory image of `program`."""
-    graph, cores = program.graph, program.cores
+    graph, blocks = program.graph, program.blocks
     columns, first = {}, 0
     for name, grid in program.grids.items():
         columns[name] = first
         first += int(np.prod(grid))
     inputs = list(graph.inputs)
-    unit_nodes = [core.layer for core in cores] + inputs
+    unit_nodes = [block.layer for block in blocks] + inputs
     units_of = {
-        name: [u for u, c in enumerate(cores) if c.layer == name and c.helps is None]
+        name: [u for u, b in enumerate(blocks) if b.layer == name and b.helps is None]
         for name in program.grids
     }
-    units_of |= {name: [len(cores) + i] for i, name in enumerate(inputs)}
+    units_of |= {name: [len(blocks) + i] for i, name in enumerate(inputs)}
 
     table, words, kernel = _Tables(np.int32), _Tables(np.uint64), _Tables(np.int8)
     banks: list[dict[int, int]] = []
     feeds: list[int] = []
     rows: list[tuple[int, ...]] = []
     slots = 0
-    for core in cores:
+    for block in blocks:
         first_bank, first_slot = len(banks), slots
-        slots += core.box.volume
-        for bank in core.banks:
+        slots += block.box.volume
+        for bank in block.banks:
             fill = _dense_bank if isinstance(bank.projection, DenseProjection) else _conv_bank
             box = (*bank.accepts.channels, *bank.accepts.rows, *bank.accepts.columns)
             banks.append(
-                fill(bank, core, table, words, kernel)
-                | dict(zip((CHANNELS, ROWS, COLUMNS), core.box.sizes, strict=True))
+                fill(bank, block, table, words, kernel)
+                | dict(zip((CHANNELS, ROWS, COLUMNS), block.box.sizes, strict=True))
                 | {ACCEPTS + i: edge for i, edge in enumerate(box)}
                 | {DELAY: bank.projection.path.delay, UNITS: len(feeds)}
             )
             feeds += units_of[bank.projection.path.source]
-        neuron = _neuron(graph.nodes[core.layer])
+        neuron = _neuron(graph.nodes[block.layer])
         rows.append(
             (
                 first_slot, slots, first_bank, len(banks),
-                -1 if core.helps is None else core.helps, core.wave,
+                -1 if block.helps is None else block.helps, block.wave,
                 neuron.fraction_bits, neuron.reset is Reset.SUBTRACT,
                 neuron.current is not None, *_state(neuron.membrane),
                 *_state(neuron.current or neuron.membrane),
@@ -144,10 +144,12 @@ def build_image(program: BinaryProgram) -> Image:
             bank_array[number, field] = value
     return Image(
         units=_integers([(columns[name], *program.grids[name]) for name in unit_nodes]),
-        order=_integers(sorted(range(len(cores)), key=lambda unit: (cores[unit].wave, unit))),
+        order=_integers(sorted(range(len(blocks)), key=lambda unit: (blocks[unit].wave, unit))),
         cores=_integers(rows).reshape(-1, CORE_FIELDS),
-        slot_ids=np.concatenate([core.box.flat_ids(core.grid) for core in cores]).astype(np.int32),
-        slots=np.concatenate([_parameters(program, core) for core in cores], axis=1),
+        slot_ids=np.concatenate([block.box.flat_ids(block.grid) for block in blocks]).astype(
+            np.int32
+        ),
+        slots=np.concatenate([_parameters(program, block) for block in blocks], axis=1),
         banks=bank_array,
         feeds=_integers(feeds),
         table=table.joined(),
@@ -157,7 +159,7 @@ def build_image(program: BinaryProgram) -> Image:
 
 
 def _dense_bank(
-    bank: Bank, core: Core, table: _Tables, words: _Tables, kernel: _Tables
+    bank: Bank, block: Block, table: _Tables, words: _Tables, kernel: _Tables
 ) -> dict[int, int]:
     projection = bank.projection
     assert isinstance(projection, DenseProjection)
@@ -173,7 +175,7 @@ def _dense_bank(
         kept = np.repeat(accepted, np.diff(projection.start))
         starts = np.concatenate([[0], np.cumsum(kept)])[projection.start]
         rows = np.searchsorted(stored, projection.rows[kept])
-    weights = projection.matrix[core.box.flat_ids(core.grid)][:, stored].T
+    weights = projection.matrix[block.box.flat_ids(block.grid)][:, stored].T
     return {
         DENSE: 1,
         START: table.add(starts, (key, "starts")),
@@ -187,13 +189,13 @@ def _dense_bank(
 
 
 def _conv_bank(
-    bank: Bank, core: Core, table: _Tables, words: _Tables, kernel: _Tables
+    bank: Bank, block: Block, table: _Tables, words: _Tables, kernel: _Tables
 ) -> dict[int, int]:
     projection = bank.projection
     assert isinstance(projection, ConvProjection)
     weights, groups = projection.kernel, projection.groups
     outputs, inputs = weights.shape[0] // groups, weights.shape[1]
-    first, last = core.box.channels
+    first, last = block.box.channels
     # Kernel memory: source channel, kernel row, kernel column, output channel innermost.
     parts: list[np.ndarray] = []
     channels = np.zeros((projection.source_grid[0], 3), np.int64)
@@ -208,7 +210,7 @@ def _conv_bank(
             present[channel] = np.count_nonzero(part, axis=2)
             parts.append(part.ravel())
             offset += part.size
-    key = (id(projection), core.box.channels)
+    key = (id(projection), block.box.channels)
     return {
         DENSE: 0,
         SIGNS: kernel.add(np.concatenate(parts), (key, "kernel")),
@@ -217,12 +219,14 @@ def _conv_bank(
         KERNEL_ROWS: weights.shape[2],
         KERNEL_COLUMNS: weights.shape[3],
         ROW_TAPS: _lay_taps(
-            table, projection.row_taps.within(*core.box.rows), (id(projection), "y", core.box.rows)
+            table,
+            projection.row_taps.within(*block.box.rows),
+            (id(projection), "y", block.box.rows),
         ),
         COLUMN_TAPS: _lay_taps(
             table,
-            projection.column_taps.within(*core.box.columns),
-            (id(projection), "x", core.box.columns),
+            projection.column_taps.within(*block.box.columns),
+            (id(projection), "x", block.box.columns),
         ),
     }
 
@@ -246,15 +250,15 @@ def _neuron(node: object) -> IntegerNeuron:
     return node
 
 
-def _parameters(program: BinaryProgram, core: Core) -> np.ndarray:
+def _parameters(program: BinaryProgram, block: Block) -> np.ndarray:
     """Return the neuron parameters of a core's slots, (5, slots)."""
-    neuron = _neuron(program.graph.nodes[core.layer])
+    neuron = _neuron(program.graph.nodes[block.layer])
     current = neuron.current or neuron.membrane
     rows = (
         neuron.membrane.multiplier, current.multiplier, neuron.threshold, neuron.bias,
         neuron.v_reset,
     )  # fmt: skip
-    ids = core.box.flat_ids(core.grid)
+    ids = block.box.flat_ids(block.grid)
     return np.stack([np.broadcast_to(row, neuron.shape).ravel()[ids] for row in rows])
 
 

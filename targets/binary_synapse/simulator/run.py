@@ -112,10 +112,10 @@ def prepare(program: BinaryProgram) -> Prepared:
         column_of[name] = np.arange(columns, columns + size)
         columns += size
     slot_of = {name: np.zeros(int(np.prod(program.grids[name])), int) for name in program.reasons}
-    for number, core in enumerate(program.cores):
-        if core.helps is None:
+    for number, block in enumerate(program.blocks):
+        if block.helps is None:
             first, last = image.cores[number, [FIRST_SLOT, LAST_SLOT]]
-            slot_of[core.layer][image.slot_ids[first:last]] = np.arange(first, last)
+            slot_of[block.layer][image.slot_ids[first:last]] = np.arange(first, last)
     return Prepared(
         image=image,
         clock=build_clockwork(program),
@@ -197,9 +197,9 @@ def simulate_batch(
 def empty_mesh(program: BinaryProgram) -> Mesh:
     """Return the mesh of a program's machine, at rest."""
     machine = program.architecture
-    units = len(program.cores) + len(program.graph.inputs)
+    units = len(program.blocks) + len(program.graph.inputs)
     depths = (machine.mesh.fifo_depth, machine.core.event_fifo_depth)
-    return new_mesh(machine.cores, len(program.cores), units, *depths)
+    return new_mesh(machine.cores, len(program.positions), units, *depths)
 
 
 def _places_of(
@@ -245,16 +245,16 @@ def _check_conservation(program: BinaryProgram, totals: Totals) -> None:
     """What behaviour consumed must be what the mesh delivered, flit by flit."""
     bank = 0
     helped = Counter[int]()
-    for core in program.cores:
-        if core.helps is not None:
-            helped[core.helps] += core.box.volume
-    for number, core in enumerate(program.cores):
-        expected = int(totals.bank_events[bank : bank + len(core.banks)].sum())
-        bank += len(core.banks)
+    for block in program.blocks:
+        if block.helps is not None:
+            helped[block.helps] += block.box.volume
+    for number, block in enumerate(program.blocks):
+        expected = int(totals.bank_events[bank : bank + len(block.banks)].sum())
+        bank += len(block.banks)
         expected += helped[number] * totals.core_phases
         if int(totals.core_events[number]) != expected:
             raise InternalError(
-                f"core {number} (layer {core.layer!r}): the mesh delivered "
+                f"core {number} (layer {block.layer!r}): the mesh delivered "
                 f"{int(totals.core_events[number])} events, behaviour took {expected}"
             )
     sent, delivered = int(totals.unit_flits.sum()), int(totals.core_events.sum())

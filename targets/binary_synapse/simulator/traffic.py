@@ -19,7 +19,7 @@ def measured_traffic(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> n
     """Return flits by (unit, destination core), the host in the last column, for some spikes."""
     prepared = program.prepared
     joined = np.concatenate([inputs[name] for name in program.graph.inputs], axis=2)
-    traffic = np.zeros((len(prepared.image.units), len(program.cores) + 1), np.int64)
+    traffic = np.zeros((len(prepared.image.units), len(program.positions) + 1), np.int64)
     for sample in np.ascontiguousarray(joined, np.uint8):
         done = simulate_behaviour(
             prepared.image, sample, prepared.input_columns, prepared.columns, False

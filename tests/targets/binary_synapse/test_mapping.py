@@ -30,7 +30,7 @@ def test_reasons_name_what_drives_a_split() -> None:
         "1048576; 2000 axons, a core has 1024",
         "neuron1": "1500 axons, a core has 1024",
     }
-    helpers = [core for core in program.cores if core.helps is not None]
+    helpers = [block for block in program.blocks if block.helps is not None]
     assert len(helpers) == 3
     assert ("layer neuron0", "4 cores (" + program.reasons["neuron0"] + ")") in program.summary()
 
@@ -45,11 +45,11 @@ def test_boxes_cover_each_neuron_once_and_fit_their_core(
     except LoweringError:
         assume(False)
     for name in program.reasons:
-        owners = [c for c in program.cores if c.layer == name and c.helps is None]
-        ids = np.concatenate([core.box.flat_ids(core.grid) for core in owners])
+        owners = [b for b in program.blocks if b.layer == name and b.helps is None]
+        ids = np.concatenate([block.box.flat_ids(block.grid) for block in owners])
         assert sorted(ids.tolist()) == list(range(int(np.prod(graph.shapes[name]))))
-        assert all(core.box.volume <= machine.core.neurons for core in owners)
-    assert len({core.position for core in program.cores}) == len(program.cores)
+        assert all(block.box.volume <= machine.core.neurons for block in owners)
+    assert len(set(program.positions)) == len(program.positions)
 
 
 def test_placing_by_traffic_shortens_the_ways() -> None:
@@ -64,7 +64,7 @@ def test_placing_by_traffic_shortens_the_ways() -> None:
     traffic = measured_traffic(in_order, {"input": spikes})
     assert links_travelled(placed, traffic) < 0.8 * links_travelled(in_order, traffic)
     again = BinarySynapse(machine, Calibration(spikes)).compile(graph)
-    assert [c.position for c in again.cores] == [c.position for c in placed.cores]
+    assert again.positions == placed.positions
 
     target = BinarySynapse(machine)
     one, two = target.run(in_order, spikes), target.run(placed, spikes)

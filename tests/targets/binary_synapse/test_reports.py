@@ -27,7 +27,7 @@ def done():  # type: ignore[no-untyped-def]
 def test_rows_add_up(done) -> None:  # type: ignore[no-untyped-def]
     program, _, run = done
     rows = core_rows(program, run.totals)
-    assert len(rows) == len(program.cores)
+    assert len(rows) == len(program.positions)
     for row in rows:
         used = row["walk_cycles"] + row["neuron_phase_cycles"]
         assert used + row["idle_cycles"] == run.cycles

@@ -66,9 +66,9 @@ def test_every_cycle_equals_the_naive_machine(graph: Graph, machine: Architectur
     bound = target.run(program, counts, engine="analytic")
     assert 0 < (bound.cycles or 0) <= (run.cycles or 0)
 
-    fired = {core.core.layer: 0 for core in model.cores}
+    fired = {core.block.layer: 0 for core in model.cores}
     for core in model.cores:
-        fired[core.core.layer] += sum(map(len, core.sender.fired.values()))
+        fired[core.block.layer] += sum(map(len, core.sender.fired.values()))
     assert fired == {name: run.layers[name]["spikes"] for name in fired}
 
 
@@ -166,7 +166,7 @@ def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
     done = simulate_behaviour(
         prepared.image, spikes, prepared.input_columns, prepared.columns, False
     )
-    mesh = new_mesh(16, len(program.cores), len(prepared.image.units), 4, 16)
+    mesh = new_mesh(16, len(program.positions), len(prepared.image.units), 4, 16)
     mesh.events_count[1] = 16
     timing = simulate_timing(
         prepared.image, prepared.clock, mesh, new_places(mesh), EVERY_CYCLE,
