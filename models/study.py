@@ -4,8 +4,9 @@ Every variant trains the same network on the same data; only what its name says 
 one line of `runs.jsonl` (its settings' digest, accuracies and whole history), so that a study that
 was stopped goes on where it stood. `report.md` and the plots are drawn from that file alone.
 
-Settings are compared on test accuracy after the last epoch; nothing is chosen by it. Where a
-variant may choose (the learning rate), it chooses by the mean validation accuracy.
+Settings are compared on test accuracy after the last epoch; nothing is chosen by it. Given several
+learning rates, each variant takes the one of the best mean validation accuracy over seeds of their
+own (`tuning.jsonl`), which are none of the study's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,8 @@ from .config import (
     SurrogateKind,
     TrainingConfig,
 )
-from .errors import TrainingInputError, nearest
-from .study_report import write_report
+from .errors import DivergenceError, TrainingInputError, nearest
+from .study_report import best_rates, write_report
 from .training import train
 
 _OFF, _GATE = GateConfig(enabled=False), GateConfig()
@@ -43,6 +44,8 @@ _THRESHOLD = 0.25
 _MPD = SurrogateConfig(SurrogateKind.MPD_AGL)
 _TDBN = NeuronConfig(threshold=_THRESHOLD, tdbn=True)
 _ADALI = SurrogateConfig(SurrogateKind.ADALI)
+
+_TUNING_SEED = 100
 
 # The published boundaries are for a threshold of 1.
 _SIDE = (1.5 * _THRESHOLD, 0.3 * _THRESHOLD)
@@ -91,8 +94,14 @@ class Run:
         return hashlib.blake2b(self.config.to_toml().encode(), digest_size=12).hexdigest()
 
 
-def base(data: DataConfig, epochs: int, events: int = 0) -> TrainingConfig:
-    """Return the network of the study: two strided convolutions and two layers behind them.
+def base(
+    data: DataConfig,
+    epochs: int,
+    events: int = 0,
+    channels: tuple[int, ...] = (24, 48),
+    hidden: tuple[int, ...] = (200,),
+) -> TrainingConfig:
+    """Return the network of the study: strided convolutions and fully connected layers behind them.
 
     The first layer and the classifier stay in floating point, as in the papers.
 
@@ -104,7 +113,7 @@ def base(data: DataConfig, epochs: int, events: int = 0) -> TrainingConfig:
         data=data,
         encoder=encoder,
         network=NetworkConfig(
-            "conv", hidden=(200,), channels=(24, 48), binary_ends=False, spike_readout=False
+            "conv", hidden=hidden, channels=channels, binary_ends=False, spike_readout=False
         ),
         neuron=NeuronConfig(threshold=_THRESHOLD),
         surrogate=SurrogateConfig(SurrogateKind.TRIANGLE, width=2 * _THRESHOLD),
@@ -112,48 +121,54 @@ def base(data: DataConfig, epochs: int, events: int = 0) -> TrainingConfig:
     )
 
 
-def runs(
-    start: TrainingConfig,
-    variants: Sequence[str],
-    optimizers: dict[str, Sequence[float]],
-    seeds: Iterable[int],
-    adam_variants: Sequence[str] = (),
-) -> Iterator[Run]:
-    """List the runs of a study, seed by seed, so that a part of it is a smaller study.
+def pairs(
+    variants: Sequence[str], optimizers: Sequence[str], adam_variants: Sequence[str] = ()
+) -> list[tuple[str, str]]:
+    """List the variants and the optimisers that train them.
 
     adam_variants: those that Adam trains too; empty: all but bso, which is an optimiser itself.
     """
-    for seed in seeds:
-        for variant in variants:
-            for optimizer, rates in optimizers.items():
-                for rate in rates:
-                    if optimizer == OptimizerKind.ADAM and (
-                        variant == "bso" or variant not in (adam_variants or variants)
-                    ):
-                        continue
-                    kind = OptimizerKind.BSO if variant == "bso" else OptimizerKind(optimizer)
-                    changes = dict(VARIANTS[variant])
-                    network = replace(start.network, **changes.pop("network", {}))
-                    config = replace(
-                        start,
-                        seed=seed,
-                        network=network,
-                        optimizer=OptimizerConfig(kind, rate),
-                        **changes,
-                    )
-                    yield Run(variant, optimizer, rate, seed, config)
+    return [
+        (variant, optimizer)
+        for variant in variants
+        for optimizer in optimizers
+        if optimizer != OptimizerKind.ADAM
+        or (variant != "bso" and variant in (adam_variants or variants))
+    ]
+
+
+def configure(
+    start: TrainingConfig, variant: str, optimizer: str, learning_rate: float, seed: int
+) -> Run:
+    """Describe one run: the base settings, changed as the variant says."""
+    kind = OptimizerKind.BSO if variant == "bso" else OptimizerKind(optimizer)
+    changes = dict(VARIANTS[variant])
+    network = replace(start.network, **changes.pop("network", {}))
+    config = replace(
+        start,
+        seed=seed,
+        network=network,
+        optimizer=OptimizerConfig(kind, learning_rate),
+        **changes,
+    )
+    return Run(variant, optimizer, learning_rate, seed, config)
 
 
 def execute(run: Run) -> dict[str, Any]:
-    """Train once and return the line for `runs.jsonl`."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = train(run.config, folder)
-    return {
+    """Train once and return the line for `runs.jsonl`; a run whose loss diverged scores 0."""
+    settings = {
         "variant": run.variant,
         "optimizer": run.optimizer,
         "learning_rate": run.learning_rate,
         "seed": run.seed,
         "digest": run.digest,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            result = train(run.config, folder)
+        except DivergenceError:
+            return settings | {"test_accuracy": 0.0, "validation_accuracy": 0.0, "history": []}
+    return settings | {
         "test_accuracy": result.test_accuracy,
         "validation_accuracy": result.validation_accuracy,
         "wall_s": result.seconds,
@@ -176,12 +191,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             train_limit=options.train,
             bins=options.events or DataConfig.bins,
         )
-        optimizers = {"sgd": options.sgd, "adam": options.adam}
-        seeds = range(options.first_seed, options.first_seed + options.seeds)
-        start = base(data, options.epochs, options.events)
-        todo = list(runs(start, variants, optimizers, seeds, adam_variants))
-        lines = _run_all(todo, options.out)
-        write_report(lines, options.out, options.target)
+        rates = {"sgd": options.sgd, "adam": options.adam}
+        trained = pairs(variants, [name for name in rates if rates[name]], adam_variants)
+        start = base(data, options.epochs, options.events, options.channels, options.hidden)
+        tuning = [
+            configure(start, variant, optimizer, rate, seed)
+            for seed in range(_TUNING_SEED, _TUNING_SEED + options.tuning_seeds)
+            for variant, optimizer in trained
+            if len(rates[optimizer]) > 1
+            for rate in rates[optimizer]
+        ]
+        tuned = _run_all(tuning, options.out / "tuning.jsonl")
+        best = best_rates(tuned) | {
+            pair: rates[pair[1]][0] for pair in trained if len(rates[pair[1]]) == 1
+        }
+        runs = [
+            configure(start, *pair, best[pair], seed)
+            for seed in range(options.seeds)  # outermost: a part of a study is a smaller study
+            for pair in trained
+        ]
+        lines = _run_all(runs, options.out / "runs.jsonl")
+        write_report(lines, tuned, options.out, options.target)
     except TrainingInputError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
@@ -201,10 +231,9 @@ def _variants(option: str, text: str) -> list[str]:
     return names
 
 
-def _run_all(todo: Sequence[Run], out: Path) -> list[dict[str, Any]]:
-    """Run what has not been run, and return the lines of all."""
-    out.mkdir(parents=True, exist_ok=True)
-    file = out / "runs.jsonl"
+def _run_all(todo: Sequence[Run], file: Path) -> list[dict[str, Any]]:
+    """Run what the file does not hold yet, add it there, and return the lines of all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     known = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     done = {line["digest"]: line for line in known}
     for number, run in enumerate(todo, start=1):
@@ -213,9 +242,10 @@ def _run_all(todo: Sequence[Run], out: Path) -> list[dict[str, Any]]:
             done[run.digest] = line
             with file.open("a") as stream:
                 stream.write(json.dumps(line) + "\n")
-        accuracy = done[run.digest]["test_accuracy"]
+        accuracy = done[run.digest]["validation_accuracy"]
         name = f"{run.variant}, {run.optimizer} {run.learning_rate:g}, seed {run.seed}"
-        print(f"{number}/{len(todo)}  {name}: {100 * accuracy:.2f} %", flush=True)
+        where = f"{file.stem} {number}/{len(todo)}"
+        print(f"{where}  {name}: validation {100 * accuracy:.2f} %", flush=True)
     return [done[run.digest] for run in todo]
 
 
@@ -224,6 +254,9 @@ def _parser() -> argparse.ArgumentParser:
 
     def rates(text: str) -> list[float]:
         return [float(rate) for rate in text.split(",") if rate]
+
+    def sizes(text: str) -> tuple[int, ...]:
+        return tuple(int(size) for size in text.split(",") if size)
 
     parser.add_argument("--out", type=Path, required=True, help="folder of results and report")
     parser.add_argument("--data", default="mnist5k", help="data set (default mnist5k)")
@@ -235,7 +268,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--validation", type=int, default=500, help="training images held out")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first-seed", type=int, default=0, help="others to choose settings by")
+    parser.add_argument("--channels", type=sizes, default=(24, 48), help="of the convolutions")
+    parser.add_argument("--hidden", type=sizes, default=(200,), help="neurons of the hidden layers")
+    parser.add_argument(
+        "--tuning-seeds", type=int, default=2, help="seeds that choose among several rates"
+    )
     parser.add_argument("--sgd", type=rates, default=[0.3], help="learning rates, comma-separated")
     parser.add_argument("--adam", type=rates, default=[1e-3], help="the same; empty: no Adam")
     parser.add_argument("--variants", default="", help=f"of {', '.join(VARIANTS)}; default all")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,46 +13,58 @@ from numpy.typing import NDArray
 from .checkpoint import write_atomically
 
 _Line = dict[str, Any]
-_BASELINE = "vanilla"
+BASELINE = "vanilla"
+MARGIN = 0.005
+"""The loss of accuracy, 0..1, that a variant must be shown to stay within to count as none."""
+
+_LEGEND = (
+    "Mean and sample standard deviation over seeds. t, p: two-sided paired t-test against "
+    f"{BASELINE} over equal seeds; t > 0 where the variant's is larger. Loss excluded: p of the "
+    "one-sided paired test that the variant loses {margin:g} points or more. Flips: sum over "
+    "epochs of the share of binary weights whose sign changed, mean over binary layers. Firing "
+    "rate: spikes per neuron and step in the last epoch's training, mean over layers. Epochs: to a "
+    "validation accuracy of {target:g} %, over the runs that reach it (how many)."
+)
 
 
-def write_report(lines: Sequence[_Line], out: Path, target: float) -> None:
-    """Write `report.md`, `accuracy.png` and `flips.png` into the folder `out`.
+def best_rates(tuned: Sequence[_Line]) -> dict[tuple[str, str], float]:
+    """Return, by variant and optimiser, the learning rate of the best mean validation accuracy."""
+    best: dict[tuple[str, str], float] = {}
+    score: dict[tuple[str, str], float] = {}
+    for (variant, optimizer, rate), runs in _grouped(tuned).items():
+        accuracy = _validation(runs)
+        if accuracy > score.get((variant, optimizer), -1.0):
+            best[variant, optimizer], score[variant, optimizer] = rate, accuracy
+    return best
 
-    target: the validation accuracy, 0..1, that epochs are counted to.
+
+def write_report(lines: Sequence[_Line], tuned: Sequence[_Line], out: Path, target: float) -> None:
+    """Write `report.md` and the plots into the folder `out`.
+
+    tuned: the runs that chose learning rates. target: the validation accuracy, 0..1, that epochs
+    are counted to.
     """
-    chosen = _choose_rates(lines)
+    chosen = {
+        (variant, optimizer): sorted(runs, key=lambda run: int(run["seed"]))
+        for (variant, optimizer, _), runs in _grouped(lines).items()
+    }
     text = ["# Training methods compared", ""]
     for optimizer in sorted({optimizer for _, optimizer in chosen}):
         groups = {variant: runs for (variant, o), runs in chosen.items() if o == optimizer}
         text += [f"## {optimizer}", "", *_table(groups, target), ""]
-    text += [
-        "Mean and sample standard deviation over seeds. Flips: sum over epochs of the share of "
-        "binary weights whose sign changed, mean over binary layers. Firing rate: spikes per "
-        "neuron and step in the last epoch's training, mean over layers. t, p: two-sided paired "
-        f"t-test against {_BASELINE} over equal seeds; t > 0 where the variant's is larger. "
-        f"Epochs: to a validation accuracy of {100 * target:g} %, over the runs that reach it "
-        "(how many).",
-        "",
-        "![accuracy](accuracy.png)",
-        "![sign flips](flips.png)",
-        "",
-    ]
+    text += [_LEGEND.format(target=100 * target, margin=100 * MARGIN), ""]
+    if tuned:
+        text += ["## Choice of learning rates", "", *_tuning_table(tuned), ""]
+        text += ["Mean validation accuracy, %, and flips over the tuning seeds.", ""]
+    text += [f"![{name}]({name}.png)" for name in plot(chosen, out)] + [""]
     write_atomically(out / "report.md", lambda file: file.write("\n".join(text).encode()))
-    _plot_curves(chosen, out)
 
 
-def _choose_rates(lines: Sequence[_Line]) -> dict[tuple[str, str], list[_Line]]:
-    """Keep, by variant and optimiser, the learning rate of the best mean validation accuracy."""
+def _grouped(lines: Sequence[_Line]) -> dict[tuple[str, str, float], list[_Line]]:
     groups: dict[tuple[str, str, float], list[_Line]] = defaultdict(list)
     for line in lines:
         groups[line["variant"], line["optimizer"], line["learning_rate"]].append(line)
-    chosen: dict[tuple[str, str], list[_Line]] = {}
-    for (variant, optimizer, _), runs in groups.items():
-        best = chosen.get((variant, optimizer))
-        if best is None or _validation(runs) > _validation(best):
-            chosen[variant, optimizer] = sorted(runs, key=lambda run: int(run["seed"]))
-    return chosen
+    return groups
 
 
 def _validation(runs: Sequence[_Line]) -> float:
@@ -62,27 +73,49 @@ def _validation(runs: Sequence[_Line]) -> float:
 
 def _table(groups: dict[str, list[_Line]], target: float) -> list[str]:
     rows = [
-        "| variant | rate | n | test accuracy, % | t, p | flips | t, p | firing rate | t, p "
-        "| epochs |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| variant | rate | n | test accuracy, % | t, p | loss excluded, p | flips | t, p "
+        "| firing rate | t, p | epochs |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
+    baseline = groups.get(BASELINE)
     for variant, runs in groups.items():
-        accuracy = 100 * test_accuracies(runs)
-        flips, rates = total_flips(runs), firing_rates(runs)
+        compared = paired(runs, baseline) if baseline not in (None, runs) else None
+        flips = total_flips(runs)
         epochs = [reached for run in runs if (reached := epochs_to(run["history"], target))]
         cells = [
             variant,
             f"{runs[0]['learning_rate']:g}",
             str(len(runs)),
-            _mean(accuracy, 2),
-            _against_baseline(groups, runs, test_accuracies),
+            _mean(100 * test_accuracies(runs), 2),
+            _test(compared, test_accuracies),
+            _excluded(compared),
             _mean(flips, 3) if flips.size else "",
-            _against_baseline(groups, runs, total_flips) if flips.size else "",
-            _mean(rates, 3),
-            _against_baseline(groups, runs, firing_rates),
+            _test(compared, total_flips) if flips.size else "",
+            _mean(firing_rates(runs), 3),
+            _test(compared, firing_rates),
             f"{np.mean(epochs):.1f} ({len(epochs)})" if epochs else "",
         ]
         rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+def _tuning_table(tuned: Sequence[_Line]) -> list[str]:
+    groups, best = _grouped(tuned), best_rates(tuned)
+    columns = sorted({(optimizer, rate) for _, optimizer, rate in groups}, reverse=True)
+    columns.sort(key=lambda column: column[0], reverse=True)
+    rows = [
+        "| variant | " + " | ".join(f"{name} {rate:g}" for name, rate in columns) + " |",
+        "|---" * (len(columns) + 1) + "|",
+    ]
+    for variant in dict.fromkeys(variant for variant, _, _ in groups):
+        cells = []
+        for optimizer, rate in columns:
+            runs = groups.get((variant, optimizer, rate))
+            text = f"{100 * _validation(runs):.1f}" if runs else ""
+            if runs and (flips := total_flips(runs)).size:
+                text += f" ({flips.mean():.2f})"
+            cells.append(f"**{text}**" if best.get((variant, optimizer)) == rate else text)
+        rows.append(f"| {variant} | " + " | ".join(cells) + " |")
     return rows
 
 
@@ -117,40 +150,49 @@ def epochs_to(history: Sequence[dict[str, float]], target: float) -> int | None:
     return next((int(epoch) for epoch in reached), None)
 
 
-def _against_baseline(groups: dict[str, list[_Line]], runs: list[_Line], measure: Any) -> str:
-    baseline = groups.get(_BASELINE)
-    if baseline is None or baseline is runs:
+def paired(one: Sequence[_Line], two: Sequence[_Line]) -> tuple[list[_Line], list[_Line]] | None:
+    """Return the runs of both at the seeds that both have; None with fewer than two such seeds."""
+    seeds = {run["seed"] for run in one} & {run["seed"] for run in two}
+    if len(seeds) < 2:
+        return None
+    return [r for r in one if r["seed"] in seeds], [r for r in two if r["seed"] in seeds]
+
+
+def not_worse(one: NDArray[np.float64], two: NDArray[np.float64], margin: float = MARGIN) -> float:
+    """Return the p of a one-sided paired t-test that `one` is less than `margin` below `two`."""
+    from scipy.stats import ttest_1samp
+
+    difference = one - two
+    if np.ptp(difference) == 0:
+        return 0.0 if difference[0] > -margin else 1.0
+    return float(ttest_1samp(difference, -margin, alternative="greater").pvalue)
+
+
+def _test(
+    compared: tuple[list[_Line], list[_Line]] | None,
+    measure: Callable[[Sequence[_Line]], NDArray[np.float64]],
+) -> str:
+    """Return t and the two-sided p of the paired t-test, as text."""
+    from scipy.stats import ttest_1samp
+
+    if compared is None:
         return ""
-    seeds = {run["seed"] for run in baseline} & {run["seed"] for run in runs}
-    one = measure([run for run in runs if run["seed"] in seeds])
-    two = measure([run for run in baseline if run["seed"] in seeds])
-    if not len(one) == len(two) > 1:
+    one, two = map(measure, compared)
+    if not one.size or np.ptp(one - two) == 0:
+        return "equal" if one.size and one[0] == two[0] else ""
+    result = ttest_1samp(one - two, 0.0)
+    return f"{result.statistic:+.2f}, {_p(float(result.pvalue))}"
+
+
+def _excluded(compared: tuple[list[_Line], list[_Line]] | None) -> str:
+    if compared is None:
         return ""
-    t, p = paired_t_test(one, two)
-    return f"{t:+.2f}, {p:.3f}" if p >= 0.001 else f"{t:+.2f}, < 0.001"
+    one, two = compared
+    return _p(not_worse(test_accuracies(one), test_accuracies(two)))
 
 
-def paired_t_test(one: NDArray[np.float64], two: NDArray[np.float64]) -> tuple[float, float]:
-    """Return t and the two-sided p of a paired t-test.
-
-    t = mean(d) / (std(d)/sqrt(n)), d = one - two; Student's density with n-1 degrees of freedom
-    is integrated from 0 to |t| by Simpson's rule in the angle x = sqrt(n-1)*tan(a), where it is
-    smooth and bounded.
-    """
-    difference = np.asarray(one, np.float64) - np.asarray(two, np.float64)
-    n = len(difference)
-    deviation = float(difference.std(ddof=1))
-    if deviation == 0:
-        mean = float(difference.mean())
-        return (0.0, 1.0) if mean == 0 else (math.copysign(math.inf, mean), 0.0)
-    t, freedom = float(difference.mean()) / (deviation / math.sqrt(n)), n - 1
-    angles = np.linspace(0, math.atan(abs(t) / math.sqrt(freedom)), 2001)
-    density = np.cos(angles) ** (freedom - 1)
-    weights = np.ones(2001)
-    weights[1:-1:2], weights[2:-1:2] = 4, 2
-    area = float((weights * density).sum()) * (angles[1] - angles[0]) / 3
-    whole = math.sqrt(math.pi) * math.exp(math.lgamma(freedom / 2) - math.lgamma(n / 2))
-    return t, max(0.0, 1 - 2 * area / whole)
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
 
 
 def _mean(values: NDArray[np.float64], digits: int) -> str:
@@ -158,24 +200,48 @@ def _mean(values: NDArray[np.float64], digits: int) -> str:
     return f"{values.mean():.{digits}f}{spread}"
 
 
-def _plot_curves(chosen: dict[tuple[str, str], list[_Line]], out: Path) -> None:
+def plot(chosen: dict[tuple[str, str], list[_Line]], out: Path) -> tuple[str, ...]:
+    """Draw the curves over epochs and accuracy against flips; return the files' names."""
     from matplotlib.figure import Figure
 
     optimizers = sorted({optimizer for _, optimizer in chosen})
-    for name, label in (("accuracy", "validation accuracy"), ("flips", "share of signs flipped")):
+    variants = list(dict.fromkeys(variant for variant, _ in chosen))
+    names = ("accuracy", "flips", "accuracy-flips")
+    labels = ("validation accuracy", "share of signs flipped", "test accuracy, %")
+    for name, label in zip(names, labels, strict=True):
         figure = Figure(figsize=(7 * len(optimizers), 5), layout="constrained")
         axes = figure.subplots(1, len(optimizers), squeeze=False)[0]
         for axis, optimizer in zip(axes, optimizers, strict=True):
             for (variant, o), runs in chosen.items():
-                curve = _curve(runs, name) if o == optimizer else None
-                if curve is not None:
-                    axis.plot(range(1, len(curve) + 1), curve, label=variant)
-            axis.set(title=optimizer, xlabel="epoch", ylabel=label)
+                look = _look(variants.index(variant))
+                if o != optimizer:
+                    continue
+                if name == "accuracy-flips":
+                    _plot_point(axis, runs, variant, look)
+                elif (curve := _curve(runs, name)) is not None:
+                    axis.plot(range(1, len(curve) + 1), curve, label=variant, **look)
+            xlabel = "flips over the whole training" if name == "accuracy-flips" else "epoch"
+            axis.set(title=optimizer, xlabel=xlabel, ylabel=label)
             axis.legend(fontsize="x-small")
-        if name == "flips":
-            for axis in axes:
+            if name == "flips":
                 axis.set_yscale("log")
+            if name == "accuracy-flips":
+                axis.set_xscale("log")
         write_atomically(out / f"{name}.png", lambda file, f=figure: f.savefig(file))  # type: ignore[misc]
+    return names
+
+
+def _look(number: int) -> dict[str, Any]:
+    """Give every variant a colour and line of its own, the same in all plots."""
+    return {"color": f"C{number % 10}", "linestyle": ("-", "--", ":")[number // 10 % 3]}
+
+
+def _plot_point(axis: Any, runs: Sequence[_Line], variant: str, look: dict[str, Any]) -> None:
+    """Mark a variant's mean, with the standard deviations over seeds."""
+    flips, accuracy = total_flips(runs), 100 * test_accuracies(runs)
+    if flips.size:
+        spread = {"xerr": flips.std(), "yerr": accuracy.std()}
+        axis.errorbar(flips.mean(), accuracy.mean(), **spread, fmt="o", label=variant, **look)
 
 
 def _curve(runs: Sequence[_Line], name: str) -> NDArray[np.float64] | None:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -6,20 +7,17 @@ import torch
 
 from axonc.models import study
 from axonc.models.config import DataConfig
-from axonc.models.study_report import epochs_to, paired_t_test
+from axonc.models.study_report import epochs_to, not_worse
 
 
 def test_every_variant_builds_settings_that_differ() -> None:
-    todo = list(
-        study.runs(
-            study.base(DataConfig(), epochs=1),
-            list(study.VARIANTS),
-            {"sgd": [0.3], "adam": []},
-            range(2),
-        )
-    )
-    assert len(todo) == 2 * len(study.VARIANTS)
-    assert len({run.digest for run in todo}) == len(todo)
+    start = study.base(DataConfig(), epochs=1)
+    todo = [
+        study.configure(start, variant, "sgd", 0.3, seed)
+        for variant in study.VARIANTS
+        for seed in range(2)
+    ]
+    assert len({run.digest for run in todo}) == 2 * len(study.VARIANTS)
 
 
 def test_a_study_of_event_data(tmp_path: Path) -> None:
@@ -37,11 +35,28 @@ def test_a_study_of_event_data(tmp_path: Path) -> None:
 
 
 def test_adam_trains_only_the_variants_that_it_is_given() -> None:
-    start, optimizers = study.base(DataConfig(), epochs=1), {"sgd": [0.3], "adam": [1e-3]}
-    some = study.runs(start, ["vanilla", "agmm", "bso"], optimizers, [7], ["agmm"])
-    assert [(run.variant, run.seed) for run in some if run.optimizer == "adam"] == [("agmm", 7)]
-    every = study.runs(start, ["vanilla", "agmm", "bso"], optimizers, [7])
-    assert [run.variant for run in every if run.optimizer == "adam"] == ["vanilla", "agmm"]
+    variants, optimizers = ["vanilla", "agmm", "bso"], ["sgd", "adam"]
+    some = study.pairs(variants, optimizers, ["agmm"])
+    assert [variant for variant, optimizer in some if optimizer == "adam"] == ["agmm"]
+    every = study.pairs(variants, optimizers)
+    assert [variant for variant, o in every if o == "adam"] == ["vanilla", "agmm"]
+
+
+def test_rates_are_chosen_by_validation_on_seeds_of_their_own(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    arguments = f"--out {tmp_path} --train 60 --validation 40 --epochs 1 --seeds 1 --adam="
+    extra = "--variants vanilla --sgd 1e-6,0.5,1e30 --tuning-seeds 1 --channels 4 --hidden 8"
+    assert study.main(f"{arguments} {extra}".split()) == 0
+    tuning = [json.loads(line) for line in (tmp_path / "tuning.jsonl").read_text().splitlines()]
+    assert [(run["seed"], run["learning_rate"]) for run in tuning] == [
+        (100, 1e-6),
+        (100, 0.5),
+        (100, 1e30),
+    ]
+    (run,) = (json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines())
+    scores = {line["learning_rate"]: line["validation_accuracy"] for line in tuning}
+    assert run["seed"] == 0 and run["learning_rate"] == max(scores, key=lambda rate: scores[rate])
+    assert "## Choice of learning rates" in (tmp_path / "report.md").read_text()
 
 
 def test_a_study_runs_goes_on_and_reports(
@@ -54,6 +69,7 @@ def test_a_study_runs_goes_on_and_reports(
     report = (tmp_path / "report.md").read_text()
     assert "| agmm | 0.3 | 2 |" in report
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "accuracy-flips.png",
         "accuracy.png",
         "flips.png",
         "report.md",
@@ -67,7 +83,7 @@ def test_a_study_runs_goes_on_and_reports(
     monkeypatch.setattr(study, "execute", never)
     assert study.main(arguments) == 0
     assert (tmp_path / "report.md").read_text() == report
-    assert "4/4  agmm, sgd 0.3, seed 1: " in capsys.readouterr().out
+    assert "runs 4/4  agmm, sgd 0.3, seed 1: " in capsys.readouterr().out
 
 
 def test_unknown_variant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,29 +93,14 @@ def test_unknown_variant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     )
 
 
-@pytest.mark.parametrize(
-    ("t", "n", "p"),
-    [  # from the standard tables of Student's distribution, two-sided
-        (2.776, 5, 0.05),
-        (4.604, 5, 0.01),
-        (12.706, 2, 0.05),
-        (2.262, 10, 0.05),
-        (2.045, 30, 0.05),
-    ],
-)
-def test_paired_t_test_against_the_tables(t: float, n: int, p: float) -> None:
-    noise = np.arange(n) - (n - 1) / 2
-    difference = noise + t * noise.std(ddof=1) / np.sqrt(n)
-    # The tables give t to four figures.
-    measured = paired_t_test(difference + 7.0, np.full(n, 7.0))
-    assert measured == pytest.approx((t, p), rel=2e-3)
-    assert paired_t_test(np.full(n, 7.0), difference + 7.0) == pytest.approx((-t, p), rel=2e-3)
-
-
-def test_paired_t_test_of_equal_differences() -> None:
-    same = np.arange(3.0)
-    assert paired_t_test(same, same) == (0.0, 1.0)
-    assert paired_t_test(same - 1, same) == (-np.inf, 0.0)
+def test_a_loss_is_excluded_only_where_it_is_smaller_than_the_margin() -> None:
+    vanilla = np.array([0.90, 0.91, 0.92, 0.90, 0.91])
+    noise = 1e-3 * np.array([1, -1, 0, 1, -1])
+    assert not_worse(vanilla + noise, vanilla) < 0.001
+    # A loss as large as the margin is as likely to be seen as not.
+    assert not_worse(vanilla - 0.005 + noise, vanilla) == pytest.approx(0.5)
+    assert not_worse(vanilla - 0.02 + noise, vanilla) > 0.999
+    assert (not_worse(vanilla, vanilla), not_worse(vanilla - 1, vanilla)) == (0.0, 1.0)
 
 
 def test_epochs_to_a_target() -> None:
