@@ -37,7 +37,7 @@ class Mapping:
 
     @cached_property
     def placement(self) -> Placement:
-        """The place of every core, by simulated annealing with `seed`."""
+        """The place of every core, so that messages travel few hops."""
         return place(self.traffic, self.split.chip, self.seed)
 
     @property

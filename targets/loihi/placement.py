@@ -1,7 +1,7 @@
 """Which core of which chip each part sits on, so that parts that talk much sit near each other.
 
 Chips are laid in a near-square board; a spike goes along columns and rows of tiles, from chip to
-chip as from tile to tile. The search is simulated annealing from the sequential order.
+chip as from tile to tile. The search is `place_on_mesh`, shared by all targets with a mesh.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from math import ceil, sqrt
 
 import numpy as np
 
+from ..mesh_placement import MeshTraffic, place_on_mesh
 from .chip import Chip
 from .core_usage import reached
 from .splitting import Split
-
-MOVES_PER_PART = 1000
 
 
 @dataclass(frozen=True)
@@ -74,30 +73,15 @@ def place(traffic: Traffic, chip: Chip, seed: int = 0) -> Placement:
     parts = len(traffic.names)
     chips = max(1, ceil(parts / chip["cores_per_chip"]))
     slot_xy, slot_chip = _board(chips, chip)
-    slot_of = np.arange(parts)
-    sequential = _mean_hops(traffic, slot_xy[slot_of])
-    if len(traffic.source):
-        _search(traffic, slot_xy, slot_of, seed)
-    mean_hops = _mean_hops(traffic, slot_xy[slot_of])
-    if mean_hops > sequential:
-        slot_of, mean_hops = np.arange(parts), sequential
-    return Placement(slot_xy[slot_of], slot_chip[slot_of], chips, mean_hops, sequential)
-
-
-def _search(traffic: Traffic, slot_xy: np.ndarray, slot_of: np.ndarray, seed: int) -> None:
-    """Improve `slot_of` in place."""
-    from ._anneal import anneal
-
-    parts = len(traffic.names)
-    one = np.concatenate([traffic.source, traffic.target])
-    other = np.concatenate([traffic.target, traffic.source])
-    order = np.argsort(one, kind="stable")
-    starts = np.searchsorted(one[order], np.arange(parts + 1))
-    weights = np.concatenate([traffic.messages, traffic.messages])[order].astype(np.float64)
-    part_at = np.full(len(slot_xy), -1)
-    part_at[slot_of] = np.arange(parts)
-    moves = MOVES_PER_PART * parts
-    anneal(starts, other[order], weights, slot_xy, slot_of, part_at, moves, seed)
+    between = MeshTraffic.between(traffic.source, traffic.target, traffic.messages, parts)
+    slot_of = place_on_mesh(between, slot_xy, np.arange(parts), seed=seed)
+    return Placement(
+        slot_xy[slot_of],
+        slot_chip[slot_of],
+        chips,
+        mean_hops=_mean_hops(traffic, slot_xy[slot_of]),
+        sequential_mean_hops=_mean_hops(traffic, slot_xy[:parts]),
+    )
 
 
 def _board(chips: int, chip: Chip) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from ._arguments import add_json, command, print_json
 
 _PACKAGES = {
     "numpy": "core", "h5py": "core", "nir": "core", "numba": "core",
+    "pymetis": "core",
     "torch": "train", "norse": "train", "nirtorch": "train", "mlxtend": "train",
 }  # fmt: skip
 

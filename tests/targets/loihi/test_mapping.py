@@ -102,7 +102,7 @@ def test_messages_count_every_core_that_a_spike_goes_to(build):
     assert sent == pytest.approx(32 * np.sum(pixels))
 
 
-def test_annealing_never_loses_to_the_sequential_order_and_repeats_itself(build):
+def test_placing_never_loses_to_the_sequential_order_and_repeats_itself(build):
     graph = conv_graph(build, np.random.default_rng(0))
     traffic = traffic_of(split_network(Loihi().compile(graph).network, CHIP))
     one, same, other = (place(traffic, CHIP, seed) for seed in (1, 1, 2))
