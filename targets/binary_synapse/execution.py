@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from axonc.toolchain.reference import input_arrays
 from ..base import Run
 from .counting import count_events
 from .mapper import read_out_of
+from .placement import Calibration, measured_traffic, place_by_traffic
 from .program import BinaryProgram
 from .projections import Projection
 from .rules import sums_range
@@ -104,6 +105,24 @@ def run_program(
         engine=engine,
         part_totals=tuple(totals),
     )
+
+
+def placed(
+    program: BinaryProgram | SequentialProgram, calibration: Calibration
+) -> BinaryProgram | SequentialProgram:
+    """Return the program with the cores of every part placed by what calibration spikes cause."""
+    parts = []
+    rasters = checked_inputs(program.graph, parts_of(program), calibration.spikes)
+    for part in parts_of(program):
+        whole = part.program
+        inputs = {name: rasters[name] for name in whole.graph.inputs}
+        rasters |= simulate_batch(whole, inputs, spikes_of=[*whole.reasons], method=BOUND).spikes
+        traffic = measured_traffic(whole, {name: rasters[name] for name in whole.grids})
+        whole = place_by_traffic(whole, traffic, calibration.seed)
+        parts.append(replace(part, program=whole))
+    if isinstance(program, SequentialProgram):
+        return replace(program, parts=tuple(parts))
+    return parts[0].program
 
 
 def _gathered(

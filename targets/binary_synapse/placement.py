@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .architecture import Architecture, MeshParameters
-from .program import BinaryProgram
+from ..mesh_placement import MeshTraffic, place_on_mesh
+from .architecture import Architecture
+from .program import HOST, BinaryProgram, Box
 
 
 def snake(cores: int, architecture: Architecture) -> tuple[tuple[int, int], ...]:
@@ -26,42 +28,57 @@ class Calibration:
 
     spikes: np.ndarray
     seed: int = 0
-    sweeps: int = 200
 
 
-def place_by_traffic(
-    program: BinaryProgram, inputs: dict[str, np.ndarray], calibration: Calibration
-) -> BinaryProgram:
-    """Return the program with its cores where the calibration spikes travel fewest links.
-
-    Simulated annealing over swaps of two places, from the present placement, with a geometric
-    cooling from the mean cost of a swap; the best placement seen wins. Deterministic in the seed.
-    """
-    from .simulator.traffic import anneal, measured_traffic  # numba is slow to import
-
-    traffic = measured_traffic(program, inputs)
+def place_by_traffic(program: BinaryProgram, traffic: MeshTraffic, seed: int) -> BinaryProgram:
+    """Return the program with its cores where the flits of `traffic` travel few links."""
     mesh = program.architecture.mesh
-    start = np.full(mesh.columns * mesh.rows, -1, np.int64)
-    for number, position in enumerate(program.positions):
-        start[_router(position, mesh)] = number
-    best = anneal(traffic, start, mesh.columns, calibration.sweeps, calibration.seed)
-    positions = list(program.positions)
-    for router in np.flatnonzero(best >= 0).tolist():
-        number = int(best[router])
-        row, column = divmod(router, mesh.columns)
-        positions[number] = (column, row)
-    return replace(program, positions=tuple(positions))
+    routers = np.arange(mesh.columns * mesh.rows)
+    slots = np.stack([routers % mesh.columns, routers // mesh.columns], axis=1)
+    present = np.array(program.positions, np.int64).reshape(-1, 2)
+    in_order = present[:, 0] + mesh.columns * present[:, 1]
+    host = np.zeros((1, 2), np.int64)
+    chosen = slots[place_on_mesh(traffic, slots, in_order, pins=host, seed=seed)]
+    return replace(program, positions=tuple((int(x), int(y)) for x, y in chosen))
 
 
-def links_travelled(program: BinaryProgram, traffic: np.ndarray) -> int:
-    """Return flits times links for a (units, cores + 1) traffic table; the last column: host."""
-    x = np.array([position[0] for position in program.positions] + [0])
-    y = np.array([position[1] for position in program.positions] + [0])
-    # Input units sit at the host port, router 0, like the host column.
-    units = np.minimum(np.arange(len(traffic)), len(program.positions))
-    distance = np.abs(x[units][:, None] - x) + np.abs(y[units][:, None] - y)
-    return int((traffic * distance).sum())
+def measured_traffic(program: BinaryProgram, rasters: Mapping[str, np.ndarray]) -> MeshTraffic:
+    """Return who sends how many flits to whom; the host port is the pin behind the cores.
+
+    rasters: (batch, time, neurons) spike counts of every spiking node. Spikes that a sample is too
+    short to deliver are counted too.
+    """
+    fired = {name: rasters[name].sum(axis=(0, 1)).reshape(program.grids[name]) for name in rasters}
+    phases = int(np.prod(next(iter(rasters.values())).shape[:2]))
+    host = len(program.positions)
+    flits: list[tuple[int, int, int]] = []
+
+    def core_of(block: int) -> int:
+        return host if block == HOST else program.blocks[block].core
+
+    for block, routes in zip(program.blocks, program.block_routes, strict=True):
+        if block.helps is not None:
+            flits.append((block.core, core_of(block.helps), phases * block.box.volume))
+        for route in routes:
+            sent = _spikes_in(fired[block.layer], block.box, route.accepts)
+            flits.append((block.core, core_of(route.block), sent))
+    for name, routes in program.host_routes.items():
+        flits += [
+            (host, core_of(route.block), _spikes_in(fired[name], route.accepts)) for route in routes
+        ]
+    source, target, count = np.array(flits, np.int64).reshape(-1, 3).T
+    return MeshTraffic.between(source, target, count, parts=host, pins=1)
 
 
-def _router(position: tuple[int, int], mesh: MeshParameters) -> int:
-    return position[0] + position[1] * mesh.columns
+def links_travelled(program: BinaryProgram, traffic: MeshTraffic) -> int:
+    """Return flits times links of `traffic` with the cores where `program` has them."""
+    return traffic.links(np.array([*program.positions, (0, 0)]))
+
+
+def _spikes_in(counts: np.ndarray, *boxes: Box) -> int:
+    """Return the sum of (channels, rows, columns) counts over what lies in all boxes."""
+    common = []
+    for ranges in zip(*((box.channels, box.rows, box.columns) for box in boxes), strict=True):
+        firsts, ends = zip(*ranges, strict=True)
+        common.append(slice(max(firsts), min(ends)))
+    return int(counts[tuple(common)].sum())

@@ -17,7 +17,7 @@ from ..base import NodeVerdict, Program, Run, Target
 from .architecture import Architecture, load_architecture
 from .cost import cost_report
 from .mapper import map_graph, split_layers
-from .placement import Calibration, place_by_traffic
+from .placement import Calibration
 from .program import BinaryProgram
 from .rules import check
 from .sequential import SequentialProgram, map_sequentially
@@ -58,18 +58,20 @@ class BinarySynapse(Target):
             LoweringError: nodes are unsupported or limits exceeded; every reason is listed.
         """
         self.require_lowerable(graph)
+        program = self._in_order(graph)
+        if self.calibration is None:
+            return program
+        from .execution import placed  # numba is slow to import
+
+        return placed(program, self.calibration)
+
+    def _in_order(self, graph: Graph) -> BinaryProgram | SequentialProgram:
         machine = self.machine
         if machine.external_memory is not None:
             layers = split_layers(graph, machine)
             if sum(layer.cores for layer in layers.values()) > machine.cores:
                 return map_sequentially(graph, machine)
-        program = map_graph(graph, machine)
-        if self.calibration is None:
-            return program
-        from .execution import checked_inputs, parts_of  # numba is slow to import
-
-        inputs = checked_inputs(graph, parts_of(program), self.calibration.spikes)
-        return place_by_traffic(program, inputs, self.calibration)
+        return map_graph(graph, machine)
 
     def run(
         self,

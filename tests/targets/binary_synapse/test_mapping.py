@@ -16,8 +16,7 @@ from axonc.targets.binary_synapse import (
     SequentialProgram,
     load_architecture,
 )
-from axonc.targets.binary_synapse.placement import links_travelled
-from axonc.targets.binary_synapse.simulator.traffic import measured_traffic
+from axonc.targets.binary_synapse.placement import links_travelled, measured_traffic
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import Edge, Graph
 from axonc.toolchain.reference import execute
@@ -61,7 +60,9 @@ def test_placing_by_traffic_shortens_the_ways() -> None:
     spikes = spike_counts(graph, samples=3, steps=20)
     in_order = BinarySynapse(machine).compile(graph)
     placed = BinarySynapse(machine, Calibration(spikes)).compile(graph)
-    traffic = measured_traffic(in_order, {"input": spikes})
+    run = BinarySynapse(machine).run(in_order, spikes, probes=[*in_order.reasons])
+    rasters = {name: run.spikes[name] for name in in_order.reasons} | {"input": spikes}
+    traffic = measured_traffic(in_order, rasters)
     assert links_travelled(placed, traffic) < 0.8 * links_travelled(in_order, traffic)
     again = BinarySynapse(machine, Calibration(spikes)).compile(graph)
     assert again.positions == placed.positions
