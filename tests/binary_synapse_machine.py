@@ -30,6 +30,7 @@ STEPS = {NORTH: (0, -1), EAST: (1, 0), SOUTH: (0, 1), WEST: (-1, 0)}
 
 class Flit(NamedTuple):
     core: int
+    block: int
     bank: int
     source: int  # flat position in the source node; for a partial sum the neuron
     value: int | None = None  # a partial sum
@@ -41,20 +42,28 @@ class Sender:
     def __init__(self, port: tuple[int, int, int]) -> None:
         self.port = port
         self.queue: deque[tuple[int, Flit]] = deque()
-        self.fired: dict[int, list[tuple[int, int]]] = {}  # step -> (flat position, slot)
         self.waits = 0
 
 
 @dataclass
 class CoreModel:
+    sender: Sender
+    blocks: list[BlockModel]
+
+    def __post_init__(self) -> None:
+        self.events: deque[Flit] = deque()
+        self.most = self.free = self.walk = 0
+
+
+@dataclass
+class BlockModel:
     number: int
     block: Block
-    sender: Sender
 
     def __post_init__(self) -> None:
         self.ids = self.block.box.flat_ids(self.block.grid)
-        self.events: deque[Flit] = deque()
-        self.most = self.free = self.walk = self.phase = 0
+        self.phase = self.walk = 0
+        self.fired: dict[int, list[tuple[int, int]]] = {}  # step -> (flat position, slot)
         self.sums = np.zeros(len(self.ids), np.int64)
         self.membranes = np.zeros(len(self.ids), np.int64)
         self.currents = np.zeros(len(self.ids), np.int64)
@@ -79,12 +88,14 @@ class MachineModel:
         self.link_flits = dict.fromkeys(self.fifos, 0)
         self.link_free = dict.fromkeys(self.fifos, 0)
         self.link_waits = dict.fromkeys(self.fifos, 0)
+        self.blocks = [BlockModel(n, block) for n, block in enumerate(program.blocks)]
         self.cores = [
-            CoreModel(n, block, Sender((*program.positions[block.core], LOCAL)))
-            for n, block in enumerate(program.blocks)
+            CoreModel(Sender((*place, LOCAL)), [b for b in self.blocks if b.block.core == core])
+            for core, place in enumerate(program.positions)
         ]
         self.hosts = {name: Sender((0, 0, TO_HOST)) for name in program.graph.inputs}
-        self.at = {program.positions[core.block.core]: core for core in self.cores}
+        self.inputs: dict[str, dict[int, list[tuple[int, int]]]] = {}
+        self.at = dict(zip(program.positions, self.cores, strict=True))
         self.arrivals: list[int] = []
         self.cycles_of_step: list[int] = []
         self.cycles_of_phase = [0] * (1 + program.waves)
@@ -95,7 +106,7 @@ class MachineModel:
         """Run one sample of (time, neurons) counts per input node."""
         self.steps = len(next(iter(spikes.values())))
         for name, counts in spikes.items():
-            self.hosts[name].fired = {
+            self.inputs[name] = {
                 t: [(int(i), 0) for i in np.flatnonzero(row) for _ in range(row[i])]
                 for t, row in enumerate(counts)
             }
@@ -105,19 +116,23 @@ class MachineModel:
             started = self.now
             for turn in range(turns):
                 began = self.now
-                for model in self.cores:
-                    lag = model.block.wave + 1 if pipelined else 0
-                    routes = self.program.block_routes[model.number]
+                for core in self.cores:
+                    lags = [b.block.wave + 1 if pipelined else 0 for b in core.blocks]
                     if turn == 0:
-                        self._send_held(model.sender, routes, model.block.layer, step - lag)
-                    fires = pipelined or turn == model.block.wave + 1
-                    if fires and 0 <= step - lag < self.steps:
-                        self._fire(model, routes, step - lag)
+                        for model, lag in zip(core.blocks, lags, strict=True):
+                            routes = self.program.block_routes[model.number]
+                            name = model.block.layer
+                            self._send_held(core.sender, routes, name, model.fired, step - lag)
+                    done = self.now + self.size.phase_overhead_cycles
+                    for model, lag in zip(core.blocks, lags, strict=True):
+                        fires = pipelined or turn == model.block.wave + 1
+                        if fires and 0 <= step - lag < self.steps:
+                            done = self._fire(core, model, step - lag, done)
                 if turn == 0:
                     for name, sender in self.hosts.items():
-                        routes = self.program.host_routes[name]
-                        self._send_held(sender, routes, name, step)
-                        for source, _ in sender.fired.get(step, []):
+                        routes, fired = self.program.host_routes[name], self.inputs[name]
+                        self._send_held(sender, routes, name, fired, step)
+                        for source, _ in fired.get(step, []):
                             fresh = [route for route in routes if route.hold_steps == 0]
                             self._send(sender, fresh, name, source, self.now, step)
                 while not self._quiet():
@@ -126,9 +141,9 @@ class MachineModel:
                 self.now += self.machine.barrier_cycles
             self.cycles_of_step.append(self.now - started)
 
-    def _send_held(self, sender: Sender, routes: tuple[Route, ...], node: str, step: int) -> None:
+    def _send_held(self, sender, routes, node: str, fired, step: int) -> None:  # type: ignore[no-untyped-def]
         for hold in sorted({route.hold_steps for route in routes} - {0}):
-            for source, _ in sender.fired.get(step - hold, []):
+            for source, _ in fired.get(step - hold, []):
                 held = [route for route in routes if route.hold_steps == hold]
                 self._send(sender, held, node, source, self.now, step - hold)
 
@@ -144,37 +159,40 @@ class MachineModel:
                 and box.columns[0] <= column < box.columns[1]
             )
             if inside and step + route.delay_steps < self.steps:
-                sender.queue.append((ready, Flit(route.block, route.bank, source)))
+                core = HOST if route.block == HOST else self.program.blocks[route.block].core
+                sender.queue.append((ready, Flit(core, route.block, route.bank, source)))
 
-    def _fire(self, model: CoreModel, routes: tuple[Route, ...], step: int) -> None:
+    def _fire(self, core: CoreModel, model: BlockModel, step: int, begins: int) -> int:
+        """Update one block from cycle `begins` on; return the cycle in which it is done."""
         block, size = model.block, self.size
         neurons = len(model.ids)
         group, cycles = size.neuron_lanes, size.access_cycles
         if size.dataflow is Dataflow.NEURON_MAJOR:
             axons = sum(self._stored_rows(bank) for bank in block.banks)
             group, cycles = 1, -(-axons // size.scan_lanes) + size.neuron_overhead_cycles
-        length = size.phase_overhead_cycles + -(-neurons // group) * cycles
-        done = [
-            self.now + size.phase_overhead_cycles + (n // group + 1) * cycles
-            for n in range(neurons)
-        ]
-        model.phase += length
-        self.phase_ends = max(getattr(self, "phase_ends", 0), self.now + length)
+        ends = begins + -(-neurons // group) * cycles
+        done = [begins + (n // group + 1) * cycles for n in range(neurons)]
+        model.phase += ends - begins
+        if begins == self.now + size.phase_overhead_cycles:
+            model.phase += size.phase_overhead_cycles
+        self.phase_ends = max(getattr(self, "phase_ends", 0), ends)
         if size.dataflow is Dataflow.EVENT_MAJOR:
-            model.free = self.now + length
+            core.free = ends
         if block.helps is not None:
+            owner = self.program.blocks[block.helps]
             for n in range(neurons):
-                flit = Flit(block.helps, -1, n, int(model.sums[n]))
-                model.sender.queue.append((done[n], flit))
+                flit = Flit(owner.core, block.helps, -1, n, int(model.sums[n]))
+                core.sender.queue.append((done[n], flit))
             model.sums[:] = 0
-            return
-        model.sender.fired[step] = []
-        fresh = [route for route in routes if route.hold_steps == 0]
+            return ends
+        model.fired[step] = []
+        fresh = [r for r in self.program.block_routes[model.number] if r.hold_steps == 0]
         for n in np.flatnonzero(self._update(model)):
-            model.sender.fired[step].append((int(model.ids[n]), int(n)))
-            self._send(model.sender, fresh, block.layer, int(model.ids[n]), done[n], step)
+            model.fired[step].append((int(model.ids[n]), int(n)))
+            self._send(core.sender, fresh, block.layer, int(model.ids[n]), done[n], step)
+        return ends
 
-    def _update(self, model: CoreModel) -> np.ndarray:
+    def _update(self, model: BlockModel) -> np.ndarray:
         node = self.program.graph.nodes[model.block.layer]
         assert isinstance(node, IntegerNeuron)
 
@@ -243,7 +261,8 @@ class MachineModel:
         eats = [core for core in self.cores if core.events and core.free <= self.now]
 
         for core in eats:
-            cycles = self._take(core, core.events.popleft())
+            flit = core.events.popleft()
+            cycles = self._take(self.blocks[flit.block], flit)
             core.free = self.now + cycles
             core.walk += cycles
         for x, y, port, out in moves:
@@ -282,7 +301,12 @@ class MachineModel:
 
     # -- events ----------------------------------------------------------------------------------
 
-    def _take(self, model: CoreModel, flit: Flit) -> int:
+    def _take(self, model: BlockModel, flit: Flit) -> int:
+        cycles = self._work(model, flit)
+        model.walk += cycles
+        return cycles
+
+    def _work(self, model: BlockModel, flit: Flit) -> int:
         size = self.size
         if flit.value is not None:
             model.sums[flit.source] += flit.value

@@ -41,10 +41,10 @@ def count_events(
     for number, block in enumerate(program.blocks):
         phases = totals.core_phases * block.box.volume
         layer = layers.setdefault(block.layer, Counter())
-        layer["walk_cycles"] += int(totals.core_walk_cycles[number])
-        layer["neuron_phase_cycles"] += int(totals.core_phase_cycles[number])
+        layer["walk_cycles"] += int(totals.block_walk_cycles[number])
+        layer["neuron_phase_cycles"] += int(totals.block_phase_cycles[number])
         layer["event_fifo_most"] = max(
-            layer["event_fifo_most"], int(totals.core_events_most[number])
+            layer["event_fifo_most"], int(totals.core_events_most[block.core])
         )
         counters["partial_sums"] += phases * (block.helps is not None)
         counters["read_bits/accumulators"] += phases * size.accumulator_bits
@@ -52,7 +52,7 @@ def count_events(
         if block.helps is not None:
             continue
         layer["neuron_updates"] += phases
-        layer["overflows"] += int(totals.core_overflows[number])
+        layer["overflows"] += int(totals.block_overflows[number])
         counters["read_bits/membranes"] += phases * size.membrane_bits
         counters["write_bits/membranes"] += phases * size.membrane_bits
         if program.neuron(block.layer).current is not None:
@@ -73,16 +73,16 @@ def count_events(
 
     links = totals.link_flits.reshape(-1, PORTS)
     hops = int(links[:, :LOCAL].sum())
-    stored = int(totals.unit_flits.sum()) + hops + int(totals.core_events.sum())
+    stored = int(totals.sender_flits.sum()) + hops + int(totals.core_events.sum())
     counters["read_bits/fifos"] = counters["write_bits/fifos"] = stored * flit_bits(program)
-    counters["flits"] = int(totals.unit_flits.sum())
+    counters["flits"] = int(totals.sender_flits.sum())
     counters["hops"] = hops
     counters["chip_hops"] = int(totals.link_flits[between_chips(program.architecture.mesh)].sum())
-    for unit, name in enumerate(program.graph.inputs, len(program.blocks)):
-        counters[f"flits_from/{name}"] = int(totals.unit_flits[unit])
+    for sender, name in enumerate(program.graph.inputs, len(program.positions)):
+        counters[f"flits_from/{name}"] = int(totals.sender_flits[sender])
     counters["output_spikes"] = int(links[:, TO_HOST].sum())
     counters["mesh_wait_cycles"] = int(totals.link_waits.sum())
-    counters["send_wait_cycles"] = int(totals.unit_waits.sum())
+    counters["send_wait_cycles"] = int(totals.sender_waits.sum())
     counters["samples"] = totals.samples
     nodes = [block.layer for block in program.blocks] + list(program.graph.inputs)
     for name, fired in zip(nodes, totals.unit_spikes.tolist(), strict=True):

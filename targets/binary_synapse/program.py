@@ -142,6 +142,10 @@ class BinaryProgram(Program):
 
         return prepare(self)
 
+    def blocks_of(self, core: int) -> list[int]:
+        """Return the blocks that a core holds, in the order in which they are updated."""
+        return [number for number, block in enumerate(self.blocks) if block.core == core]
+
     def leaks(self, layer: str) -> bool:
         """Whether the membranes of `layer` decay."""
         membrane = self.neuron(layer).membrane

@@ -16,25 +16,28 @@ def core_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
     other cores or for the barrier. `utilisation` is the rest, as a share of all cycles.
     """
     rows = []
-    for number, block in enumerate(program.blocks):
-        walk = int(totals.core_walk_cycles[number])
-        phase = int(totals.core_phase_cycles[number])
+    for core, (column, row) in enumerate(program.positions):
+        blocks = program.blocks_of(core)
+        held = [program.blocks[number] for number in blocks]
+        walk = int(totals.core_walk_cycles[core])
+        phase = int(totals.block_phase_cycles[blocks].sum())
+        helped = [block.helps for block in held if block.helps is not None]
         rows.append(
             {
-                "core": number,
-                "layer": block.layer,
-                "column": program.positions[block.core][0],
-                "row": program.positions[block.core][1],
-                "neurons": block.box.volume,
-                "partial_sums_for": block.helps,
-                "events": int(totals.core_events[number]),
+                "core": core,
+                "layer": " + ".join(dict.fromkeys(block.layer for block in held)),
+                "column": column,
+                "row": row,
+                "neurons": sum(block.box.volume for block in held),
+                "partial_sums_for": ", ".join(str(program.blocks[n].core) for n in helped) or None,
+                "events": int(totals.core_events[core]),
                 "walk_cycles": walk,
                 "neuron_phase_cycles": phase,
                 "idle_cycles": max(0, totals.cycles - walk - phase),
                 "utilisation": (walk + phase) / max(1, totals.cycles),
-                "event_fifo_most": int(totals.core_events_most[number]),
-                "flits_sent": int(totals.unit_flits[number]),
-                "send_wait_cycles": int(totals.unit_waits[number]),
+                "event_fifo_most": int(totals.core_events_most[core]),
+                "flits_sent": int(totals.sender_flits[core]),
+                "send_wait_cycles": int(totals.sender_waits[core]),
             }
         )
     return rows

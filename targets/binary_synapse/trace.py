@@ -61,21 +61,28 @@ def _events(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> Iterator[d
 
     yield _name("process_name", _CONTROLLER, program.architecture.name)
     yield _name("thread_name", _CONTROLLER, "phases")
-    for number, block in enumerate(program.blocks):
-        at = str(program.positions[block.core])
-        yield _name("thread_name", 1 + number, f"core {number} {block.layer} {at}")
+    for core, place in enumerate(program.positions):
+        layers = dict.fromkeys(program.blocks[block].layer for block in program.blocks_of(core))
+        yield _name("thread_name", 1 + core, f"core {core} {' + '.join(layers)} {place}")
     for step, turns in enumerate(timing.phase_times.tolist()):
         for turn, (start, end) in enumerate(turns):
             kind = "step" if pipelined else "input" if turn == 0 else f"wave {turn - 1}"
             yield slice_of(_CONTROLLER, kind, start, end, step=step)
-            for number, block in enumerate(program.blocks):
-                fires = 0 <= step - clock.unit_lag[number] < steps
-                if fires and (pipelined or block.wave == turn - 1):
-                    length = int(clock.phase_cycles[number])
-                    yield slice_of(1 + number, "neuron phase", start, start + length, step=step)
-                walk, events, until = timing.core_times[step, turn, number].tolist()
+            for core in range(len(program.positions)):
+                done = start
+                for number in program.blocks_of(core):
+                    block = program.blocks[number]
+                    turns_up = pipelined or block.wave == turn - 1
+                    if turns_up and 0 <= step - clock.unit_lag[number] < steps:
+                        length = int(clock.block_cycles[number])
+                        if done == start:
+                            length += clock.phase_overhead_cycles
+                        yield slice_of(1 + core, "neuron phase", done, done + length,
+                                       step=step, block=number)  # fmt: skip
+                        done += length
+                walk, events, until = timing.core_times[step, turn, core].tolist()
                 if events:
-                    yield slice_of(1 + number, "synapse walks", until - walk, until,
+                    yield slice_of(1 + core, "synapse walks", until - walk, until,
                                    cycles=walk, events=events)  # fmt: skip
 
 

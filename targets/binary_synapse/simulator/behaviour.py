@@ -1,6 +1,6 @@
-"""What the machine computes: sums and spikes, core by core, from the memory image.
+"""What the machine computes: sums and spikes, block by block, from the memory image.
 
-The state of a step depends on which events a core has received, never on when: sums commute, and
+The state of a step depends on which events a block has received, never on when: sums commute, and
 a neuron phase begins only after the last event of its step. So behaviour is simulated first, and
 timing (`timing.py`) then replays its events cycle by cycle.
 """
@@ -61,7 +61,7 @@ class Behaviour(NamedTuple):
     slots: np.ndarray
     counters: np.ndarray  # (4, banks): events taken; rows or taps walked; synapses walked, absent
     # ones included; synapses that added or subtracted 1
-    core_overflows: np.ndarray  # (cores) states saturated or wrapped
+    overflows: np.ndarray  # (blocks) states saturated or wrapped
 
 
 @compiled
@@ -76,9 +76,9 @@ def simulate_behaviour(
         columns: neurons of all spiking nodes.
     """
     steps = inputs.shape[0]
-    n_cores, n_slots, n_banks = image.order.size, image.slot_ids.size, image.banks.shape[0] - 1
-    units, cores, banks, feeds, table = (
-        image.units, image.cores, image.banks, image.feeds, image.table
+    n_blocks, n_slots, n_banks = image.order.size, image.slot_ids.size, image.banks.shape[0] - 1
+    units, blocks, banks, feeds, table = (
+        image.units, image.blocks, image.banks, image.feeds, image.table
     )  # fmt: skip
     n_units = image.units.shape[0]
     fired = np.zeros((steps, columns), np.bool_)
@@ -87,7 +87,7 @@ def simulate_behaviour(
     ids, slots = np.empty(1024, np.int32), np.empty(1024, np.int32)
     used = 0
     counters = np.zeros((4, n_banks), np.int64)
-    overflows = np.zeros(n_cores, np.int64)
+    overflows = np.zeros(n_blocks, np.int64)
     sums = np.zeros(n_slots, np.int32)
     membranes, currents = np.zeros(n_slots, np.int64), np.zeros(n_slots, np.int64)
     rows = np.empty(1024, np.int64)
@@ -102,8 +102,8 @@ def simulate_behaviour(
         for i in range(inputs.shape[1]):
             total += inputs[t, i]
         ids, slots = _with_room(ids, used, total + 1), _with_room(slots, used, total + 1)
-        for unit in range(n_cores, n_units):
-            first, last = input_columns[unit - n_cores], input_columns[unit - n_cores + 1]
+        for unit in range(n_blocks, n_units):
+            first, last = input_columns[unit - n_blocks], input_columns[unit - n_blocks + 1]
             begin[t, unit] = used
             for i in range(first, last):
                 count = inputs[t, i]
@@ -116,9 +116,9 @@ def simulate_behaviour(
             for e in range(begin[t, unit], used):
                 fired[t, units[unit, 0] + ids[e]] = True
 
-        for core in image.order:
-            low, high = cores[core, FIRST_SLOT], cores[core, LAST_SLOT]
-            for bank in range(cores[core, FIRST_BANK], cores[core, LAST_BANK]):
+        for block in image.order:
+            low, high = blocks[block, FIRST_SLOT], blocks[block, LAST_SLOT]
+            for bank in range(blocks[block, FIRST_BANK], blocks[block, LAST_BANK]):
                 sent = t - banks[bank, DELAY]
                 if sent < 0:
                     continue
@@ -128,21 +128,21 @@ def simulate_behaviour(
                 )  # fmt: skip
                 if n_rows:
                     add_rows(image.words, banks[bank], rows, n_rows, sums[low:high], counts, planes)
-            owner = cores[core, HELPS]
+            owner = blocks[block, HELPS]
             if owner >= 0:
-                sums[cores[owner, FIRST_SLOT] : cores[owner, LAST_SLOT]] += sums[low:high]
+                sums[blocks[owner, FIRST_SLOT] : blocks[owner, LAST_SLOT]] += sums[low:high]
                 sums[low:high] = 0
                 continue
             ids, slots = _with_room(ids, used, high - low), _with_room(slots, used, high - low)
-            begin[t, core] = used
+            begin[t, block] = used
             used, lost = _neuron_phase(
-                cores[core], image.slots, image.slot_ids, sums, membranes, currents, ids, slots,
+                blocks[block], image.slots, image.slot_ids, sums, membranes, currents, ids, slots,
                 used, noted,
             )  # fmt: skip
-            end[t, core] = used
-            overflows[core] += lost
-            for e in range(begin[t, core], used):
-                fired[t, units[core, 0] + ids[e]] = True
+            end[t, block] = used
+            overflows[block] += lost
+            for e in range(begin[t, block], used):
+                fired[t, units[block, 0] + ids[e]] = True
     return Behaviour(
         fired, potentials, begin, end, ids[:used].copy(), slots[:used].copy(),
         counters, overflows,
@@ -198,19 +198,19 @@ def _take_events(
 
 @compiled
 def _neuron_phase(
-    core: Any, parameters: Any, slot_ids: Any, sums: Any, membranes: Any, currents: Any,
+    block: Any, parameters: Any, slot_ids: Any, sums: Any, membranes: Any, currents: Any,
     ids: Any, slots: Any, used: int, noted: Any,
 ) -> Any:  # fmt: skip
-    """Update every neuron of a core, clear its sums, append its spikes; count lost ranges."""
-    first, last = core[FIRST_SLOT], core[LAST_SLOT]
-    fraction, lost = core[FRACTION_BITS], 0
+    """Update every neuron of a block, clear its sums, append its spikes; count lost ranges."""
+    first, last = block[FIRST_SLOT], block[LAST_SLOT]
+    fraction, lost = block[FRACTION_BITS], 0
     multiplier, threshold = parameters[MULTIPLIER], parameters[THRESHOLD]
-    shift, slack = core[MEMBRANE + SHIFT], _slack(core[MEMBRANE : MEMBRANE + 5])
-    low, high = core[MEMBRANE + MINIMUM], core[MEMBRANE + MAXIMUM]
-    wraps, bias = core[MEMBRANE + WRAPS], parameters[BIAS]
+    shift, slack = block[MEMBRANE + SHIFT], _slack(block[MEMBRANE : MEMBRANE + 5])
+    low, high = block[MEMBRANE + MINIMUM], block[MEMBRANE + MAXIMUM]
+    wraps, bias = block[MEMBRANE + WRAPS], parameters[BIAS]
     # Without branches, so that the signs of potentials cost no mispredictions.
-    if core[HAS_CURRENT]:
-        state = core[CURRENT : CURRENT + 5]
+    if block[HAS_CURRENT]:
+        state = block[CURRENT : CURRENT + 5]
         for n in range(first, last):
             exact = _leak(
                 currents[n], parameters[CURRENT_MULTIPLIER, n], state[SHIFT], _slack(state)
@@ -230,7 +230,7 @@ def _neuron_phase(
             lost += membranes[n] != exact
     if noted.size:
         noted[first:last] = membranes[first:last]
-    v_reset, subtracts = parameters[V_RESET], core[SUBTRACTS]
+    v_reset, subtracts = parameters[V_RESET], block[SUBTRACTS]
     for n in range(first, last):
         if membranes[n] > threshold[n]:
             ids[used] = slot_ids[n]

@@ -12,7 +12,7 @@ from .mesh import FLIT_CORE_SHIFT, Mesh
 
 @compiled
 def bound_phase(
-    now: int, unit_router: Any, router_x: Any, router_y: Any, mesh: Mesh, queue_first: Any,
+    now: int, sender_router: Any, router_x: Any, router_y: Any, mesh: Mesh, queue_first: Any,
     queue_last: Any, flits: Any, ready: Any,
 ) -> int:  # fmt: skip
     """Return a cycle before which the phase cannot end; count flits and walks on the way.
@@ -25,11 +25,11 @@ def bound_phase(
     soonest = np.full(n_cores + 1, np.int64(1) << 62)  # first arrival at each core, at the host
     load = np.zeros(n_cores + 1, np.int64)  # cycles of work from then on
     end = now
-    for unit in range(unit_router.size):
-        home, sent = unit_router[unit], now - 1
-        for k in range(queue_first[unit], queue_last[unit]):
+    for sender in range(sender_router.size):
+        home, sent = sender_router[sender], now - 1
+        for k in range(queue_first[sender], queue_last[sender]):
             core = (flits[k] >> FLIT_CORE_SHIFT) - 1
-            target = unit_router[core] if core >= 0 else 0
+            target = sender_router[core] if core >= 0 else 0
             hops = abs(router_x[target] - router_x[home]) + abs(router_y[target] - router_y[home])
             sent = max(sent + 1, ready[k])
             arrives = sent + hops + 1
@@ -46,7 +46,7 @@ def bound_phase(
             soonest[place] = min(soonest[place], arrives)
             load[place] += cycles
             end = max(end, arrives + cycles)
-        mesh.sent[unit] += queue_last[unit] - queue_first[unit]
+        mesh.sent[sender] += queue_last[sender] - queue_first[sender]
     for place in range(n_cores + 1):
         if load[place]:
             end = max(end, soonest[place] + load[place])

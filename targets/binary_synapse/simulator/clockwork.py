@@ -7,38 +7,47 @@ from typing import NamedTuple
 import numpy as np
 
 from ..architecture import Dataflow, MeshParameters, Schedule
-from ..program import HOST, BinaryProgram, Route, rows_of
+from ..program import HOST, BinaryProgram, Block, Route, rows_of
 from .mesh import EAST, NORTH, PORTS, SOUTH, WEST
+
+# Columns of `Clockwork.routes`.
+TO_CORE, TO_BANK, TO_BLOCK, FROM_BOX, HOLD, DELAY = 0, 1, 2, 3, 9, 10
+ROUTE_FIELDS = 11
 
 
 class Clockwork(NamedTuple):
     """What the timing of a program follows, beside its image.
 
-    Units are numbered as in the image. A route is a row of `routes`: destination core (-1: host),
-    bank (of the image; -1: host), box of sources (6), steps held, delay.
+    Units are numbered as in the image: blocks, then input nodes. Senders are what puts flits into
+    a router: the cores by number, then one sender an input node. A route is a row of `routes`:
+    destination core (-1: host), its bank (of the image) and block (-1: host), box of sources (6),
+    steps held, delay.
     """
 
     columns: int
     barrier_cycles: int
     pipelined: bool
     waves: int
-    unit_router: np.ndarray  # (units)
+    sender_router: np.ndarray  # (senders)
+    sender_unit: np.ndarray  # (senders + 1) first of each sender's entries in `members`
+    members: np.ndarray  # (units) the units that speak through each sender, in their order
+    block_core: np.ndarray  # (blocks)
     router_core: np.ndarray  # (routers) the core at each router, -1 without
     router_x: np.ndarray  # (routers) column
     router_y: np.ndarray  # (routers) row
     link_cycles: np.ndarray  # (routers * PORTS) cycles from one flit to the next on each output
     unit_lag: np.ndarray  # (units) machine steps from a step of the input to this unit's phase
     unit_route: np.ndarray  # (units + 1) first route
-    routes: np.ndarray  # (routes, 10), by unit, then by steps held
+    routes: np.ndarray  # (routes, ROUTE_FIELDS), by unit, then by steps held
     event_overhead_cycles: int
     walk_cycles: int  # cycles of one group of synapses
     lanes: int  # synapses a group
     partial_sum_cycles: int  # cycles of taking in a partial sum
-    neurons: np.ndarray  # (cores)
+    neurons: np.ndarray  # (blocks)
     group: int  # neurons a group of the neuron phase
-    group_cycles: np.ndarray  # (cores) cycles from one group to the next
-    first_spike: np.ndarray  # (cores) cycles until the first group is done
-    phase_cycles: np.ndarray  # (cores) length of a neuron phase
+    group_cycles: np.ndarray  # (blocks) cycles from one group to the next
+    block_cycles: np.ndarray  # (blocks) length of the block's part of a neuron phase
+    phase_overhead_cycles: int
     walks_in_phase: bool  # whether events are taken during a neuron phase
 
 
@@ -52,10 +61,13 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
 
     unit_routes = [*program.block_routes, *(program.host_routes[name] for name in
                                            program.graph.inputs)]  # fmt: skip
-    lines = [_line(route, first_bank) for routes in unit_routes for route in routes]
-    positions = [column + row * machine.mesh.columns for column, row in
-                 program.positions]  # fmt: skip
+    lines = [_line(route, blocks, first_bank) for routes in unit_routes for route in routes]
+    positions = [column + row * machine.mesh.columns for column, row in program.positions]
+    router_core = np.full(machine.cores, -1, np.int64)
+    router_core[positions] = np.arange(len(positions))
     inputs = len(program.graph.inputs)
+    members = [program.blocks_of(core) for core in range(len(positions))]
+    members += [[len(blocks) + number] for number in range(inputs)]
 
     # Group by group: Q neurons an access, or one neuron a scan of all axons.
     neurons = _integers([block.box.volume for block in blocks])
@@ -70,17 +82,17 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         barrier_cycles=machine.barrier_cycles,
         pipelined=pipelined,
         waves=program.waves,
-        unit_router=_integers([*positions, *[0] * inputs]),
-        router_core=_integers(
-            [positions.index(router) if router in positions else -1
-             for router in range(machine.cores)]
-        ),
+        sender_router=_integers([*positions, *[0] * inputs]),
+        sender_unit=_integers(np.cumsum([0, *map(len, members)])),
+        members=_integers([unit for units in members for unit in units]),
+        block_core=_integers([block.core for block in blocks]),
+        router_core=router_core,
         router_x=np.arange(machine.cores) % machine.mesh.columns,
         router_y=np.arange(machine.cores) // machine.mesh.columns,
         link_cycles=np.where(between_chips(machine.mesh), machine.mesh.chip_link_cycles, 1),
         unit_lag=_integers(lags),
         unit_route=_integers(np.cumsum([0, *(len(routes) for routes in unit_routes)])),
-        routes=_integers(lines).reshape(-1, 10),
+        routes=_integers(lines).reshape(-1, ROUTE_FIELDS),
         event_overhead_cycles=size.event_overhead_cycles,
         walk_cycles=0 if scans else size.access_cycles,
         lanes=size.synapse_lanes,
@@ -88,8 +100,8 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         neurons=neurons,
         group=group,
         group_cycles=group_cycles,
-        first_spike=size.phase_overhead_cycles + group_cycles,
-        phase_cycles=size.phase_overhead_cycles + -(-neurons // group) * group_cycles,
+        block_cycles=-(-neurons // group) * group_cycles,
+        phase_overhead_cycles=size.phase_overhead_cycles,
         walks_in_phase=scans,
     )  # fmt: skip
 
@@ -105,12 +117,14 @@ def between_chips(mesh: MeshParameters) -> np.ndarray:
     return between.ravel()
 
 
-def _line(route: Route, first_bank: np.ndarray) -> tuple[int, ...]:
-    box = route.accepts
-    bank = HOST if route.block == HOST else int(first_bank[route.block]) + route.bank
+def _line(route: Route, blocks: tuple[Block, ...], first_bank: np.ndarray) -> tuple[int, ...]:
+    box, core, bank = route.accepts, HOST, HOST
+    if route.block != HOST:
+        core, bank = blocks[route.block].core, int(first_bank[route.block]) + route.bank
     return (
-        route.block,
+        core,
         bank,
+        route.block,
         *box.channels,
         *box.rows,
         *box.columns,

@@ -18,7 +18,7 @@ from ..taps import Taps
     DELAY,  # steps
     UNITS,  # first entry in `units`; the last is where the next bank begins
     ACCEPTS,  # box of sources, six columns: channels, rows, columns, each first and last + 1
-    CHANNELS,  # of the core's box
+    CHANNELS,  # of the block's box
     ROWS,
     COLUMNS,
     SIGNS,  # dense: offset in `words` of the signs of present synapses; conv: offset in `kernel`
@@ -36,12 +36,12 @@ from ..taps import Taps
 ) = (0, 1, 2, 3, *range(9, 24))
 BANK_FIELDS = 24
 
-# Columns of `Image.cores`.
+# Columns of `Image.blocks`.
 (
     FIRST_SLOT, LAST_SLOT, FIRST_BANK, LAST_BANK, HELPS, WAVE, FRACTION_BITS, SUBTRACTS,
     HAS_CURRENT, MEMBRANE, CURRENT,
 ) = (*range(10), 14)  # fmt: skip
-CORE_FIELDS = 19
+BLOCK_FIELDS = 19
 # Columns of a state, from MEMBRANE and from CURRENT on.
 SHIFT, FLOORS, MINIMUM, MAXIMUM, WRAPS = range(5)
 
@@ -52,14 +52,14 @@ MULTIPLIER, CURRENT_MULTIPLIER, THRESHOLD, BIAS, V_RESET = range(5)
 class Image(NamedTuple):
     """A program as arrays.
 
-    Units are what emits events: the cores by number, then one unit an input node. The neurons of
-    all cores are numbered one after another ("slots"); so are those of all spiking nodes
+    Units are what emits events: the blocks by number, then one unit an input node. The neurons of
+    all blocks are numbered one after another ("slots"); so are those of all spiking nodes
     ("fired" columns).
     """
 
     units: np.ndarray  # (units, 4) first fired column and grid of the unit's node
-    order: np.ndarray  # (cores) order of evaluation: by wave, helpers before their owners
-    cores: np.ndarray  # (cores, CORE_FIELDS)
+    order: np.ndarray  # (blocks) order of evaluation: by wave, helpers before their owners
+    blocks: np.ndarray  # (blocks, BLOCK_FIELDS)
     slot_ids: np.ndarray  # (slots) flat position in the node, int32
     slots: np.ndarray  # (5, slots) neuron parameters
     banks: np.ndarray  # (banks + 1, BANK_FIELDS)
@@ -145,7 +145,7 @@ def build_image(program: BinaryProgram) -> Image:
     return Image(
         units=_integers([(columns[name], *program.grids[name]) for name in unit_nodes]),
         order=_integers(sorted(range(len(blocks)), key=lambda unit: (blocks[unit].wave, unit))),
-        cores=_integers(rows).reshape(-1, CORE_FIELDS),
+        blocks=_integers(rows).reshape(-1, BLOCK_FIELDS),
         slot_ids=np.concatenate([block.box.flat_ids(block.grid) for block in blocks]).astype(
             np.int32
         ),
@@ -251,7 +251,7 @@ def _neuron(node: object) -> IntegerNeuron:
 
 
 def _parameters(program: BinaryProgram, block: Block) -> np.ndarray:
-    """Return the neuron parameters of a core's slots, (5, slots)."""
+    """Return the neuron parameters of a block's slots, (5, slots)."""
     neuron = _neuron(program.graph.nodes[block.layer])
     current = neuron.current or neuron.membrane
     rows = (

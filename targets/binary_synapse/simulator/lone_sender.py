@@ -1,4 +1,4 @@
-"""A phase in which one unit alone sends: exact, without looking at every cycle.
+"""A phase in which one core or input node alone sends: exact, without looking at every cycle.
 
 Then no two flits ever compete for an output, and each FIFO passes flits on in the order in which
 they were sent. So the cycle in which flit k leaves FIFO f towards FIFO g is
@@ -50,10 +50,10 @@ def new_places(mesh: Mesh) -> Places:
 
 @compiled
 def run_lone_sender(
-    now: int, unit: int, columns: int, unit_router: Any, router_x: Any, router_y: Any,
+    now: int, sender: int, columns: int, sender_router: Any, router_x: Any, router_y: Any,
     link_cycles: Any, mesh: Mesh, places: Places, first: int, last: int, flits: Any, ready: Any,
 ) -> int:  # fmt: skip
-    """Do what `run_phase` does where only `unit` sends flits[first:last]."""
+    """Do what `run_phase` does where only `sender` sends flits[first:last]."""
     left, next_place, last_left = places.left, places.next_place, places.last_left
     popped, next_event = places.popped, places.next_event
     oldest_event, waiting_events = places.oldest_event, places.waiting_events
@@ -61,12 +61,12 @@ def run_lone_sender(
     link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
     outputs, link_free = mesh.outputs, mesh.link_free
     depth, event_depth = left.shape[1], popped.shape[1]
-    home = unit_router[unit]
-    entry = home * PORTS + (LOCAL if unit < free.size else TO_HOST)
+    home = sender_router[sender]
+    entry = home * PORTS + (LOCAL if sender < free.size else TO_HOST)
     end, sent, waited = now, now - 1, 0
     for k in range(first, last):
         core = (flits[k] >> FLIT_CORE_SHIFT) - 1
-        target = unit_router[core] if core >= 0 else 0
+        target = sender_router[core] if core >= 0 else 0
         router, at = home, entry
         earliest = max(ready[k], sent + 1)
         sent = max(earliest, left[at, next_place[at]] + 1)
@@ -118,8 +118,8 @@ def run_lone_sender(
         free[core] = popped[core, place] + cycles
         walk[core] += cycles
         taken[core] += 1
-    mesh.sent[unit] += last - first
-    mesh.send_waits[unit] += waited
+    mesh.sent[sender] += last - first
+    mesh.send_waits[sender] += waited
     for core in range(free.size):
         end = max(end, free[core])
     return end

@@ -53,12 +53,12 @@ class Mesh(NamedTuple):
     walk: np.ndarray  # (cores) cycles in rows and taps
     taken: np.ndarray  # (cores) events and partial sums taken
     events_most: np.ndarray  # (cores) most events waiting at once
-    sent: np.ndarray  # (units) flits sent
-    send_waits: np.ndarray  # (units) cycles that a ready flit waited for the router
+    sent: np.ndarray  # (senders) flits sent
+    send_waits: np.ndarray  # (senders) cycles that a ready flit waited for the router
     outputs: np.ndarray  # spikes that reached the host; cycle of the first, of the last
 
 
-def new_mesh(routers: int, cores: int, units: int, depth: int, event_depth: int) -> Mesh:
+def new_mesh(routers: int, cores: int, senders: int, depth: int, event_depth: int) -> Mesh:
     """Return an empty mesh."""
 
     def zeros(*shape: int) -> np.ndarray:
@@ -71,18 +71,18 @@ def new_mesh(routers: int, cores: int, units: int, depth: int, event_depth: int)
         link_free=zeros(ports), events=zeros(cores, event_depth), events_head=zeros(cores),
         events_count=zeros(cores), free=zeros(cores), link_flits=zeros(ports),
         link_waits=zeros(ports), walk=zeros(cores), taken=zeros(cores), events_most=zeros(cores),
-        sent=zeros(units), send_waits=zeros(units), outputs=np.array([0, -1, -1]),
+        sent=zeros(senders), send_waits=zeros(senders), outputs=np.array([0, -1, -1]),
     )  # fmt: skip
 
 
 @compiled
 def run_phase(
-    now: int, columns: int, unit_router: Any, router_core: Any, router_x: Any, router_y: Any,
+    now: int, columns: int, sender_router: Any, router_core: Any, router_x: Any, router_y: Any,
     link_cycles: Any, mesh: Mesh, queue_first: Any, queue_last: Any, flits: Any, ready: Any,
 ) -> int:  # fmt: skip
     """Run until nothing is under way; return the first quiet cycle, or -1 - cycle of a deadlock.
 
-    Unit u sends flits[queue_first[u]:queue_last[u]] in order, flit i not before cycle ready[i].
+    Sender s sends flits[queue_first[s]:queue_last[s]] in order, flit i not before cycle ready[i].
     """
     # Arrays become locals: the compiler counts references at each access to a tuple's member.
     fifo, head, count, occupied = mesh.fifo, mesh.head, mesh.held, mesh.occupied
@@ -92,19 +92,19 @@ def run_phase(
     link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
     sent, send_waits, outputs = mesh.sent, mesh.send_waits, mesh.outputs
     depth, event_depth = fifo.shape[1], events.shape[1]
-    n_units, n_cores, n_routers = unit_router.size, free.size, occupied.size
+    n_senders, n_cores, n_routers = sender_router.size, free.size, occupied.size
 
     first = queue_first.copy()
-    speaking, hungry = np.empty(n_units, np.int64), np.empty(n_cores, np.int64)
+    speaking, hungry = np.empty(n_senders, np.int64), np.empty(n_cores, np.int64)
     live, is_live = np.empty(n_routers, np.int64), np.zeros(n_routers, np.bool_)
     moves = np.empty((n_routers * PORTS, 3), np.int64)  # input FIFO, output number, next FIFO
     waits = np.empty((n_routers * PORTS, 2), np.int64)  # output number, waiting heads
-    sends, stalls = np.empty(n_units, np.int64), np.empty(n_units, np.int64)
+    sends, stalls = np.empty(n_senders, np.int64), np.empty(n_senders, np.int64)
     eats, wanting = np.empty(n_cores, np.int64), np.empty(PORTS, np.int64)
     n_speaking = n_hungry = n_live = 0
-    for unit in range(n_units):
-        if first[unit] < queue_last[unit]:
-            speaking[n_speaking] = unit
+    for sender in range(n_senders):
+        if first[sender] < queue_last[sender]:
+            speaking[n_speaking] = sender
             n_speaking += 1
 
     while n_speaking or n_live or n_hungry:
@@ -121,7 +121,7 @@ def run_phase(
                 ports &= ports - 1
                 at = router * PORTS + port
                 core = (fifo[at, head[at]] >> FLIT_CORE_SHIFT) - 1
-                target = unit_router[core] if core >= 0 else 0
+                target = sender_router[core] if core >= 0 else 0
                 if router_x[target] != router_x[router]:
                     out = EAST if router_x[target] > router_x[router] else WEST
                 elif router_y[target] != router_y[router]:
@@ -161,15 +161,15 @@ def run_phase(
 
         # Cores and the host port decide.
         for index in range(n_speaking):
-            unit = speaking[index]
-            port = LOCAL if unit < n_cores else TO_HOST
-            if ready[first[unit]] > now:
-                soonest = min(soonest, ready[first[unit]])
-            elif count[unit_router[unit] * PORTS + port] < depth:
-                sends[n_sends] = unit
+            sender = speaking[index]
+            port = LOCAL if sender < n_cores else TO_HOST
+            if ready[first[sender]] > now:
+                soonest = min(soonest, ready[first[sender]])
+            elif count[sender_router[sender] * PORTS + port] < depth:
+                sends[n_sends] = sender
                 n_sends += 1
             else:
-                stalls[n_stalls] = unit
+                stalls[n_stalls] = sender
                 n_stalls += 1
         for index in range(n_hungry):
             core = hungry[index]
@@ -233,17 +233,17 @@ def run_phase(
                 events_count[core] += 1
                 events_most[core] = max(events_most[core], events_count[core])
         for index in range(n_sends):
-            unit = sends[index]
-            router = unit_router[unit]
-            port = LOCAL if unit < n_cores else TO_HOST
-            _push(fifo, head, count, router * PORTS + port, flits[first[unit]], depth)
+            sender = sends[index]
+            router = sender_router[sender]
+            port = LOCAL if sender < n_cores else TO_HOST
+            _push(fifo, head, count, router * PORTS + port, flits[first[sender]], depth)
             occupied[router] |= 1 << port
             if not is_live[router]:
                 is_live[router] = True
                 live[n_live] = router
                 n_live += 1
-            first[unit] += 1
-            sent[unit] += 1
+            first[sender] += 1
+            sent[sender] += 1
 
         # Keep only those that still have something to do.
         kept = 0
@@ -256,9 +256,9 @@ def run_phase(
                 is_live[router] = False
         n_live, kept = kept, 0
         for index in range(n_speaking):
-            unit = speaking[index]
-            if first[unit] < queue_last[unit]:
-                speaking[kept] = unit
+            sender = speaking[index]
+            if first[sender] < queue_last[sender]:
+                speaking[kept] = sender
                 kept += 1
         n_speaking, kept = kept, 0
         for index in range(n_hungry):

@@ -41,7 +41,7 @@ class Prepared:
 
 @dataclass
 class Totals:
-    """What samples did, summed over them. Arrays by core, bank, unit or link as in the image.
+    """What samples did, summed over them. Arrays by block, core, bank, sender, unit or link.
 
     Link number router * 6 + port is the output `port` of a router (`PORT_NAMES`). By sample:
     cycles of each machine step, cycle of the first and the last output spike (-1: none).
@@ -55,13 +55,14 @@ class Totals:
     bank_walks: np.ndarray
     bank_performed: np.ndarray
     bank_effective: np.ndarray
-    core_overflows: np.ndarray
-    core_phase_cycles: np.ndarray
+    block_overflows: np.ndarray
+    block_phase_cycles: np.ndarray
+    block_walk_cycles: np.ndarray
     core_walk_cycles: np.ndarray
     core_events: np.ndarray  # partial sums included
     core_events_most: np.ndarray  # the most that ever waited
-    unit_flits: np.ndarray
-    unit_waits: np.ndarray
+    sender_flits: np.ndarray  # the cores, then the input nodes
+    sender_waits: np.ndarray
     link_flits: np.ndarray
     link_waits: np.ndarray
     output_spikes: int
@@ -77,7 +78,7 @@ class Totals:
 
     @property
     def core_phases(self) -> int:
-        """Neuron phases of each core."""
+        """Neuron phases of each block."""
         return self.samples * self.steps
 
     def plus(self, other: Totals) -> Totals:
@@ -114,7 +115,7 @@ def prepare(program: BinaryProgram) -> Prepared:
     slot_of = {name: np.zeros(int(np.prod(program.grids[name])), int) for name in program.reasons}
     for number, block in enumerate(program.blocks):
         if block.helps is None:
-            first, last = image.cores[number, [FIRST_SLOT, LAST_SLOT]]
+            first, last = image.blocks[number, [FIRST_SLOT, LAST_SLOT]]
             slot_of[block.layer][image.slot_ids[first:last]] = np.arange(first, last)
     return Prepared(
         image=image,
@@ -197,9 +198,9 @@ def simulate_batch(
 def empty_mesh(program: BinaryProgram) -> Mesh:
     """Return the mesh of a program's machine, at rest."""
     machine = program.architecture
-    units = len(program.blocks) + len(program.graph.inputs)
+    senders = len(program.positions) + len(program.graph.inputs)
     depths = (machine.mesh.fifo_depth, machine.core.event_fifo_depth)
-    return new_mesh(machine.cores, len(program.positions), units, *depths)
+    return new_mesh(machine.cores, len(program.positions), senders, *depths)
 
 
 def _places_of(
@@ -224,13 +225,14 @@ def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
         bank_walks=tally.counters[1],
         bank_performed=tally.counters[2],
         bank_effective=tally.counters[3],
-        core_overflows=tally.overflows,
-        core_phase_cycles=tally.core_phase,
+        block_overflows=tally.overflows,
+        block_phase_cycles=tally.block_phase,
+        block_walk_cycles=tally.block_walk,
         core_walk_cycles=mesh.walk,
         core_events=mesh.taken,
         core_events_most=mesh.events_most,
-        unit_flits=mesh.sent,
-        unit_waits=mesh.send_waits,
+        sender_flits=mesh.sent,
+        sender_waits=mesh.send_waits,
         link_flits=mesh.link_flits,
         link_waits=mesh.link_waits,
         output_spikes=int(mesh.outputs[0]),
@@ -242,22 +244,24 @@ def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
 
 
 def _check_conservation(program: BinaryProgram, totals: Totals) -> None:
-    """What behaviour consumed must be what the mesh delivered, flit by flit."""
-    bank = 0
-    helped = Counter[int]()
-    for block in program.blocks:
-        if block.helps is not None:
-            helped[block.helps] += block.box.volume
+    """What behaviour consumed must be what the mesh delivered, flit by flit, cycle by cycle."""
+    events, walks = Counter[int](), Counter[int]()
+    banks = iter(totals.bank_events.tolist())
     for number, block in enumerate(program.blocks):
-        expected = int(totals.bank_events[bank : bank + len(block.banks)].sum())
-        bank += len(block.banks)
-        expected += helped[number] * totals.core_phases
-        if int(totals.core_events[number]) != expected:
-            raise InternalError(
-                f"core {number} (layer {block.layer!r}): the mesh delivered "
-                f"{int(totals.core_events[number])} events, behaviour took {expected}"
-            )
-    sent, delivered = int(totals.unit_flits.sum()), int(totals.core_events.sum())
+        events[block.core] += sum(next(banks) for _ in block.banks)
+        walks[block.core] += int(totals.block_walk_cycles[number])
+        if block.helps is not None:
+            events[program.blocks[block.helps].core] += block.box.volume * totals.core_phases
+    for core in range(len(program.positions)):
+        for what, delivered, expected in (
+            ("events", int(totals.core_events[core]), events[core]),
+            ("cycles of walks", int(totals.core_walk_cycles[core]), walks[core]),
+        ):
+            if delivered != expected:
+                raise InternalError(
+                    f"core {core}: the mesh delivered {delivered} {what}, behaviour took {expected}"
+                )
+    sent, delivered = int(totals.sender_flits.sum()), int(totals.core_events.sum())
     if sent != delivered + totals.output_spikes:
         raise InternalError(f"{sent} flits sent, {delivered + totals.output_spikes} delivered")
 

@@ -15,9 +15,10 @@ class Tally(NamedTuple):
     """What a share of samples did; what the mesh counts it keeps itself."""
 
     counters: np.ndarray  # (4, banks), as in `Behaviour`
-    overflows: np.ndarray  # (cores)
+    overflows: np.ndarray  # (blocks)
     unit_spikes: np.ndarray  # (units)
-    core_phase: np.ndarray  # (cores)
+    block_phase: np.ndarray  # (blocks)
+    block_walk: np.ndarray  # (blocks)
     phase_cycles: np.ndarray  # (1 + waves)
     step_cycles: np.ndarray  # (samples, machine steps)
     ends: np.ndarray  # (samples, 2) cycle of the first and of the last output spike
@@ -27,16 +28,17 @@ class Tally(NamedTuple):
 
 def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
     """Return a tally of nothing."""
-    units, cores = len(clock.unit_router), len(clock.neurons)
+    units, blocks = len(clock.unit_lag), len(clock.neurons)
 
     def zeros(*shape: int) -> np.ndarray:
         return np.zeros(shape, np.int64)
 
     return Tally(
         counters=zeros(4, len(image.banks) - 1),
-        overflows=zeros(cores),
+        overflows=zeros(blocks),
         unit_spikes=zeros(units),
-        core_phase=zeros(cores),
+        block_phase=zeros(blocks),
+        block_walk=zeros(blocks),
         phase_cycles=zeros(1 + clock.waves),
         step_cycles=zeros(samples, steps + clock.waves * clock.pipelined),
         ends=zeros(samples, 2),
@@ -68,8 +70,9 @@ def simulate_share(
             tally.deadlock[0] = timing.deadlock
             return
         tally.counters[:] += done.counters
-        tally.overflows[:] += done.core_overflows
-        tally.core_phase[:] += timing.core_phase
+        tally.overflows[:] += done.overflows
+        tally.block_phase[:] += timing.block_phase
+        tally.block_walk[:] += timing.block_walk
         tally.phase_cycles[:] += timing.phase_cycles
         tally.step_cycles[sample] = timing.step_cycles
         tally.ends[sample] = mesh.outputs[1:]

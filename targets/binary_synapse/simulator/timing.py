@@ -1,4 +1,4 @@
-"""When everything happens: the phases of each step, and what each unit sends in them."""
+"""When everything happens: the phases of each step, and what each sender sends in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .bound import bound_phase
+from .clockwork import DELAY, FROM_BOX, HOLD, TO_BANK, TO_BLOCK, TO_CORE
 from .compiled import compiled, inlined
 from .image import CHANNELS, COLUMN_TAPS, COLUMNS, DENSE, FANOUT, HELPS, ROW_TAPS, ROWS, START, WAVE
 from .lone_sender import Places, run_lone_sender
@@ -22,7 +23,8 @@ class Timing(NamedTuple):
     step_cycles: np.ndarray  # (machine steps)
     phase_cycles: np.ndarray  # (1 + waves) input phase, then each wave, summed over steps
     barrier_cycles: int
-    core_phase: np.ndarray  # (cores) cycles in neuron phases
+    block_phase: np.ndarray  # (blocks) cycles in neuron phases
+    block_walk: np.ndarray  # (blocks) cycles of events and partial sums
     phase_times: np.ndarray  # (machine steps, turns, 2) first cycle, first quiet cycle
     core_times: np.ndarray  # (machine steps, turns, cores, 3) walk cycles, events, cycle in which
     # the last one ends; (0, ...) where not asked for
@@ -43,17 +45,17 @@ def simulate_timing(
     places.left[:] = -1
     places.last_left[:] = -1
     places.popped[:] = -1
-    steps, n_units = begin.shape
-    n_cores = clock.phase_cycles.size
+    steps = begin.shape[0]
+    n_blocks, n_cores, n_senders = clock.block_core.size, mesh.free.size, clock.sender_router.size
     machine_steps, turns = steps, 1 + clock.waves
     if clock.pipelined:
         machine_steps, turns = steps + clock.waves, 1
     step_cycles = np.zeros(machine_steps, np.int64)
     phase_cycles = np.zeros(1 + clock.waves, np.int64)
-    core_phase = np.zeros(n_cores, np.int64)
+    block_phase, block_walk = np.zeros(n_blocks, np.int64), np.zeros(n_blocks, np.int64)
     phase_times = np.zeros((machine_steps, turns, 2), np.int64)
     core_times = np.zeros((machine_steps if with_times else 0, turns, n_cores, 3), np.int64)
-    first, last = np.zeros((turns, n_units), np.int64), np.zeros((turns, n_units), np.int64)
+    first, last = np.zeros((turns, n_senders), np.int64), np.zeros((turns, n_senders), np.int64)
     flits, ready = np.empty(1024, np.int64), np.empty(1024, np.int64)
     walked, taken = mesh.walk.copy(), mesh.taken.copy()
     now, barriers = 0, 0
@@ -61,37 +63,35 @@ def simulate_timing(
     for step in range(machine_steps):
         started = now
         flits, ready = queue_step(image, clock, step, begin, end, ids, slots, first, last,
-                                   flits, ready)  # fmt: skip
+                                  flits, ready, block_walk)  # fmt: skip
         for turn in range(turns):
-            fired = _fire(image.cores, clock.unit_lag, clock.phase_cycles, clock.pipelined,
-                          clock.walks_in_phase, step, steps, turn, now, mesh.free,
-                          core_phase)  # fmt: skip
+            fired = _fire(clock, image.blocks, step, steps, turn, now, mesh.free, block_phase)
             senders, lone = 0, 0
-            for unit in range(n_units):
-                if first[turn, unit] < last[turn, unit]:
-                    senders, lone = senders + 1, unit
-                for at in range(first[turn, unit], last[turn, unit]):
+            for sender in range(n_senders):
+                if first[turn, sender] < last[turn, sender]:
+                    senders, lone = senders + 1, sender
+                for at in range(first[turn, sender], last[turn, sender]):
                     ready[at] += now
             if method == BOUND:
                 quiet = bound_phase(
-                    now, clock.unit_router, clock.router_x, clock.router_y, mesh, first[turn],
+                    now, clock.sender_router, clock.router_x, clock.router_y, mesh, first[turn],
                     last[turn], flits, ready,
                 )  # fmt: skip
             elif method == SHORTCUTS and senders == 1:
                 quiet = run_lone_sender(
-                    now, lone, clock.columns, clock.unit_router, clock.router_x, clock.router_y,
+                    now, lone, clock.columns, clock.sender_router, clock.router_x, clock.router_y,
                     clock.link_cycles, mesh, places, first[turn, lone], last[turn, lone], flits,
                     ready,
                 )  # fmt: skip
             else:
                 quiet = run_phase(
-                    now, clock.columns, clock.unit_router, clock.router_core, clock.router_x,
+                    now, clock.columns, clock.sender_router, clock.router_core, clock.router_x,
                     clock.router_y, clock.link_cycles, mesh, first[turn], last[turn], flits, ready,
                 )  # fmt: skip
             if quiet < 0:
-                return Timing(step_cycles, phase_cycles, barriers, core_phase, phase_times,
-                              core_times, -1 - quiet)  # fmt: skip
-            quiet = max(quiet, now + fired)
+                return Timing(step_cycles, phase_cycles, barriers, block_phase, block_walk,
+                              phase_times, core_times, -1 - quiet)  # fmt: skip
+            quiet = max(quiet, fired)
             phase_times[step, turn] = (now, quiet)
             if with_times:
                 for core in range(n_cores):
@@ -104,113 +104,147 @@ def simulate_timing(
             barriers += clock.barrier_cycles
         step_cycles[step] = now - started
     return Timing(
-        step_cycles, phase_cycles, barriers, core_phase, phase_times, core_times, -1
+        step_cycles, phase_cycles, barriers, block_phase, block_walk, phase_times, core_times, -1
     )  # fmt: skip
+
+
+@inlined
+def _is_fired(clock: Any, blocks: Any, block: Any, step: Any, steps: Any, turn: Any) -> Any:
+    own_turn = 0 if clock.pipelined else blocks[block, WAVE] + 1
+    return turn == own_turn and 0 <= step - clock.unit_lag[block] < steps
 
 
 @compiled
 def _fire(
-    cores: Any, lag: Any, cycles: Any, pipelined: bool, walks_in_phase: bool,
-    step: int, steps: int, turn: int, now: int, free: Any, core_phase: Any,
-) -> int:  # fmt: skip
-    """Start the neuron phases of this turn; return how long the longest lasts."""
-    longest = 0
-    for core in range(cycles.size):
-        free[core] = now
-        if 0 <= step - lag[core] < steps and (pipelined or cores[core, WAVE] == turn - 1):
-            core_phase[core] += cycles[core]
-            longest = max(longest, cycles[core])
-            if not walks_in_phase:
-                free[core] = now + cycles[core]
-    return longest
+    clock: Any, blocks: Any, step: int, steps: int, turn: int, now: int, free: Any, block_phase: Any
+) -> int:
+    """Start the neuron phases of this turn, block after block in each core; return their end.
+
+    The overhead of a phase is counted with the first of its blocks.
+    """
+    latest = now
+    for core in range(free.size):
+        free[core] = done = now
+        for at in range(clock.sender_unit[core], clock.sender_unit[core + 1]):
+            block = clock.members[at]
+            if _is_fired(clock, blocks, block, step, steps, turn):
+                cycles = clock.block_cycles[block]
+                if done == now:
+                    cycles += clock.phase_overhead_cycles
+                block_phase[block] += cycles
+                done += cycles
+        latest = max(latest, done)
+        if not clock.walks_in_phase:
+            free[core] = done
+    return latest
 
 
 @compiled
 def queue_step(
     image: Any, clock: Any, step: int, begin: Any, end: Any, ids: Any, slots: Any,
-    first: Any, last: Any, flits: Any, ready: Any,
+    first: Any, last: Any, flits: Any, ready: Any, block_walk: Any,
 ) -> Any:  # fmt: skip
-    """List what each unit sends in each turn of a step; `ready` counts from the turn's start.
+    """List what each sender sends in each turn of a step; `ready` counts from the turn's start.
 
-    Turn 0 sends the input and what was held in history; a core's own turn (turn 0 when pipelined)
-    sends its fresh spikes, each ready once its group of neurons is computed.
+    Turn 0 sends the input and what was held in history; a block's own turn (turn 0 when
+    pipelined) sends its fresh spikes, each ready once its group of neurons is computed.
+    block_walk: gets the cycles that the flits will take at their destinations.
     """
-    cores, units, banks, table = image.cores, image.units, image.banks, image.table
-    routes, unit_route, lag = clock.routes, clock.unit_route, clock.unit_lag
-    first_spike, group_cycles = clock.first_spike, clock.group_cycles
-    event_overhead, walk_cycles, lanes = (
-        clock.event_overhead_cycles, clock.walk_cycles, clock.lanes
-    )  # fmt: skip
-    steps, n_units = begin.shape
-    n_cores = first_spike.size
-    used = 0
+    blocks, members = image.blocks, clock.members
+    hold_of, unit_route, lag = clock.routes[:, HOLD], clock.unit_route, clock.unit_lag
+    block_cycles, group_cycles = clock.block_cycles, clock.group_cycles
+    steps, n_blocks, used = begin.shape[0], clock.block_core.size, 0
     for turn in range(first.shape[0]):
-        for unit in range(n_units):
-            first[turn, unit] = used
-            own_turn = 0 if clock.pipelined or unit >= n_cores else cores[unit, WAVE] + 1
-            is_core = unit < n_cores
-            if is_core and cores[unit, HELPS] >= 0:
-                if turn == own_turn and 0 <= step - lag[unit] < steps:
-                    flit = (cores[unit, HELPS] + 1) << FLIT_CORE_SHIFT | clock.partial_sum_cycles
-                    flits, ready = _with_room(flits, ready, used + clock.neurons[unit])
-                    for slot in range(clock.neurons[unit]):  # whatever its value
-                        flits[used] = flit
-                        ready[used] = first_spike[unit] + slot // clock.group * group_cycles[unit]
-                        used += 1
-                last[turn, unit] = used
-                continue
-            plane, width = units[unit, 2] * units[unit, 3], units[unit, 3]
-            low, stop = unit_route[unit], unit_route[unit + 1]
-            # Held spikes leave first, the oldest last; routes are sorted by steps held.
-            fresh = low
-            while fresh < stop and routes[fresh, 8] == 0:
-                fresh += 1
-            at = fresh if turn == 0 else stop
-            fresh_done = turn != own_turn
-            while at < stop or not fresh_done:
-                if at < stop:
-                    run = at
-                    hold = routes[at, 8]
-                    while at < stop and routes[at, 8] == hold:
-                        at += 1
-                    run_end = at
-                else:
-                    fresh_done = True
-                    run, run_end, hold = low, fresh, 0
-                sent = step - lag[unit] - hold
-                if run == run_end or not 0 <= sent < steps:
+        for sender in range(first.shape[1]):
+            first[turn, sender] = used
+            low, high = clock.sender_unit[sender], clock.sender_unit[sender + 1]
+            for at in range(low, high if turn == 0 else low):  # held spikes, the oldest last
+                unit = members[at]
+                route, stop = unit_route[unit], unit_route[unit + 1]
+                while route < stop:
+                    run, hold = route, hold_of[route]
+                    while route < stop and hold_of[route] == hold:
+                        route += 1
+                    sent = step - lag[unit] - hold
+                    if hold > 0 and 0 <= sent < steps:
+                        used, flits, ready = _queue_spikes(
+                            image, clock, unit, run, route, sent, begin, end, ids, slots, 0, 0,
+                            used, flits, ready, block_walk,
+                        )  # fmt: skip
+            done = clock.phase_overhead_cycles
+            for at in range(low, high):
+                unit, after, each = members[at], 0, 0
+                if unit < n_blocks:
+                    if not _is_fired(clock, blocks, unit, step, steps, turn):
+                        continue
+                    each = group_cycles[unit]
+                    after, done = done + each, done + block_cycles[unit]
+                    owner = blocks[unit, HELPS]
+                    if owner >= 0:
+                        cycles = clock.partial_sum_cycles
+                        flit = (clock.block_core[owner] + 1) << FLIT_CORE_SHIFT | cycles
+                        flits, ready = _with_room(flits, ready, used + clock.neurons[unit])
+                        for slot in range(clock.neurons[unit]):  # whatever its value
+                            flits[used] = flit
+                            ready[used] = after + slot // clock.group * each
+                            used += 1
+                        block_walk[owner] += clock.neurons[unit] * cycles
+                        continue
+                elif turn > 0 or step >= steps:
                     continue
-                most = (end[sent, unit] - begin[sent, unit]) * (run_end - run)
-                flits, ready = _with_room(flits, ready, used + most)
-                for e in range(begin[sent, unit], end[sent, unit]):
-                    source = np.int64(ids[e])
-                    c, y, x = source, 0, 0
-                    if plane > 1:
-                        c = source // plane
-                        y = (source - c * plane) // width
-                        x = source - c * plane - y * width
-                    when = 0
-                    if hold == 0 and is_core:
-                        when = first_spike[unit] + slots[e] // clock.group * group_cycles[unit]
-                    for r in range(run, run_end):
-                        if not (
-                            sent + routes[r, 9] < steps
-                            and routes[r, 2] <= c < routes[r, 3]
-                            and routes[r, 4] <= y < routes[r, 5]
-                            and routes[r, 6] <= x < routes[r, 7]
-                        ):
-                            continue
-                        cycles = 0
-                        if routes[r, 0] >= 0:
-                            walks, neurons = _walks(table, banks[routes[r, 1]], source, c, y, x)
-                            groups = (neurons + lanes - 1) // lanes
-                            # The pop alone takes a cycle.
-                            cycles = max(1, event_overhead + walks * groups * walk_cycles)
-                        flits[used] = (routes[r, 0] + 1) << FLIT_CORE_SHIFT | cycles
-                        ready[used] = when
-                        used += 1
-            last[turn, unit] = used
+                route = run = unit_route[unit]
+                while route < unit_route[unit + 1] and hold_of[route] == 0:
+                    route += 1
+                used, flits, ready = _queue_spikes(
+                    image, clock, unit, run, route, step - lag[unit], begin, end, ids, slots,
+                    after, each, used, flits, ready, block_walk,
+                )  # fmt: skip
+            last[turn, sender] = used
     return flits, ready
+
+
+@compiled
+def _queue_spikes(
+    image: Any, clock: Any, unit: int, run: int, run_end: int, sent: int, begin: Any, end: Any,
+    ids: Any, slots: Any, after: int, each: int, used: int, flits: Any, ready: Any, block_walk: Any,
+) -> Any:  # fmt: skip
+    """Append the flits of a unit's spikes of step `sent` along routes run to run_end - 1.
+
+    The spikes of the first group are ready `after` cycles into the turn, of the others `each` more.
+    """
+    routes, banks, table, units = clock.routes, image.banks, image.table, image.units
+    overhead, walk_cycles, lanes = clock.event_overhead_cycles, clock.walk_cycles, clock.lanes
+    steps, group = begin.shape[0], clock.group
+    plane, width = units[unit, 2] * units[unit, 3], units[unit, 3]
+    most = (end[sent, unit] - begin[sent, unit]) * (run_end - run)
+    flits, ready = _with_room(flits, ready, used + most)
+    for e in range(begin[sent, unit], end[sent, unit]):
+        source = np.int64(ids[e])
+        c, y, x = source, 0, 0
+        if plane > 1:
+            c = source // plane
+            y = (source - c * plane) // width
+            x = source - c * plane - y * width
+        when = after + slots[e] // group * each
+        for r in range(run, run_end):
+            if not (
+                sent + routes[r, DELAY] < steps
+                and routes[r, FROM_BOX] <= c < routes[r, FROM_BOX + 1]
+                and routes[r, FROM_BOX + 2] <= y < routes[r, FROM_BOX + 3]
+                and routes[r, FROM_BOX + 4] <= x < routes[r, FROM_BOX + 5]
+            ):
+                continue
+            cycles = 0
+            if routes[r, TO_CORE] >= 0:
+                walks, neurons = _walks(table, banks[routes[r, TO_BANK]], source, c, y, x)
+                groups = (neurons + lanes - 1) // lanes
+                # The pop alone takes a cycle.
+                cycles = max(1, overhead + walks * groups * walk_cycles)
+                block_walk[routes[r, TO_BLOCK]] += cycles
+            flits[used] = (routes[r, TO_CORE] + 1) << FLIT_CORE_SHIFT | cycles
+            ready[used] = when
+            used += 1
+    return used, flits, ready
 
 
 @inlined

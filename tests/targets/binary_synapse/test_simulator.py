@@ -66,9 +66,9 @@ def test_every_cycle_equals_the_naive_machine(graph: Graph, machine: Architectur
     bound = target.run(program, counts, engine="analytic")
     assert 0 < (bound.cycles or 0) <= (run.cycles or 0)
 
-    fired = {core.block.layer: 0 for core in model.cores}
-    for core in model.cores:
-        fired[core.block.layer] += sum(map(len, core.sender.fired.values()))
+    fired = {block.block.layer: 0 for block in model.blocks}
+    for block in model.blocks:
+        fired[block.block.layer] += sum(map(len, block.fired.values()))
     assert fired == {name: run.layers[name]["spikes"] for name in fired}
 
 
@@ -76,12 +76,13 @@ def assert_same_cycles(totals: Totals, model: MachineModel) -> None:
     np.testing.assert_array_equal(totals.step_cycles[0], model.cycles_of_step)
     np.testing.assert_array_equal(totals.phase_cycles, model.cycles_of_phase)
     np.testing.assert_array_equal(totals.core_walk_cycles, [core.walk for core in model.cores])
-    np.testing.assert_array_equal(totals.core_phase_cycles, [core.phase for core in model.cores])
+    np.testing.assert_array_equal(totals.block_walk_cycles, [b.walk for b in model.blocks])
+    np.testing.assert_array_equal(totals.block_phase_cycles, [b.phase for b in model.blocks])
     np.testing.assert_array_equal(totals.core_events_most, [core.most for core in model.cores])
     links = sorted(model.link_flits, key=lambda link: (link[1], link[0], link[2]))
     np.testing.assert_array_equal(totals.link_flits, [model.link_flits[link] for link in links])
     np.testing.assert_array_equal(totals.link_waits, [model.link_waits[link] for link in links])
-    np.testing.assert_array_equal(totals.unit_waits, [s.waits for s in model._senders()])
+    np.testing.assert_array_equal(totals.sender_waits, [s.waits for s in model._senders()])
     ends = (model.arrivals[0], model.arrivals[-1]) if model.arrivals else (-1, -1)
     assert (totals.first_output_cycle[0], totals.last_output_cycle[0]) == ends
 
@@ -123,7 +124,7 @@ def test_a_scanned_core_takes_the_cycles_that_ranc_takes() -> None:
             spikes = np.full((1, 3, axons), rate)
             run = target.run(program, spikes)
             per_tick = size * (axons + 2) + 3
-            assert run.totals.core_phase_cycles.tolist() == [3 * per_tick]
+            assert run.totals.block_phase_cycles.tolist() == [3 * per_tick]
             # The mesh may still carry a spike of the last neuron when the scan has ended.
             carried = 2 * int(run.spikes["output"][0, :, -1].any())
             assert run.totals.step_cycles[0][1:3].tolist() == [per_tick + carried] * 2
@@ -139,7 +140,7 @@ def test_an_event_takes_the_cycles_that_tinyodin_takes() -> None:
         spikes[0, :, :3] = 1
         run = target.run(program, spikes)
         assert run.totals.core_walk_cycles.tolist() == [5 * 3 * (1 + 2 * size)]
-        assert run.totals.core_phase_cycles.tolist() == [5 * 2 * size]
+        assert run.totals.block_phase_cycles.tolist() == [5 * 2 * size]
         # Three cycles in: host port, router, event FIFO; then one event after another.
         into_core = 2
         first_step = into_core + 3 * (1 + 2 * size)
@@ -166,7 +167,7 @@ def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
     done = simulate_behaviour(
         prepared.image, spikes, prepared.input_columns, prepared.columns, False
     )
-    mesh = new_mesh(16, len(program.positions), len(prepared.image.units), 4, 16)
+    mesh = new_mesh(16, len(program.positions), len(prepared.clock.sender_router), 4, 16)
     mesh.events_count[1] = 16
     timing = simulate_timing(
         prepared.image, prepared.clock, mesh, new_places(mesh), EVERY_CYCLE,
