@@ -188,6 +188,13 @@ class Target(ABC):
             remedy="leave the option out",
         )
 
+    def calibrated(self, spikes: np.ndarray) -> Target:
+        """Return the target with what it can choose by (batch, time, *input shape) spikes.
+
+        It is then chosen by `compile`. A target that chooses nothing by spikes returns itself.
+        """
+        return self
+
     # -- shared by all targets -------------------------------------------------------------------
 
     def require_lowerable(self, graph: Graph) -> None:

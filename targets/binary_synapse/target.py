@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -48,6 +48,9 @@ class BinarySynapse(Target):
 
     def check(self, graph: Graph) -> tuple[NodeVerdict, ...]:
         return check(graph, self.machine)
+
+    def calibrated(self, spikes: np.ndarray) -> BinarySynapse:
+        return self if self.calibration else replace(self, calibration=Calibration(spikes))
 
     def compile(self, graph: Graph) -> BinaryProgram | SequentialProgram:
         """Lay the graph out on the mesh, or in parts where it is larger than the mesh.

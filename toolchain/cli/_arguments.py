@@ -80,7 +80,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     numbers.add_argument(
         "--calibrate", type=Path, metavar="IN.npz",
-        help="spikes to choose fraction bits by: the fewest that keep each layer's spikes",
+        help="spikes to choose by: the fewest fraction bits that keep each layer's spikes; on "
+        "binary_synapse also the places of cores, so that spikes travel little",
     )  # fmt: skip
 
 

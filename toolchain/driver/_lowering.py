@@ -30,6 +30,7 @@ class Lowering:
 
     split: the discrete graph cut into host and chip; only its chip part is made integer.
     refusal: why there is no integer graph; every reason is in it.
+    calibration: spikes as they arrive at the chip, for targets that choose by them.
     """
 
     imported: Graph
@@ -38,6 +39,7 @@ class Lowering:
     split: Split | None = None
     integer_graph: Graph | None = None
     refusal: LoweringError | None = None
+    calibration: np.ndarray | None = None
     programs: dict[str, Program] = field(default_factory=dict)
 
     @property
@@ -56,6 +58,8 @@ class Lowering:
         """Return the program for `target`, compiled once."""
         key = repr(target)  # its name and options
         if key not in self.programs:
+            if self.calibration is not None:
+                target = target.calibrated(self.calibration)
             self.programs[key] = target.compile(self.integer)
         return self.programs[key]
 
@@ -74,14 +78,15 @@ def lower(
     Args:
         real_input: the input is real numbers, so what leads to the first spikes stays on the host.
         calibration: spikes (batch, time, *input shape) to choose fraction bits by, layer by layer:
-            the fewest that change at most a share `mismatch` of a layer's spikes.
+            the fewest that change at most a share `mismatch` of a layer's spikes. Targets choose
+            by them too, e.g. the places of cores.
 
     Raises:
         LoweringError: the graph has no discrete form under its dialect.
     """
     findings = Findings()
     discrete = to_discrete(imported, findings)
-    split = None
+    split = arriving = None
     try:
         split = split_host(discrete, findings, real_input=real_input)
         *folding, rounding = integer_pipeline(weights, fixed_point)
@@ -95,4 +100,6 @@ def lower(
         integer = run_passes(folded, [rounding], findings)
     except LoweringError as refusal:
         return Lowering(imported, discrete, findings, split, refusal=refusal)
-    return Lowering(imported, discrete, findings, split, integer_graph=integer)
+    return Lowering(
+        imported, discrete, findings, split, integer_graph=integer, calibration=arriving
+    )

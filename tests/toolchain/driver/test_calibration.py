@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 from graph_strategies import chain, lif, spike_trains
 
+from axonc.targets.binary_synapse import BinarySynapse, load_architecture
 from axonc.toolchain.driver import lower, measure
 from axonc.toolchain.ir import Affine, Dialect, Graph, Input, IntegerNeuron, Output
 
@@ -54,3 +55,18 @@ def test_one_bit_less_would_have_changed_spikes() -> None:
         fewer = tuple((n, b - (n == name)) for n, b in bits.items())
         coarse = lower(graph, fixed_point=FixedPoint(fraction_bits_of=fewer))
         assert measure(coarse, spikes).mismatch[name] > 0
+
+
+def test_calibration_places_the_accelerators_cores_too() -> None:
+    shipped = load_architecture("edge")
+    small = shipped.core.model_copy(update={"axons": 16, "neurons": 4})
+    target = BinarySynapse(shipped.model_copy(update={"core": small}))
+    spikes = spike_trains(network(), samples=4, steps=10, seed=1)
+    plain, calibrated = (
+        lower(network(), calibration=calibration) for calibration in (None, spikes)
+    )
+    hops = [
+        target.run(lowering.program(target), spikes).counters["hops"]
+        for lowering in (plain, calibrated)
+    ]
+    assert hops[1] < hops[0]
