@@ -3,6 +3,7 @@
 # make test-peers  graphs by snnTorch, sinabs, spikingjelly and norse against their own spikes
 # make lint    ruff, mypy, import-linter
 # make bench   speed against peers, as ratios
+# make bench-peers  training speed and memory against spikingjelly and snnTorch
 # make clean   remove the environment and all caches of this folder
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ GET_VENV = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
   echo "installing Debian's python3-venv, without which $(PYTHON) makes no environments" && \
   apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3-venv >/dev/null
 
-.PHONY: demo test test-peers lint bench clean
+.PHONY: demo test test-peers lint bench bench-peers clean
 
 demo: $(VENV)/.ready
 	$(BIN)/axonc demo --out axonc-demo
@@ -35,6 +36,9 @@ lint: $(VENV)/.ready .typeroot/axonc
 
 bench: $(VENV)/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks --benchmarks -s
+
+bench-peers: $(VENV)-peers/.ready
+	OMP_NUM_THREADS=1 $(VENV)-peers/bin/python -m pytest tests/benchmarks/test_training_speed.py --benchmarks -s
 
 # mypy finds the namespace package `axonc` through this link.
 .typeroot/axonc:
