@@ -3,10 +3,10 @@
 from .chip import Chip, Limit, chip_names, load_chip
 from .emulator import Emulation, emulate
 from .lava_engine import LavaRun, run_on_lava
-from .lava_environment import install_lava, lava_status
 from .net_reader import BiasEncoder, NetFile, read_net
 from .net_writer import write_net
 from .network import Kernel, Network, Population, Sign, SynapseGroup
+from .netx_engine import NetxRun, run_on_netx
 from .picture import draw_chips
 from .program import LoihiProgram
 from .target import Loihi
@@ -14,7 +14,7 @@ from .thresholds import ThresholdChoice, threshold_choices
 
 __all__ = [
     "BiasEncoder", "Chip", "Emulation", "Kernel", "LavaRun", "Limit", "Loihi", "LoihiProgram",
-    "NetFile", "Network", "Population", "Sign", "SynapseGroup", "ThresholdChoice", "chip_names",
-    "draw_chips", "emulate", "install_lava", "lava_status", "load_chip", "read_net",
-    "run_on_lava", "threshold_choices", "write_net",
+    "NetFile", "Network", "NetxRun", "Population", "Sign", "SynapseGroup", "ThresholdChoice",
+    "chip_names", "draw_chips", "emulate", "load_chip", "read_net", "run_on_lava", "run_on_netx",
+    "threshold_choices", "write_net",
 ]  # fmt: skip

@@ -188,7 +188,7 @@ def empty_npy(np, path, shape, dtype):
     np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape).flush()
 
 
-def run(folder):
+def run(folder, imported, build):
     """Run every session of the job; write result.json."""
     with open(f"{folder}/job.json") as file:
         job = json.load(file)
@@ -196,7 +196,7 @@ def run(folder):
     shared_memory._make_filename = lambda: f"/{job['shm_prefix']}{token_hex(6)}"
     mine = (folder, job["shm_prefix"])
     threading.Thread(target=end_with_parent, args=mine, daemon=True).start()
-    lava = import_lava()
+    lava = imported()
     arrays = dict(lava.np.load(f"{folder}/arrays.npz", allow_pickle=False))
     wall_s = 0.0
     for part in range(job["sessions"]):
@@ -245,23 +245,27 @@ def end_with_parent(folder, shm_prefix):
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
-def versions():
-    """Import Lava and return the versions of everything that its results may depend on."""
-    from importlib.metadata import version
+def main(imported, build, packages):
+    """Do what the command line says.
 
-    import_lava()
-    names = ("lava-nc", "numpy", "scipy", "networkx")
-    return {"python": sys.version.split()[0], **{name: version(name) for name in names}}
-
-
-if __name__ == "__main__":
+    imported: imports what a job needs; build: makes the processes of a session, as `build` does;
+    packages: what the results may depend on.
+    """
     if sys.argv[1] == "--versions":
-        print(json.dumps(versions()))
-        sys.exit()
+        from importlib.metadata import version
+
+        imported()
+        versions = {name: version(name) for name in packages}
+        print(json.dumps({"python": sys.version.split()[0], **versions}))
+        return
     try:
-        run(sys.argv[1])
+        run(sys.argv[1], imported, build)
     except BaseException:
         # A regular exit would wait for Lava's processes, which wait for one another.
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)
+
+
+if __name__ == "__main__":
+    main(import_lava, build, ("lava-nc", "numpy", "scipy", "networkx"))

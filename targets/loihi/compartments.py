@@ -116,6 +116,7 @@ def _scale(neuron: IntegerNeuron, sums: SumRange, chip: Chip) -> int | None:
     """Return g, the bits by which the state grows; None where no choice fits the registers.
 
     First come the choices that lose nothing, then the most bits that fit: those round thresholds.
+    Of those that lose nothing g = 0 is best, then whole biases, which alone a `.net` file can hold.
     """
     least = ALIGN_SHIFT - neuron.fraction_bits
     fitting = [
@@ -133,6 +134,8 @@ def _scale(neuron: IntegerNeuron, sums: SumRange, chip: Chip) -> int | None:
     bias_exact = [
         scale for scale in exact if not np.any(encoded_bias(_scaled(neuron.bias, scale), chip)[2])
     ]
+    unit = (1 << ALIGN_SHIFT) - 1
+    bias_exact.sort(key=lambda scale: scale > 0 and np.any(_scaled(neuron.bias, scale) & unit))
     return next(iter(bias_exact or exact or fitting[::-1]), None)
 
 

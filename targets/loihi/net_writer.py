@@ -100,7 +100,10 @@ def _layer(
     fields: dict[str, Any] = {"neuron": _neuron(p, forward, reasons)}
     bias = _by_channel(p, p.bias, forward)
     if np.any(bias % (1 << ALIGN_SHIFT)):
-        reasons.append(f"population {p.name!r} has biases finer than its weights")
+        reasons.append(
+            f"population {p.name!r} has biases finer than its weights; use fewer fraction bits "
+            "(--fraction-bits 2)"
+        )
     if np.any(bias):
         fields["bias"] = (bias >> ALIGN_SHIFT).astype(np.float32)
     weight = _effective(forward, reasons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -18,12 +18,13 @@ from ..base import EngineStatus, NodeVerdict, Program, Run, Target
 from .chip import Chip, load_chip
 from .cost import cost_report
 from .emulator import emulate
+from .environment import LAVA, NETX, install, status
 from .lava_engine import run_on_lava
-from .lava_environment import install_lava, lava_status
 from .lower import Lowering, lower
-from .mapping import Mapping
+from .mapping import Mapping as ChipMapping
 from .net_writer import write_net
 from .network import Network
+from .netx_engine import run_on_netx
 from .picture import draw_chips
 from .program import LoihiProgram
 from .thresholds import with_thresholds
@@ -35,11 +36,11 @@ class Loihi(Target):
 
     chip_name: whose limits hold, `loihi1` or `loihi2`. thresholds: what to do where a core holds
     too few of them, `own`, `clustered` or `scaled`, see `thresholds.py`. strict: whether a state
-    that overflows in the emulator is an error. lava_timeout_s: when to give Lava up.
+    that overflows in the emulator is an error. lava_timeout_s: when to give Lava or netx up.
     """
 
     name: ClassVar[str] = "loihi"
-    engines: ClassVar[tuple[str, ...]] = ("emulator", "lava")
+    engines: ClassVar[tuple[str, ...]] = ("emulator", "lava", "netx")
     formats: ClassVar[tuple[str, ...]] = ("net",)
 
     chip_name: str = "loihi1"
@@ -63,7 +64,7 @@ class Loihi(Target):
         if network is None or lowered is None or split is None:
             self.require_lowerable(graph)
             raise InternalError(f"graph {graph.name!r} has no refusal and no Loihi network")
-        return LoihiProgram(lowered, network.latency_steps, network, self.chip, Mapping(split))
+        return LoihiProgram(lowered, network.latency_steps, network, self.chip, ChipMapping(split))
 
     def _lowered(self, graph: Graph) -> Lowering:
         return lower(with_thresholds(graph, self.thresholds, self.chip), self.chip)
@@ -78,9 +79,10 @@ class Loihi(Target):
     ) -> Run:
         """Run spikes, at most one a neuron and step; see `Target.run`.
 
-        layers: by population spikes, updates and overflows, by synapse group its operations; on
-        Lava only what its rasters of outputs and probes tell, so synaptic operations are counted
-        by the emulator, which is run beside it.
+        layers: by population spikes, updates and overflows, by synapse group its operations. On
+        Lava and netx all counts are the emulator's, which is run beside them; counters then say
+        how many of the output's and probes' `bins` there are and how many are
+        `bins_unlike_the_emulator`. netx runs the `.net` file and shows its output alone.
         """
         program = _own(program)
         engine = self.chosen_engine(engine)
@@ -92,6 +94,10 @@ class Loihi(Target):
         if engine == "lava":
             lava = run_on_lava(network, inputs, inner, self.lava_timeout_s)
             rasters, potentials, wall_s = lava.spikes, lava.potentials, lava.wall_s
+        elif engine == "netx":
+            _refuse_probes(inner)
+            netx = run_on_netx(program, inputs, self.lava_timeout_s)
+            rasters, wall_s = netx.spikes, netx.wall_s
         batch, steps = next(iter(inputs.values())).shape[:2]
         layers: dict[str, dict[str, int]] = {
             name: {"synaptic_operations": count} for name, count in emulation.operations.items()
@@ -122,7 +128,11 @@ class Loihi(Target):
             wall_s=wall_s,
             synaptic_operations=sum(emulation.operations.values()),
             potentials={name: potentials[name].astype(np.int64) for name in inner},
-            counters={"samples": batch, "overflows": overflows},
+            counters={
+                "samples": batch,
+                "overflows": overflows,
+                **({} if engine == "emulator" else _compared(rasters, emulation.spikes)),
+            },
             layers=layers,
         )
 
@@ -142,22 +152,23 @@ class Loihi(Target):
         draw_chips(_own(program).mapping, path)
 
     def engine_status(self) -> tuple[EngineStatus, ...]:
-        """Say whether Lava's environment is there, and how to get it where it is not."""
-        status = lava_status()
-        if status["installed"]:
-            versions = ", ".join(
-                f"{what} {version}" for what, version in status["versions"].items()
-            )
-            lava = EngineStatus("lava", True, versions)
-        else:
-            lava = EngineStatus("lava", False, f"{status['problem']}; {status['remedy']}")
-        return EngineStatus("emulator", True, "built in"), lava
+        """Say whether the engines' environments are there, and how to get them where not."""
+        rows = [EngineStatus("emulator", True, "built in")]
+        for wanted in (LAVA, NETX):
+            there = status(wanted)
+            if there["installed"]:
+                detail = ", ".join(f"{what} {which}" for what, which in there["versions"].items())
+            else:
+                detail = f"{there['problem']}; {there['remedy']}"
+            rows.append(EngineStatus(wanted.engine, there["installed"], detail))
+        return tuple(rows)
 
     def install_engine(self, engine: str) -> None:
-        """Make Lava's environment; see `Target.install_engine`."""
-        if engine != "lava":
+        """Make an engine's environment; see `Target.install_engine`."""
+        known = {wanted.engine: wanted for wanted in (LAVA, NETX)}
+        if engine not in known:
             super().install_engine(engine)
-        install_lava()
+        install(known[engine])
 
 
 def _own(program: Program) -> LoihiProgram:
@@ -191,6 +202,25 @@ def _probed_populations(network: Network, graph: Graph, probes: Sequence[str]) -
             remedy="list the nodes with axonc check",
         )
     return [name for name in dict.fromkeys(probes) if name in populations]
+
+
+def _refuse_probes(names: Sequence[str]) -> None:
+    if names:
+        raise InputError(
+            "probe on engine netx",
+            got=", ".join(map(repr, names)),
+            expected="none: netx shows the output alone",
+            remedy="leave --probe out, or probe on the emulator or on Lava",
+        )
+
+
+def _compared(theirs: Mapping[str, np.ndarray], ours: Mapping[str, np.ndarray]) -> dict[str, int]:
+    return {
+        "bins": sum(raster.size for raster in theirs.values()),
+        "bins_unlike_the_emulator": sum(
+            int(np.count_nonzero(raster != ours[name])) for name, raster in theirs.items()
+        ),
+    }
 
 
 def _overflows(layers: dict[str, dict[str, int]]) -> int:

@@ -19,6 +19,7 @@ _EPILOG = """\
 examples:
   axonc doctor
   axonc doctor --install lava     make Lava's own environment now, not on first use
+  axonc doctor --install netx     make one for lava-dl's netx (Python 3.10, 5.6 GB)
 """
 
 

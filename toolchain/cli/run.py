@@ -16,6 +16,7 @@ examples:
   axonc run model.nir --input in.npz --output out.npz
   axonc run model.nir --precision int --input in.npz --output out.npz --probe lif1
   axonc run model.nir --target loihi --engine lava --input in.npz --output out.npz
+  axonc run model.nir --target loihi --engine netx --input in.npz --output out.npz
 """
 
 

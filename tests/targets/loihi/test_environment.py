@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from axonc.targets.loihi import Loihi, lava_environment
+from axonc.targets.loihi import Loihi, environment
+from axonc.targets.loihi.environment import LAVA, NETX
 from axonc.toolchain.errors import EngineError
 
 
@@ -21,8 +22,9 @@ def program(path, text):
 def nowhere(monkeypatch, tmp_path):
     """A machine with a cache folder of its own and no Python but the candidates of the test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("AXONC_LAVA_PYTHON", raising=False)
-    monkeypatch.setattr(lava_environment, "_candidates", lambda: iter(()))
+    for wanted in (LAVA, NETX):
+        monkeypatch.delenv(wanted.variable, raising=False)
+    monkeypatch.setattr(environment, "_candidates", lambda: iter(()))
     return tmp_path
 
 
@@ -31,30 +33,30 @@ def test_a_shim_without_a_version_behind_it_is_passed_over(nowhere, monkeypatch)
     real = program(nowhere / "real", "printf '/opt/python3.10\\n3 10\\n'")
     old = program(nowhere / "old", "printf '/opt/python3.9\\n3 9\\n'")
     candidates = [str(shim), str(nowhere / "absent"), str(old), str(real)]
-    monkeypatch.setattr(lava_environment, "_candidates", lambda: iter(candidates))
-    assert lava_environment.find_python() == Path("/opt/python3.10")
+    monkeypatch.setattr(environment, "_candidates", lambda: iter(candidates))
+    assert environment.find_python(LAVA) == Path("/opt/python3.10")
 
 
 def test_the_variable_comes_first_and_must_be_right(nowhere, monkeypatch):
     monkeypatch.setenv("AXONC_LAVA_PYTHON", str(nowhere / "absent"))
     with pytest.raises(EngineError, match="AXONC_LAVA_PYTHON: got .*absent.* expected a working"):
-        lava_environment.find_python()
+        environment.find_python(LAVA)
 
 
 def test_without_any_python_the_remedy_is_told(nowhere):
     with pytest.raises(EngineError, match="install Python 3.10, 3.11 or 3.12, name it in"):
-        lava_environment.find_python()
-    status = lava_environment.lava_status()
+        environment.find_python(LAVA)
+    status = environment.status(LAVA)
     assert status["installed"] is False and "doctor --install lava" in status["remedy"]
 
 
 def fake_environment(monkeypatch, base, *, fails):
     """Let the steps of an installation be played: each leaves its traces, the last may fail."""
-    monkeypatch.setattr(lava_environment, "find_python", lambda: Path(sys.executable))
-    monkeypatch.setattr(lava_environment, "_install_commands", lambda target: [["install"]])
+    monkeypatch.setattr(environment, "find_python", lambda wanted: Path(sys.executable))
+    monkeypatch.setattr(environment, "_install_commands", lambda wanted, target: [["install"]])
     steps = []
 
-    def step(command):
+    def step(wanted, command):
         steps.append(command[0] if command == ["install"] else Path(command[-1]).name)
         if command[1:3] == ["-m", "venv"]:
             (Path(command[-1]) / "bin").mkdir()
@@ -62,39 +64,59 @@ def fake_environment(monkeypatch, base, *, fails):
             raise EngineError("no network")
         return json.dumps({"lava-nc": "0.10.0"})
 
-    monkeypatch.setattr(lava_environment, "_step", step)
+    monkeypatch.setattr(environment, "_step", step)
     return steps
 
 
 def test_a_failed_installation_leaves_nothing_that_looks_whole(nowhere, monkeypatch):
     fake_environment(monkeypatch, nowhere, fails=True)
     with pytest.raises(EngineError, match="no network"):
-        lava_environment.install_lava()
-    folder = lava_environment.environment_folder(Path(sys.executable))
+        environment.install(LAVA)
+    folder = environment.environment_folder(LAVA, Path(sys.executable))
     assert [p.name for p in folder.parent.iterdir()] == [f"{folder.name}.lock"]
-    assert lava_environment.lava_status()["installed"] is False
+    assert environment.status(LAVA)["installed"] is False
 
 
 def test_an_unfinished_environment_is_made_anew_and_a_whole_one_kept(nowhere, monkeypatch):
-    folder = lava_environment.environment_folder(Path(sys.executable))
+    folder = environment.environment_folder(LAVA, Path(sys.executable))
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").write_text("half")
     steps = fake_environment(monkeypatch, nowhere, fails=False)
-    python = lava_environment.lava_python()
+    python = environment.engine_python(LAVA)
     assert not python.exists() and len(steps) == 3  # the half-made one is gone
-    assert lava_environment.lava_status()["versions"] == {"lava-nc": "0.10.0"}
-    assert lava_environment.lava_python() == python and len(steps) == 3
+    assert environment.status(LAVA)["versions"] == {"lava-nc": "0.10.0"}
+    assert environment.engine_python(LAVA) == python and len(steps) == 3
 
 
 def test_a_failing_step_shows_its_output():
     with pytest.raises(EngineError, match="ended with 3:\nout\nwhy"):
-        lava_environment._step(["sh", "-c", "echo out; echo why >&2; exit 3"])
+        environment._step(LAVA, ["sh", "-c", "echo out; echo why >&2; exit 3"])
 
 
 def test_the_doctor_hears_of_lava(nowhere):
-    emulator, lava = Loihi().engine_status()
-    assert emulator.works and not lava.works
+    emulator, lava, netx = Loihi().engine_status()
+    assert emulator.works and not lava.works and not netx.works
     assert "Lava: got no Python that it runs on" in lava.detail
+
+
+def test_an_environment_of_gigabytes_is_made_on_demand_only(nowhere, monkeypatch):
+    steps = fake_environment(monkeypatch, nowhere, fails=False)
+    with pytest.raises(EngineError, match=r"--install netx` makes it \(5.6 GB\); or name a Python"):
+        environment.engine_python(NETX)
+    assert steps == [] and "5.6 GB" in Loihi().engine_status()[2].detail
+    Loihi().install_engine("netx")
+    assert len(steps) == 3 and environment.status(NETX)["installed"]
+
+
+def test_the_variable_may_name_a_python_that_has_the_engine(nowhere, monkeypatch):
+    whole = program(nowhere / "whole", "exit 0")
+    without = program(nowhere / "without", "echo PackageNotFoundError >&2; exit 1")
+    monkeypatch.setenv("AXONC_NETX_PYTHON", str(whole))
+    assert environment.engine_python(NETX) == whole
+    assert Loihi().engine_status()[2].works
+    monkeypatch.setenv("AXONC_NETX_PYTHON", str(without))
+    with pytest.raises(EngineError, match="AXONC_NETX_PYTHON: got .*without.* Python 3.10. Corr"):
+        environment.engine_python(NETX)
 
 
 def test_importing_the_target_imports_neither_lava_nor_numba():
