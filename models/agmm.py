@@ -10,7 +10,9 @@ weights' gradient falls by g and its variance by g^2, and with them the rate of 
 
 The paper's text was not at hand: that alpha is per layer and step, and a sigmoid of a mean, is
 read; what E averages over, how alpha starts and whether it is bounded are a reconstruction, and
-therefore options here. A free alpha is redundant with BatchNorm's own gain and can undo the gate,
+therefore options here. Behind BatchNorm, whose output has the mean beta over batch, time and space,
+an E over all of these is a function of beta alone: the gate then is a learned factor of the layer
+or channel that no sample changes, and it costs no pass over the current. A free alpha is redundant with BatchNorm's own gain and can undo the gate,
 so the default is bounded, alpha = sigmoid(a).
 """
 
@@ -139,6 +141,24 @@ class ForwardGate(nn.Module):
         gate = self.alpha.double() * torch.sigmoid(self.running_mean.double())
         return gate.detach().squeeze(1)
 
+    @property
+    def of_norm(self) -> bool:
+        """Whether the gate behind a BatchNorm is a function of that norm's bias alone."""
+        config = self.config
+        whole_batch = not (self.per_sample or config.per_step)
+        return whole_batch and not config.gradient_only and (self.training or config.running)
+
+    def factor(self, bias: Tensor) -> Tensor:
+        """Return the gate, (channels or 1,), of a current that BatchNorm has just made.
+
+        What BatchNorm makes of a batch has the mean `bias`, (channels,), over batch, time and
+        space, so E(X) is that bias, or its mean over the channels: value and gradients are those
+        of `forward` (but for rounding) without a pass over the current. For a gate that is
+        `of_norm`.
+        """
+        mean = bias if self.config.mean is Mean.CHANNEL else bias.mean(0, keepdim=True)
+        return self._gate(mean.view(1, 1, -1) if self.training else self.running_mean).flatten()
+
     def forward(self, current: Tensor) -> Tensor:
         """Gate a current of shape (time, batch, channels, *space)."""
         flat = current.flatten(3) if current.dim() > 3 else current.unsqueeze(-1)
@@ -148,12 +168,7 @@ class ForwardGate(nn.Module):
                 mean = batch_mean(mean, flat.shape[1])
         else:
             mean = self.running_mean
-        if self.training and not self.per_sample:
-            with torch.no_grad():
-                self.running_mean.lerp_(mean.detach(), self.config.momentum)
-        if self.config.detach_mean:
-            mean = mean.detach()
-        gate = self.alpha * torch.sigmoid(mean)
+        gate = self._gate(mean)
         gate = gate.view(gate.shape + (1,) * (current.dim() - 3))
         if self.config.gradient_only:
             if not self.training:
@@ -161,6 +176,15 @@ class ForwardGate(nn.Module):
             gated: Tensor = _GradientGate.apply(current, gate)  # type: ignore[no-untyped-call]
             return gated
         return current * gate
+
+    def _gate(self, mean: Tensor) -> Tensor:
+        """Return alpha * sigmoid(mean); in training, let the running mean follow."""
+        if self.training and not self.per_sample:
+            with torch.no_grad():
+                self.running_mean.lerp_(mean.detach(), self.config.momentum)
+        if self.config.detach_mean:
+            mean = mean.detach()
+        return self.alpha * torch.sigmoid(mean)
 
     def _mean(self, flat: Tensor) -> Tensor:
         """Average (time, batch, channels, space) to (time or 1, batch or 1, channels or 1)."""

@@ -30,23 +30,27 @@ class TemporalBatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
 
-    def forward(self, current: Tensor) -> Tensor:
+    def forward(self, current: Tensor, gate: Tensor | None = None) -> Tensor:
+        """Normalise, then multiply by a gate of shape (channels or 1,), if one is given."""
         gain = self.weight if self.scale == 1.0 else self.weight * self.scale
+        bias = self.bias
+        if gate is not None:
+            gain, bias = gain * gate, bias * gate
         if self.training and world_size() > 1:
-            return self._over_processes(current, gain)
+            return self._over_processes(current, gain, bias)
         flat = functional.batch_norm(
             current.flatten(0, 1),
             self.running_mean,
             self.running_var,
             gain,
-            self.bias,
+            bias,
             self.training,
             self.momentum,
             self.eps,
         )
         return flat.view_as(current)
 
-    def _over_processes(self, current: Tensor, gain: Tensor) -> Tensor:
+    def _over_processes(self, current: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
         """Normalise by the mean and variance of all processes' samples."""
         axes = [axis for axis in range(current.dim()) if axis != 2]
         shape = (1, 1, -1) + (1,) * (current.dim() - 3)
@@ -58,9 +62,8 @@ class TemporalBatchNorm(nn.Module):
             count = summed(torch.tensor(float(current[:, :, 0].numel()))).item()
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        return centred * (gain / torch.sqrt(variance + self.eps)).view(shape) + self.bias.view(
-            shape
-        )
+        gain = gain / torch.sqrt(variance + self.eps)
+        return centred * gain.view(shape) + bias.view(shape)
 
     def affine(self) -> tuple[Tensor, Tensor]:
         """Return (gain, offset) of the evaluation mode, y = gain*x + offset, in float64."""

@@ -26,6 +26,14 @@ class Augmentation(StrEnum):
     """up to 2 pixels each way, the border filled with 0."""
     CROP_FLIP = "crop-flip"
     """crop from a border of 4 pixels, and a horizontal flip half of the time."""
+    ROLL_FLIP = "roll-flip"
+    """for event frames: a flip half of the time, rolled by up to 5 pixels each way."""
+    CUTOUT = "cutout"
+    """crop-flip, then a square of half the side blanked."""
+    AUTOAUGMENT = "autoaugment"
+    """crop-flip, then AutoAugment's CIFAR-10 policy."""
+    AUTOAUGMENT_CUTOUT = "autoaugment-cutout"
+    """crop-flip, AutoAugment, Cutout."""
 
 
 class Encoding(StrEnum):

@@ -63,11 +63,13 @@ class SpikingLayer(nn.Module):
         if self.flattens and flat.dim() > 2:
             flat = flat.flatten(1)
         current: Tensor = self.synapses(flat).unflatten(0, (time, batch))
+        gate = self.gate
+        if self.norm is not None and gate is not None and gate.of_norm:
+            normed: Tensor = self.norm(current, gate.factor(self.norm.bias))
+            return normed
         if self.norm is not None:
             current = self.norm(current)
-        if self.gate is not None:
-            current = self.gate(current)
-        return current
+        return current if gate is None else gate(current)
 
     def fire(self, current: Tensor) -> Tensor:
         """Run the neurons from rest through a current (time, batch, *shape)."""

@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 
 from axonc.models.agmm import Alpha, ForwardGate, GateConfig, Mean
+from axonc.models.batchnorm import TemporalBatchNorm
 
 X = torch.randn(3, 4, 5, 2, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
@@ -108,3 +109,36 @@ def test_the_gate_lowers_mean_and_variance_of_the_gradient() -> None:
     assert 0 < g < 1
     assert gradient.mean().item() == pytest.approx(g * upstream.mean().item())
     assert gradient.var().item() == pytest.approx(g**2 * upstream.var().item())
+
+
+@pytest.mark.parametrize("mean", [Mean.LAYER, Mean.CHANNEL])
+@pytest.mark.parametrize("alpha_per_channel", [False, True])
+@pytest.mark.parametrize("detach_mean", [False, True])
+def test_behind_batchnorm_the_gate_is_known_from_the_bias(
+    mean: Mean, alpha_per_channel: bool, detach_mean: bool
+) -> None:
+    config = GateConfig(mean=mean, alpha_per_channel=alpha_per_channel, detach_mean=detach_mean)
+    upstream = torch.randn(X.shape, generator=torch.Generator().manual_seed(2), dtype=X.dtype)
+    results = []
+    for fused in (True, False):
+        gate, norm = ForwardGate(config, 5, 3).double(), TemporalBatchNorm(5, scale=0.5).double()
+        with torch.no_grad():
+            norm.weight.copy_(torch.linspace(0.5, 2, 5))
+            norm.bias.copy_(torch.linspace(-1, 2, 5))
+        x = X.clone().requires_grad_()
+        out = norm(x, gate.factor(norm.bias)) if fused else gate(norm(x))
+        gradients = torch.autograd.grad((out * upstream).sum(), [x, norm.weight, norm.bias, gate.a])
+        gate.eval(), norm.eval()
+        later = norm(X, gate.factor(norm.bias)) if fused else gate(norm(X))
+        results.append((out, gradients, gate.running_mean, later))
+    torch.testing.assert_close(*results)
+
+
+def test_only_a_mean_over_the_whole_batch_is_known_from_the_bias() -> None:
+    def known(**options: object) -> bool:
+        return ForwardGate(GateConfig(**options), 5, 3).of_norm  # type: ignore[arg-type]
+
+    assert known() and known(mean=Mean.CHANNEL) and known(running=False)
+    assert not known(mean=Mean.SAMPLE) and not known(per_step=True)
+    assert not known(gradient_only=True)
+    assert not ForwardGate(GateConfig(running=False), 5, 3).eval().of_norm
