@@ -33,7 +33,7 @@ class TemporalBatchNorm(nn.Module):
     def forward(self, current: Tensor, gate: Tensor | None = None) -> Tensor:
         """Normalise, then multiply by a gate of shape (channels or 1,), if one is given."""
         gain = self.weight if self.scale == 1.0 else self.weight * self.scale
-        bias = self.bias
+        bias: Tensor = self.bias
         if gate is not None:
             gain, bias = gain * gate, bias * gate
         if self.training and world_size() > 1:
