@@ -85,7 +85,6 @@ def _cutout(images: Images, random: np.random.Generator) -> Images:
 
 
 def _autoaugment(images: Images, random: np.random.Generator) -> Images:
-    """Apply torchvision's AutoAugment, the CIFAR-10 policy (Cubuk et al. 2019), to each image."""
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise TrainingInputError(
             "data.augmentation",
@@ -93,10 +92,6 @@ def _autoaugment(images: Images, random: np.random.Generator) -> Images:
             expected="images of one or three channels",
             remedy="choose crop-flip, or roll-flip for event frames",
         )
-    import torch
-    from torchvision.transforms import v2
+    from .autoaugment import autoaugment
 
-    change = v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)
-    with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's global generator
-        torch.manual_seed(int(random.integers(2**62)))
-        return np.stack([change(image).numpy() for image in torch.from_numpy(images)])
+    return autoaugment(images, random)

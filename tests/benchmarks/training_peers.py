@@ -5,7 +5,7 @@ spikingjelly   multi-step mode ("m"), the torch backend
 snnTorch       a loop over time of layers and `Leaky`
 
 u[t] = v[t-1] + (x[t] - v[t-1])/2, threshold 0.25, hard reset without gradient (snnTorch has no
-other), the surrogate 4*sigmoid'(4x); the loss is the cross-entropy of the last layer's mean current;
+other), surrogate 4*sigmoid'(4x); the loss is the cross-entropy of the last layer's mean current;
 plain SGD. snnTorch does not halve the input, so its threshold is 0.5 and its slope 2.
 
     python training_peers.py FRAMEWORK NETWORK STEPS    prints the bytes that training steps add
