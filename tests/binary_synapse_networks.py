@@ -174,7 +174,8 @@ def machines(draw: st.DrawFn, **changes: Any) -> Architecture:
     core = {
         "axons": draw(st.sampled_from([4, 16, 512])),
         "neurons": draw(st.sampled_from([5, 16, 512])),
-        "synapse_capacity_bits": draw(st.sampled_from([64, 1 << 16])),
+        "blocks": draw(st.sampled_from([1, 2, 8])),
+        "synapse_capacity_bits": draw(st.sampled_from([8, 64, 1 << 16])),
         "synapse_lanes": draw(st.integers(1, 5)),
         "scan_lanes": draw(st.integers(1, 5)),
         "neuron_lanes": draw(st.integers(1, 5)),
@@ -192,6 +193,7 @@ def machines(draw: st.DrawFn, **changes: Any) -> Architecture:
         "name": "random",
         "clock_mhz": 100,
         "schedule": draw(st.sampled_from(["within-step", "pipelined"])),
+        "packing": draw(st.sampled_from(["as-needed", "always"])),
         "barrier_cycles": draw(st.integers(0, 3)),
         "core": core,
         "mesh": {

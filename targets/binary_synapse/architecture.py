@@ -36,6 +36,15 @@ class Schedule(StrEnum):
     """All at once: every layer works on the spikes that the layer before sent a step earlier."""
 
 
+class Packing(StrEnum):
+    """When blocks of neurons share a core."""
+
+    AS_NEEDED = "as-needed"
+    """Where the mesh has too few cores for one each."""
+    ALWAYS = "always"
+    """Wherever they fit, so that fewest cores are used."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -48,6 +57,8 @@ class CoreParameters(_Section):
     """Rows of the synapse memory: sources that a core with dense synapses can tell apart."""
     neurons: Positive
     """Membranes and accumulators."""
+    blocks: Positive = 8
+    """Blocks of neurons that share the core at most: sets of block registers."""
     synapse_capacity_bits: Positive
     """Bits of the sign plane; the presence plane, where there is one, has as many."""
     has_presence_plane: bool = True
@@ -115,6 +126,7 @@ class Architecture(_Section):
     description: str = ""
     clock_mhz: Annotated[float, Field(gt=0, le=1e5, strict=False)]
     schedule: Annotated[Schedule, Field(strict=False)] = Schedule.WITHIN_STEP
+    packing: Annotated[Packing, Field(strict=False)] = Packing.AS_NEEDED
     barrier_cycles: Annotated[int, Field(ge=0, le=1 << 20)] = 2
     """Cycles from the first quiet cycle of a phase to the first cycle of the next."""
     core: CoreParameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -11,6 +12,7 @@ from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import Graph, Input
 
 from .architecture import Architecture, Schedule
+from .packing import pack
 from .placement import snake
 from .program import HOST, Bank, BinaryProgram, Block, Box, Route
 from .projections import (
@@ -23,7 +25,7 @@ from .projections import (
     population_grids,
     spiking_sources,
 )
-from .tiling import Tiling, dense_pieces, tile_layer
+from .tiling import Tiling, tile_layer
 
 
 @dataclass
@@ -37,11 +39,6 @@ class Layer:
     wave: int
     """The turn of its owners; helpers go one turn earlier."""
 
-    @property
-    def cores(self) -> int:
-        """Owners and helpers."""
-        return len(self.tiling.boxes) * self.tiling.chunks
-
 
 def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
     """Lay a checked graph out on the machine.
@@ -52,11 +49,11 @@ def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
     """
     layers = split_layers(graph, architecture)
     grids = population_grids(graph)
-    blocks = _make_blocks(layers, architecture)
-    if len(blocks) > architecture.cores:
+    blocks = pack(make_blocks(layers.values()), architecture)
+    if blocks is None:
         raise LoweringError(
             f"graph {graph.name!r} does not fit {architecture.name!r}",
-            [_too_many(blocks, layers, architecture)],
+            [_too_many(layers, architecture)],
         )
     block_routes, host_routes, backwards = _make_routes(graph, blocks, layers, grids, architecture)
     if backwards:
@@ -68,7 +65,7 @@ def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
         latency_steps=max(ends, default=-1) + 1 if pipelined else 0,
         architecture=architecture,
         blocks=tuple(blocks),
-        positions=snake(len(blocks), architecture),
+        positions=snake(1 + max(block.core for block in blocks), architecture),
         block_routes=block_routes,
         host_routes=host_routes,
         grids=grids,
@@ -101,38 +98,43 @@ def split_layers(graph: Graph, architecture: Architecture) -> dict[str, Layer]:
             for p in projections
             if p.path.delay == 0 and p.path.source in layers
         ]
-        wave = max(before, default=-1) + 1 + (tiling.chunks > 1)
+        wave = max(before, default=-1) + 1 + (len(tiling.chunks) > 1)
         layers[name] = Layer(name, grids[name], projections, tiling, wave)
     if reasons:
         raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", reasons)
     return layers
 
 
-def _make_blocks(layers: dict[str, Layer], architecture: Architecture) -> list[Block]:
+def make_blocks(layers: Iterable[Layer]) -> list[Block]:
+    """Return the blocks of some layers, each in a core of its own; owners before their helpers."""
     blocks: list[Block] = []
-    for layer in layers.values():
-        convolutions = [p for p in layer.projections if isinstance(p, ConvProjection)]
-        chunks = dense_pieces(
-            [p for p in layer.projections if isinstance(p, DenseProjection)],
-            architecture.core.axons,
-        )
+    for layer in layers:
         for box in layer.tiling.boxes:
             owner = len(blocks)
-            for number in range(layer.tiling.chunks):
-                banks = [Bank(p, _accepted(p, box)) for p in convolutions if number == 0]
-                banks += chunks[number] if number < len(chunks) else []
+            for number, chunk in enumerate(layer.tiling.chunks):
+                banks = tuple(bank for whole in chunk if (bank := _into(whole, box)).accepts.volume)
+                if number > 0 and not banks:
+                    continue  # no source of this chunk reaches the box
                 blocks.append(
                     Block(
                         layer=layer.name,
                         grid=layer.grid,
                         box=box,
-                        banks=tuple(banks),
+                        banks=banks,
                         wave=layer.wave - (number > 0),
                         core=len(blocks),
                         helps=owner if number > 0 else None,
                     )
                 )
     return blocks
+
+
+def _into(bank: Bank, box: Box) -> Bank:
+    """Return the bank with those of its sources that can reach `box`."""
+    projection = bank.projection
+    if isinstance(projection, DenseProjection):
+        return bank
+    return Bank(projection, bank.accepts & _accepted(projection, box))
 
 
 def _accepted(projection: ConvProjection, box: Box) -> Box:
@@ -193,7 +195,7 @@ def _make_routes(
             _sorted([
                 held(route, block.layer, block.wave)
                 for route in wanted
-                if route.accepts.meets(block.box)
+                if (route.accepts & block.box).volume
             ])
         )  # fmt: skip
     host_routes = {
@@ -212,12 +214,12 @@ def read_out_of(graph: Graph, output: str) -> tuple[str, int]:
     return path.source, path.delay
 
 
-def _too_many(blocks: list[Block], layers: dict[str, Layer], architecture: Architecture) -> str:
-    counts = ", ".join(
-        f"{name!r} {sum(block.layer == name for block in blocks)}" for name in layers
-    )
+def _too_many(layers: dict[str, Layer], architecture: Architecture) -> str:
+    counts = {name: len(make_blocks([layer])) for name, layer in layers.items()}
+    total, side = sum(counts.values()), ceil(sum(counts.values()) ** 0.5)
+    each = ", ".join(f"{name!r} {count}" for name, count in counts.items())
     return (
-        f"needs {len(blocks)} cores (layer {counts}), {len(blocks) - architecture.cores} more than "
-        f"the {architecture.cores} of the mesh; choose a larger architecture, e.g. wide, or a "
-        f"mesh of {ceil(len(blocks) ** 0.5)} x {ceil(len(blocks) / ceil(len(blocks) ** 0.5))}"
+        f"needs {total} cores (layer {each}), {total - architecture.cores} more than the "
+        f"{architecture.cores} of the mesh, and does not fit packed; choose a larger "
+        f"architecture, e.g. wide, or a mesh of {side} x {ceil(total / side)}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -45,16 +45,17 @@ class Box:
         channels, rows, columns = self.sizes
         return channels * rows * columns
 
-    def meets(self, other: Box) -> bool:
-        """Whether the boxes share a position."""
-        return all(
-            one[0] < two[1] and two[0] < one[1]
+    def __and__(self, other: Box) -> Box:
+        """Return the positions that lie in both boxes."""
+        ranges = [
+            (first := max(one[0], two[0]), max(first, min(one[1], two[1])))
             for one, two in zip(
                 (self.channels, self.rows, self.columns),
                 (other.channels, other.rows, other.columns),
                 strict=True,
             )
-        )
+        ]
+        return Box(*ranges)
 
     def flat_ids(self, grid: Grid) -> np.ndarray:
         """Return the flat positions in `grid`, rows first, then columns, channels innermost.
@@ -170,11 +171,18 @@ class BinaryProgram(Program):
             ("neurons", f"{neurons} of {count * size.neurons} in these cores"),
             ("sign bits", f"{synapses} of {count * size.synapse_capacity_bits} in these cores"),
         ]
-        by_layer = Counter(block.layer for block in self.blocks)
-        return rows + [
-            (f"layer {layer}", f"{n} cores ({self.reasons[layer]})" if n > 1 else "1 core")
-            for layer, n in by_layer.items()
-        ]
+        if len(self.blocks) > count:
+            shared = "1 core" if count == 1 else f"{count} cores"
+            rows.append(("packing", f"{len(self.blocks)} blocks of neurons share {shared}"))
+        for layer, reason in self.reasons.items():
+            cores = {block.core for block in self.blocks if block.layer == layer}
+            others = {block.layer for block in self.blocks if block.core in cores} - {layer}
+            text = "1 core" if len(cores) == 1 else f"{len(cores)} cores"
+            split = sum(block.layer == layer for block in self.blocks) > 1
+            text += f" ({reason})" if split else ""
+            text += f", shared with {', '.join(sorted(others))}" if others else ""
+            rows.append((f"layer {layer}", text))
+        return rows
 
 
 def stored_synapses(bank: Bank, block: Block) -> int:
@@ -182,18 +190,34 @@ def stored_synapses(bank: Bank, block: Block) -> int:
     projection = bank.projection
     if isinstance(projection, DenseProjection):
         return len(rows_of(bank)) * block.box.volume
-    if not projection.stored:
-        return 0
-    return block.box.sizes[0] * int(np.prod(projection.kernel.shape[1:]))
+    return sum(part.size for _, _, part in kernel_parts(bank, block)) if projection.stored else 0
 
 
 def has_absent_synapses(bank: Bank, block: Block) -> bool:
     """Whether the bank needs presence bits: some synapse of its core is 0."""
     projection = bank.projection
     if isinstance(projection, ConvProjection):
-        channels = slice(*block.box.channels)
-        return projection.stored and not projection.kernel[channels].all()
+        parts = kernel_parts(bank, block)
+        return projection.stored and not all(part.all() for _, _, part in parts)
     return not projection.matrix[np.ix_(block.box.flat_ids(block.grid), rows_of(bank))].all()
+
+
+def kernel_parts(bank: Bank, block: Block) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yield what a convolution's bank stores, group by group.
+
+    As (first source channel, first output channel, weights by output, source, row and column).
+    """
+    projection = bank.projection
+    assert isinstance(projection, ConvProjection)
+    kernel = projection.kernel
+    outputs, inputs = kernel.shape[0] // projection.groups, kernel.shape[1]
+    first, last = block.box.channels
+    for group in range(first // outputs, (last - 1) // outputs + 1):
+        low, high = max(first, group * outputs), min(last, (group + 1) * outputs)
+        start = max(bank.accepts.channels[0], group * inputs)
+        stop = min(bank.accepts.channels[1], (group + 1) * inputs)
+        if start < stop:
+            yield start, low, kernel[low:high, start - group * inputs : stop - group * inputs]
 
 
 def rows_of(bank: Bank) -> np.ndarray:

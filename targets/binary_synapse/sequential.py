@@ -17,8 +17,9 @@ from axonc.toolchain.ir import Edge, Graph, Input, Node, Output
 
 from ..base import Program
 from .architecture import Architecture
-from .mapper import Layer, map_graph, read_out_of, split_layers
+from .mapper import Layer, make_blocks, map_graph, read_out_of, split_layers
 from .memory import flit_bits, memory_bits
+from .packing import pack
 from .program import BinaryProgram
 from .projections import Path, paths_into
 
@@ -80,13 +81,16 @@ def map_sequentially(graph: Graph, architecture: Architecture) -> SequentialProg
             back to an earlier part, or the external memory is narrower than a spike.
     """
     layers = split_layers(graph, architecture)
-    reasons = [
-        f"layer {name!r} alone needs {layer.cores} cores, {layer.cores - architecture.cores} more "
-        f"than the {architecture.cores} of the mesh; choose a larger architecture, e.g. wide"
-        for name, layer in layers.items()
-        if layer.cores > architecture.cores
-    ]
-    groups = _grouped(layers, architecture.cores)
+    groups = _grouped(layers, architecture)
+    reasons = []
+    for name, *_ in groups:
+        blocks = make_blocks([layers[name]])
+        if pack(blocks, architecture) is None:
+            reasons.append(
+                f"layer {name!r} alone needs {len(blocks)} cores, "
+                f"{len(blocks) - architecture.cores} more than the {architecture.cores} of the "
+                "mesh; choose a larger architecture, e.g. wide"
+            )
     group_of = {name: number for number, group in enumerate(groups) for name in group}
     paths = [path for name in layers for path in paths_into(graph, name)]
     reasons += [
@@ -123,15 +127,14 @@ def external_counters(program: SequentialProgram, runs: list[Counter[str]]) -> C
     return total
 
 
-def _grouped(layers: dict[str, Layer], cores: int) -> list[list[str]]:
-    groups: list[list[str]] = [[]]
-    free = cores
-    for name, layer in layers.items():
-        if layer.cores > free and groups[-1]:
-            groups.append([])
-            free = cores
-        groups[-1].append(name)
-        free -= layer.cores
+def _grouped(layers: dict[str, Layer], architecture: Architecture) -> list[list[str]]:
+    groups: list[list[str]] = []
+    for name in layers:
+        together = [*groups[-1], name] if groups else [name]
+        if groups and pack(make_blocks(layers[n] for n in together), architecture) is not None:
+            groups[-1] = together
+        else:
+            groups.append([name])
     return groups
 
 

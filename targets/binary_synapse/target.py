@@ -16,7 +16,8 @@ from axonc.toolchain.ir import Graph
 from ..base import NodeVerdict, Program, Run, Target
 from .architecture import Architecture, load_architecture
 from .cost import cost_report
-from .mapper import map_graph, split_layers
+from .mapper import make_blocks, map_graph, split_layers
+from .packing import pack
 from .placement import Calibration
 from .program import BinaryProgram
 from .rules import check
@@ -71,8 +72,8 @@ class BinarySynapse(Target):
     def _in_order(self, graph: Graph) -> BinaryProgram | SequentialProgram:
         machine = self.machine
         if machine.external_memory is not None:
-            layers = split_layers(graph, machine)
-            if sum(layer.cores for layer in layers.values()) > machine.cores:
+            blocks = make_blocks(split_layers(graph, machine).values())
+            if pack(blocks, machine) is None:
                 return map_sequentially(graph, machine)
         return map_graph(graph, machine)
 

@@ -1,12 +1,10 @@
-"""Split one layer over cores: its neurons into boxes, its axons into chunks of partial sums."""
+"""Split one layer over cores: its neurons into boxes, its sources into chunks of partial sums."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
-
-import numpy as np
+from math import ceil, prod
 
 from .architecture import CoreParameters
 from .program import Bank, Box, rows_of
@@ -15,10 +13,14 @@ from .projections import ConvProjection, DenseProjection, Grid, Projection
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a layer is split: one owner a box, and chunks - 1 helpers beside each owner."""
+    """How a layer is split: one owner a box, and a helper beside it for each further chunk.
+
+    chunks: the banks of each, before what does not reach the box is left out; the first one is
+    the owner's.
+    """
 
     boxes: tuple[Box, ...]
-    chunks: int
+    chunks: tuple[tuple[Bank, ...], ...]
     reason: str
 
 
@@ -27,29 +29,38 @@ def tile_layer(
 ) -> Tiling | str:
     """Return the split of a layer that takes fewest cores, or why there is none.
 
-    Every number of channel groups is tried; each group is cut into bands of rows as high as a
-    core can hold, then into columns. Among equals the fewest channel groups win, because every
-    event goes to all of them, while a band sees only the events near it.
+    Sources are cut only where one neuron's synapses exceed a core. Then every number of channel
+    groups is tried; each group is cut into bands of rows as high as a core can hold, then into
+    columns. Among equals the fewest channel groups win, because every event goes to all of them,
+    while a band sees only the events near it.
     """
-    dense = [p for p in projections if isinstance(p, DenseProjection)]
-    convolutions = [p for p in projections if isinstance(p, ConvProjection) and p.stored]
-    pieces = dense_pieces(dense, core.axons)
-    axons = max((sum(len(rows_of(bank)) for bank in chunk) for chunk in pieces), default=0)
-    kernel_bits = sum(int(np.prod(p.kernel.shape[1:])) for p in convolutions)
-    channels, height, width = grid
     capacity = core.synapse_capacity_bits
-    if kernel_bits + axons > capacity:
-        return (
-            f"layer {name!r}: one neuron has {kernel_bits + axons} synapse bits, "
-            f"{kernel_bits + axons - capacity} more than the {capacity} of a core"
-        )
+    for projection in projections:
+        if isinstance(projection, ConvProjection) and _kernel_area(projection) > capacity:
+            return (
+                f"layer {name!r}: one neuron has {_kernel_area(projection)} synapse bits from one "
+                f"channel, {_kernel_area(projection) - capacity} more than the {capacity} of a core"
+            )
+    chunks = _chunks(projections, core.axons, capacity)
+    for bank in (bank for chunk in chunks for bank in chunk):
+        if _rows(bank) > min(core.axons, capacity):
+            return (
+                f"layer {name!r}: one spike of {bank.projection.path.source!r} is counted in "
+                f"{_rows(bank)} pooled positions, {_rows(bank) - min(core.axons, capacity)} more "
+                "than a core has axons or synapse bits for one neuron"
+            )
+    needs = [
+        (sum(map(_kernel_bits, chunk)), sum(_rows(bank) for bank in chunk)) for chunk in chunks
+    ]
+    channels, height, width = grid
     best: tuple[int, int, int, int] | None = None
     for groups in range(1, channels + 1):
         size = ceil(channels / groups)
         room = core.neurons // size
-        if axons:
-            room = min(room, (capacity - size * kernel_bits) // (size * axons))
-        if room < 1 or size * kernel_bits > capacity:
+        for kernel_bits, rows in needs:
+            left = capacity - size * kernel_bits
+            room = min(room, left // (size * rows) if rows else room, room if left >= 0 else 0)
+        if room < 1:
             continue
         bands, stripes = (
             (ceil(height / min(height, room // width)), 1)
@@ -61,7 +72,7 @@ def tile_layer(
             best = candidate
         if groups > best[0]:
             break
-    assert best is not None  # one channel and one position always fit, by the check above
+    assert best is not None  # one channel and one position always fit, by the cut of the chunks
     _, groups, bands, stripes = best
     boxes = tuple(
         Box(c, y, x)
@@ -69,47 +80,88 @@ def tile_layer(
         for y in _parts(height, bands)
         for x in _parts(width, stripes)
     )
+    return Tiling(boxes, chunks, _reason(grid, projections, chunks, core))
+
+
+def _reason(
+    grid: Grid,
+    projections: list[Projection],
+    chunks: tuple[tuple[Bank, ...], ...],
+    core: CoreParameters,
+) -> str:
+    neurons, capacity = prod(grid), core.synapse_capacity_bits
+    kernels = sum(_kernel_bits(whole_bank(projection)) for projection in projections)
+    rows = sum(_rows(bank) for chunk in chunks for bank in chunk)
+    most = max((sum(_rows(bank) for bank in chunk) for chunk in chunks), default=0)
     causes = []
-    if channels * height * width > core.neurons:
-        causes.append(f"{channels * height * width} neurons, a core holds {core.neurons}")
-    bits = channels * kernel_bits + channels * height * width * axons
+    if neurons > core.neurons:
+        causes.append(f"{neurons} neurons, a core holds {core.neurons}")
+    bits = grid[0] * kernels + neurons * most
     if bits > capacity:
         causes.append(f"{bits} bits of synapses, a core holds {capacity}")
-    if len(pieces) > 1:
-        total = sum(len(rows_of(bank)) for chunk in pieces for bank in chunk)
-        causes.append(f"{total} axons, a core has {core.axons}")
-    return Tiling(boxes, max(1, len(pieces)), "; ".join(causes) or "fits one core")
+    if rows > core.axons:
+        causes.append(f"{rows} axons, a core has {core.axons}")
+    elif kernels + rows > capacity:
+        causes.append(f"{kernels + rows} synapse bits a neuron, a core holds {capacity}")
+    return "; ".join(causes) or "fits one core"
 
 
-def dense_pieces(projections: list[DenseProjection], axons: int) -> list[list[Bank]]:
-    """Cut the sources of dense projections into chunks of at most `axons` rows, in order."""
-    chunks: list[list[Bank]] = []
-    free = 0
-    for projection in projections:
-        whole = Box(*((0, size) for size in projection.source_grid))
-        for bank in _cut(Bank(projection, whole), axons):
-            rows = len(rows_of(bank))
-            if rows > free or not chunks:
+def _chunks(
+    projections: list[Projection], axons: int, capacity: int
+) -> tuple[tuple[Bank, ...], ...]:
+    """Cut the sources of a layer into chunks whose synapses into one neuron fit a core, in order.
+
+    Convolutions come first, so that a layer that needs no partial sums has all in one chunk.
+    """
+    chunks: list[list[Bank]] = [[]]
+    rows_free, bits_free = axons, capacity
+    for projection in sorted(projections, key=lambda p: isinstance(p, DenseProjection)):
+        for bank in _cut(whole_bank(projection), axons, capacity):
+            rows, bits = _rows(bank), _kernel_bits(bank) + _rows(bank)
+            if rows > rows_free or bits > bits_free:
                 chunks.append([])
-                free = axons
+                rows_free, bits_free = axons, capacity
             chunks[-1].append(bank)
-            free -= rows
-    return chunks
+            rows_free, bits_free = rows_free - rows, bits_free - bits
+    return tuple(map(tuple, chunks))
 
 
-def _cut(bank: Bank, axons: int) -> Iterator[Bank]:
-    """Yield the bank in equal slices along its longest axis, until each has at most `axons`."""
-    rows = len(rows_of(bank))
-    if rows <= axons:
+def whole_bank(projection: Projection) -> Bank:
+    """Return the bank that takes every source of a projection."""
+    return Bank(projection, Box(*((0, size) for size in projection.source_grid)))
+
+
+def _cut(bank: Bank, axons: int, capacity: int) -> Iterator[Bank]:
+    """Yield the bank in equal slices along its first long axis, until each fits one core."""
+    pieces = max(ceil(_rows(bank) / min(axons, capacity)), ceil(_kernel_bits(bank) / capacity))
+    if pieces <= 1 or bank.accepts.volume == 1:
         yield bank
         return
     box = bank.accepts
     ranges = [box.channels, box.rows, box.columns]
-    longest = next(axis for axis in range(3) if box.sizes[axis] > 1)
-    first, last = ranges[longest]
-    for start, stop in _parts(last - first, min(last - first, ceil(rows / axons))):
-        ranges[longest] = (first + start, first + stop)
-        yield from _cut(Bank(bank.projection, Box(*ranges)), axons)
+    axis = next((axis for axis in range(3) if box.sizes[axis] > 1), 0)
+    first, last = ranges[axis]
+    for start, stop in _parts(last - first, min(last - first, pieces)):
+        ranges[axis] = (first + start, first + stop)
+        yield from _cut(Bank(bank.projection, Box(*ranges)), axons, capacity)
+
+
+def _rows(bank: Bank) -> int:
+    """Return the axons of a bank; a kernel has none."""
+    return len(rows_of(bank)) if isinstance(bank.projection, DenseProjection) else 0
+
+
+def _kernel_bits(bank: Bank) -> int:
+    """Return the kernel bits of one output channel; 0 for dense banks and plain pooling."""
+    projection = bank.projection
+    if isinstance(projection, DenseProjection) or not projection.stored:
+        return 0
+    inputs = min(projection.kernel.shape[1], bank.accepts.sizes[0])
+    return inputs * _kernel_area(projection)
+
+
+def _kernel_area(projection: ConvProjection) -> int:
+    return prod(projection.kernel.shape[2:]) if projection.stored else 0
 
 
 def _parts(size: int, count: int) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding
 
-from ..program import Bank, BinaryProgram, Block, rows_of
+from ..program import Bank, BinaryProgram, Block, kernel_parts, rows_of
 from ..projections import ConvProjection, DenseProjection
 from ..taps import Taps
 
@@ -193,31 +193,26 @@ def _conv_bank(
 ) -> dict[int, int]:
     projection = bank.projection
     assert isinstance(projection, ConvProjection)
-    weights, groups = projection.kernel, projection.groups
-    outputs, inputs = weights.shape[0] // groups, weights.shape[1]
-    first, last = block.box.channels
+    area = projection.kernel.shape[2:]
     # Kernel memory: source channel, kernel row, kernel column, output channel innermost.
     parts: list[np.ndarray] = []
     channels = np.zeros((projection.source_grid[0], 3), np.int64)
-    present = np.zeros((projection.source_grid[0], *weights.shape[2:]), np.int64)
+    present = np.zeros((projection.source_grid[0], *area), np.int64)
     offset = 0
-    for channel in range(projection.source_grid[0]):
-        group, inside = divmod(channel, inputs)
-        low, high = max(first, group * outputs), min(last, (group + 1) * outputs)
-        if low < high:
-            channels[channel] = (low - first, high - low, offset)
-            part = weights[low:high, inside].transpose(1, 2, 0)
-            present[channel] = np.count_nonzero(part, axis=2)
-            parts.append(part.ravel())
-            offset += part.size
-    key = (id(projection), block.box.channels)
+    for start, low, weights in kernel_parts(bank, block):
+        for channel, word in enumerate(weights.transpose(1, 2, 3, 0), start):
+            channels[channel] = (low - block.box.channels[0], len(weights), offset)
+            present[channel] = np.count_nonzero(word, axis=2)
+            parts.append(word.ravel())
+            offset += word.size
+    key = (id(projection), block.box.channels, bank.accepts.channels)
     return {
         DENSE: 0,
         SIGNS: kernel.add(np.concatenate(parts), (key, "kernel")),
         FANOUT: table.add(channels, (key, "channels")),
         EFFECTIVE: table.add(present, (key, "present")),
-        KERNEL_ROWS: weights.shape[2],
-        KERNEL_COLUMNS: weights.shape[3],
+        KERNEL_ROWS: area[0],
+        KERNEL_COLUMNS: area[1],
         ROW_TAPS: _lay_taps(
             table,
             projection.row_taps.within(*block.box.rows),

@@ -209,8 +209,9 @@ def test_a_kernel_that_is_too_large() -> None:
             "output": Output((1, 1, 1)),
         }
     )
-    with pytest.raises(LoweringError, match="one neuron has 100 synapse bits, 1 more than the 99"):
-        edge(synapse_capacity_bits=99).compile(graph)
+    edge(synapse_capacity_bits=25).compile(graph)  # four chunks of one channel each
+    with pytest.raises(LoweringError, match="has 25 synapse bits from one channel, 1 more than"):
+        edge(synapse_capacity_bits=24).compile(graph)
 
 
 def test_a_loop_shorter_than_the_pipeline() -> None:
