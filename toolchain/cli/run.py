@@ -28,9 +28,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--engine", help="what executes the program; axonc doctor lists them")
     parser.add_argument(
         "--precision",
-        choices=["float", "int"],
+        choices=["float", "float32", "int"],
         default="float",
-        help="reference only: the discrete graph in float64, or the integer graph",
+        help="reference only: the discrete graph in float64 or float32, or the integer graph",
     )
     parser.add_argument("--input", type=Path, required=True, metavar="IN.npz")
     parser.add_argument("--output", type=Path, required=True, metavar="OUT.npz")

@@ -16,7 +16,7 @@ from ..cost import Workload, workload
 from ..errors import InputError
 from ..ir import Graph
 from ..passes import Split
-from ..reference import Progress, Recording, execute
+from ..reference import Progress, Real, Recording, execute
 from ._lowering import Lowering
 
 
@@ -49,6 +49,9 @@ class Execution:
         return figures | {"counters": dict(self.run.counters)}
 
 
+_REAL: dict[str, Real] = {"float": np.float64, "float32": np.float32}
+
+
 def run(
     lowering: Lowering,
     spikes: np.ndarray,
@@ -65,8 +68,8 @@ def run(
     counts and cycles are the chip's part alone.
 
     Args:
-        precision: on the reference, `float` runs the discrete graph in float64, `int` the integer
-            graph; targets always run integers.
+        precision: on the reference, `float` runs the discrete graph in float64, `float32` in
+            float32, `int` the integer graph; targets always run integers.
 
     Raises:
         InputError: no such target, engine or probe, or spikes that do not fit.
@@ -79,8 +82,8 @@ def run(
             expected="none: --precision float or int says how to run it",
             remedy="leave --engine out",
         )
-    if target == REFERENCE and precision == "float":
-        done = _on_reference(lowering.discrete, spikes, probes, progress)
+    if target == REFERENCE and precision in _REAL:
+        done = _on_reference(lowering.discrete, spikes, probes, progress, _REAL[precision])
         return Execution(REFERENCE, precision, lowering.discrete, done, *spikes.shape[:2])
     integer = lowering.integer
     assert lowering.split is not None
@@ -133,10 +136,14 @@ def _chip(target: str, what: str) -> Target:
 
 
 def _on_reference(
-    graph: Graph, spikes: np.ndarray, probes: Sequence[str], progress: Progress | None
+    graph: Graph,
+    spikes: np.ndarray,
+    probes: Sequence[str],
+    progress: Progress | None,
+    real: Real = np.float64,
 ) -> Run:
     start = time.perf_counter()
-    recording = execute(graph, spikes, probes=probes, progress=progress)
+    recording = execute(graph, spikes, probes=probes, progress=progress, real=real)
     wall_s = time.perf_counter() - start
     counted = workload_of(graph, recording)
     return Run(

@@ -1,8 +1,9 @@
-"""Run a graph of any stage, step by step, over a batch."""
+"""Run a graph of any stage over a batch of spike trains."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 
 import numpy as np
 
@@ -17,17 +18,21 @@ from ..ir import (
     Output,
     Stage,
 )
-from .linear import linear_step
+from .linear import Real, linear_step
 from .neurons import (
     ContinuousStepper,
     DelayStepper,
     IntegerNeuronStepper,
     NeuronStepper,
 )
+from .over_time import OverTime, Step, without_state
 from .recording import Recording, input_arrays
 
 Progress = Callable[[int, int], None]
-"""Called after each step with (steps done, steps in all)."""
+"""Called after each stretch of steps with (steps done, steps in all)."""
+
+_AT_ONCE = 1 << 21
+"""Numbers of the widest signal that are computed at once: enough for good matrix products."""
 
 
 def execute(
@@ -36,15 +41,19 @@ def execute(
     *,
     probes: Sequence[str] = (),
     progress: Progress | None = None,
+    real: Real = np.float64,
 ) -> Recording:
     """Run `graph` on spikes of shape (batch, time, *input shape).
 
     In each step the nodes are evaluated in topological order, so that a spike crosses the whole
     feed-forward network within its own step; an edge with delay d carries what its source sent d
-    steps before. Imported and discrete graphs are computed in float64, integer graphs in int64.
+    steps before. Imported and discrete graphs are computed in `real`, integer graphs in int64.
+    A graph without delayed edges is computed several steps at a time, which changes no result.
 
     Args:
         probes: nodes whose output, and potential if they are neurons, are recorded in full.
+        real: float64; or float32, as deep-learning frameworks compute: twice as fast, and a
+            potential within its rounding (6e-8) of the threshold may fall on the other side.
 
     Raises:
         InputError: the spikes do not fit the graph, a probe names no node, or an integer graph is
@@ -54,32 +63,33 @@ def execute(
     _require_probes(graph, probes)
     is_integer = graph.stage is Stage.INTEGER
     if is_integer:
+        real = np.float64  # in which int64 sums of several edges are exact
         inputs = {name: _as_counts(name, array) for name, array in inputs.items()}
     samples, steps = next(iter(inputs.values())).shape[:2]
-    steppers = {
-        name: _stepper(graph, name, samples)
+    functions = {
+        name: _function(graph, name, samples, real, keeps_potential=name in probes)
         for name, node in graph.nodes.items()
         if not isinstance(node, (Input, Output))
     }
-    # What each node sent before the first step: nothing.
     longest = max((edge.delay for edge in graph.edges), default=0)
-    silence = {name: np.zeros((samples, *graph.shapes[name])) for name in graph.nodes}
+    # What each node sent before the first step: nothing.
+    silence = {name: np.zeros((samples, 1, *graph.shapes[name]), real) for name in graph.nodes}
     past: list[dict[str, np.ndarray]] = [silence] * longest
+    at_once = 1 if longest else _steps_at_once(graph, samples)
 
-    recorded = [*graph.outputs, *dict.fromkeys(probes)]
-    sent: dict[str, list[np.ndarray]] = {name: [] for name in recorded}
+    sent: dict[str, list[np.ndarray]] = {name: [] for name in (*graph.outputs, *probes)}
     potentials: dict[str, list[np.ndarray]] = {
-        name: [] for name in probes if hasattr(steppers.get(name), "potential")
+        name: [] for name in probes if hasattr(functions.get(name), "potential")
     }
     counts = {
         name: np.zeros(graph.shapes[name], np.int64 if is_integer else np.float64)
         for name in (*graph.inputs, *graph.spiking)
     }
-    for t in range(steps):
+    for start in range(0, steps, at_once):
         now: dict[str, np.ndarray] = {}
         for name in graph.order:
             if name in graph.inputs:
-                now[name] = inputs[name][:, t]
+                now[name] = inputs[name][:, start : start + at_once]
                 continue
             arriving = [
                 now[edge.source] if edge.delay == 0 else past[-edge.delay][edge.source]
@@ -87,41 +97,53 @@ def execute(
             ]
             total = arriving[0]
             for more in arriving[1:]:
-                total = total.astype(np.float64) + more
-            if is_integer:
+                total = total.astype(real) + more
+            if is_integer and total.dtype.kind == "f":
                 total = total.astype(np.int64)
-            now[name] = total if name in graph.outputs else steppers[name](total)
+            now[name] = total if name in graph.outputs else functions[name](total)
         for name, values in sent.items():
             values.append(now[name])
         for name, values in potentials.items():
-            values.append(steppers[name].potential)
+            values.append(functions[name].potential)  # type: ignore[attr-defined]
         for name, count in counts.items():
-            count += now[name].sum(axis=0)
+            count += now[name].sum(axis=(0, 1))
         if longest:
             past = [*past[1:], now]
         if progress:
-            progress(t + 1, steps)
+            progress(min(start + at_once, steps), steps)
 
-    stacked = {name: np.stack(values, axis=1) for name, values in sent.items()}
-    for name, array in stacked.items():
+    whole = {name: np.concatenate(values, axis=1) for name, values in sent.items()}
+    for name, array in whole.items():
         if graph.carries_spikes(name):
-            stacked[name] = array.astype(bool)
+            whole[name] = array.astype(bool, copy=False)
     return Recording(
         samples=samples,
         steps=steps,
-        outputs={name: stacked[name] for name in graph.outputs},
-        spikes={name: stacked[name] for name in probes},
-        potentials={name: np.stack(values, axis=1) for name, values in potentials.items()},
+        outputs={name: whole[name] for name in graph.outputs},
+        spikes={name: whole[name] for name in probes},
+        potentials={name: np.concatenate(values, axis=1) for name, values in potentials.items()},
         spike_counts=counts,
         overflows={
-            name: stepper.overflows
-            for name, stepper in steppers.items()
-            if isinstance(stepper, IntegerNeuronStepper)
+            name: functions[name].overflows  # type: ignore[attr-defined]
+            for name in graph.of_type(IntegerNeuron)
         },
     )
 
 
-def _stepper(graph: Graph, name: str, batch: int):  # type: ignore[no-untyped-def]
+def _function(graph: Graph, name: str, batch: int, real: Real, *, keeps_potential: bool) -> Step:
+    """Return what a node does to a stretch of time, (batch, time, *shape)."""
+    node = graph.nodes[name]
+    if isinstance(node, (ContinuousNeuron, Neuron, IntegerNeuron, Delay)):
+        return OverTime(
+            lambda size: _stepper(graph, name, size, real),
+            graph.shapes[name],
+            batch,
+            keeps_potential=keeps_potential,
+        )
+    return without_state(linear_step(node, real))
+
+
+def _stepper(graph: Graph, name: str, batch: int, real: Real) -> Step:
     node = graph.nodes[name]
     if isinstance(node, ContinuousNeuron):
         if graph.dialect is None:
@@ -131,16 +153,20 @@ def _stepper(graph: Graph, name: str, batch: int):  # type: ignore[no-untyped-de
                 expected="a dialect: dt, integrator, reset",
                 remedy="load it with axonc.toolchain.frontend.load_graph",
             )
-        return ContinuousStepper(node, graph.dialect, batch)
+        return ContinuousStepper(node, graph.dialect, batch, real)
     if isinstance(node, Neuron):
-        return NeuronStepper(node, batch)
+        return NeuronStepper(node, batch, real)
     if isinstance(node, IntegerNeuron):
         return IntegerNeuronStepper(node, batch)
-    if isinstance(node, Delay):
-        dialect = graph.dialect if graph.stage is Stage.IMPORTED else None
-        steps = node.delay if dialect is None else node.in_steps(dialect.dt)
-        return DelayStepper(name, steps, graph.shapes[name], batch)
-    return linear_step(node)
+    assert isinstance(node, Delay)
+    dialect = graph.dialect if graph.stage is Stage.IMPORTED else None
+    steps = node.delay if dialect is None else node.in_steps(dialect.dt)
+    return DelayStepper(name, steps, graph.shapes[name], batch)
+
+
+def _steps_at_once(graph: Graph, samples: int) -> int:
+    widest = max(prod(shape) for shape in graph.shapes.values())
+    return max(1, _AT_ONCE // (widest * samples))
 
 
 def _require_probes(graph: Graph, probes: Sequence[str]) -> None:
@@ -161,4 +187,4 @@ def _as_counts(name: str, array: np.ndarray) -> np.ndarray:
             expected="booleans or integer counts, since the graph is integer",
             remedy="encode the input as spikes, or run with --precision float",
         )
-    return array.astype(np.int64)
+    return array if array.dtype.kind == "b" else array.astype(np.int64)

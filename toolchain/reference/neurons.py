@@ -7,6 +7,9 @@ u[t], the membrane potential before reset.
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
 import numpy as np
 
 from ..errors import InputError
@@ -27,6 +30,18 @@ from ..ir import (
     Threshold,
     WInConvention,
 )
+from .linear import Real
+
+SomeNeuron = TypeVar("SomeNeuron", ContinuousNeuron, Neuron)
+
+
+def in_type(node: SomeNeuron, real: Real) -> SomeNeuron:
+    """Return the neuron with its parameters in another floating type."""
+    found = {field.name: getattr(node, field.name) for field in fields(node)}
+    arrays: dict[str, Any] = {
+        name: value.astype(real) for name, value in found.items() if isinstance(value, np.ndarray)
+    }
+    return replace(node, **arrays)
 
 
 def fire(
@@ -47,7 +62,8 @@ def fire(
         compared = u - held * threshold
     z = compared > threshold
     if reset is Reset.HARD:
-        return z, compared, np.where(z, v_reset, u), held
+        v = u * ~z  # a choice by np.where mispredicts a branch at every spike
+        return z, compared, v + v_reset * z if np.any(v_reset) else v, held
     if reset is Reset.SUBTRACT_NEXT:
         return z, compared, u, z
     v = u - z * threshold
@@ -67,10 +83,12 @@ class ContinuousStepper:
     first, the membrane then sees the current of the same step.
     """
 
-    def __init__(self, node: ContinuousNeuron, dialect: Dialect, batch: int) -> None:
-        self.node, self.dialect = node, dialect
-        self.current = np.zeros((batch, *node.shape))
-        self.v = np.zeros((batch, *node.shape))
+    def __init__(
+        self, node: ContinuousNeuron, dialect: Dialect, batch: int, real: Real = np.float64
+    ) -> None:
+        self.node, self.dialect = in_type(node, real), dialect
+        self.current = np.zeros((batch, *node.shape), real)
+        self.v = np.zeros((batch, *node.shape), real)
         self.potential = self.v
         self.held = np.zeros((batch, *node.shape), bool)
 
@@ -110,7 +128,7 @@ class ContinuousStepper:
         gain: np.ndarray,
         a: np.ndarray,
     ) -> np.ndarray:
-        ratio = self.dialect.dt / tau.astype(np.float64)
+        ratio = self.dialect.dt / tau
         if self.dialect.integrator is Integrator.EULER:
             return x + ratio * (rest - x + gain * a)
         e = np.exp(-ratio)
@@ -125,11 +143,12 @@ class ContinuousStepper:
 class NeuronStepper:
     """A discrete `Neuron`; the equation is in its docstring."""
 
-    def __init__(self, node: Neuron, batch: int) -> None:
-        self.node = node
-        start = 0.0 if node.v_start is None else node.v_start
-        self.v = np.zeros((batch, *node.shape)) + start
-        self.current = np.zeros((batch, *node.shape))
+    def __init__(self, node: Neuron, batch: int, real: Real = np.float64) -> None:
+        self.node = in_type(node, real)
+        self.v = np.zeros((batch, *node.shape), real)
+        if self.node.v_start is not None:
+            self.v += self.node.v_start
+        self.current = np.zeros((batch, *node.shape), real)
         self.potential = self.v
         self.held = np.zeros((batch, *node.shape), bool)
 
@@ -139,7 +158,9 @@ class NeuronStepper:
             self.current = a
         else:
             self.current = node.current_decay * self.current + node.current_gain * a
-        u = node.decay * self.v + node.gain * self.current + node.leak
+        u = node.decay * self.v
+        u += node.gain * self.current
+        u += node.leak
         if node.threshold is None:
             self.v = self.potential = u
             return u
