@@ -69,59 +69,56 @@ def add_dense(raster, first, delay, rows, fan_out, left, right, row, sums):  # t
 
 
 @numba.njit(cache=True, nogil=True)
-def reach(at, taps, stride, dilation, outputs):  # type: ignore[no-untyped-def]
-    """Return the range of output positions whose taps can lie on padded input position `at`."""
-    first = max(0, -((dilation * (taps - 1) - at) // stride))
-    return first, min(outputs, at // stride + 1)
-
-
-@numba.njit(cache=True, nogil=True)
-def add_conv(raster, first, delay, kernel, present, size, window, left, right, image, sums):  # type: ignore[no-untyped-def]
+def add_conv(  # type: ignore[no-untyped-def]
+    raster, first, delay, kernel, size, place, rows, columns, fan_out, left, right,
+    image, lanes, channels, sums,
+):  # fmt: skip
     """Lay the kernel around every spike that arrives; return the synaptic operations.
 
-    kernel: (in channels, rows, columns, out channels of the group), present: its non-zeros by
-    (in channel, row, column); size: (height, width) of the input; window: stride, padding before
-    and dilation, (row, column) each; image: scratch (height, width, out channels).
+    All numbers as `gather` lays them out. kernel: words, of `size` (rows, columns, words a tap) for
+    each input channel; place: by source neuron its first words in `kernel` and in `image`, its row
+    and column; rows, columns: (starts, runs) of each row and column of the input; image: scratch
+    words, `lanes` the same memory as (groups, height, width, lanes), of which `channels` are used.
+
+    A lane starts at half of its range, so that no sum borrows from the lane above it.
     """
     operations = 0
-    channels, rows, columns, width_out = kernel.shape
-    height, width = size
-    stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x = window
-    out_height, out_width, out_channels = image.shape
-    groups = out_channels // width_out
-    in_group = channels // groups
-    found = np.empty(channels * height * width + 1, np.int32)
+    row_starts, row_runs = rows
+    column_starts, column_runs = columns
+    _, taps_across, tap_words = size
+    groups, height, width, _ = lanes.shape
+    half = 1 << (8 * lanes.itemsize - 1)
+    found = np.empty(place.shape[0] + 1, np.int32)
     for b in range(sums.shape[0]):
         for step in range(sums.shape[1]):
             count = events_at(raster, b, first + step, delay, found)
             if count == 0:
                 continue
-            image[:] = 0
+            lanes[:] = half
             for k in range(count):
-                c, pixel = divmod(found[k], height * width)
-                y, x = divmod(pixel, width)
-                base = (c // in_group) * width_out
-                first_y, last_y = reach(y + pad_y, rows, stride_y, dilation_y, out_height)
-                first_x, last_x = reach(x + pad_x, columns, stride_x, dilation_x, out_width)
-                for oy in range(first_y, last_y):
-                    ky, off_y = divmod(y + pad_y - oy * stride_y, dilation_y)
-                    if off_y:
-                        continue
-                    for ox in range(first_x, last_x):
-                        kx, off_x = divmod(x + pad_x - ox * stride_x, dilation_x)
-                        if off_x:
-                            continue
-                        operations += present[c, ky, kx]
-                        target = image[oy, ox, base : base + width_out]
-                        weights = kernel[c, ky, kx]
-                        for o in range(width_out):
-                            target[o] += weights[o]
+                j = found[k]
+                operations += fan_out[j]
+                weights_at, image_at, y, x = place[j, 0], place[j, 1], place[j, 2], place[j, 3]
+                for i in range(row_starts[y], row_starts[y + 1]):
+                    for down in range(row_runs[i, 2]):
+                        line = image_at + (row_runs[i, 0] + down) * width * tap_words
+                        taps = weights_at + (row_runs[i, 1] + down) * taps_across * tap_words
+                        for n in range(column_starts[x], column_starts[x + 1]):
+                            start = line + column_runs[n, 0] * tap_words
+                            from_tap = taps + column_runs[n, 1] * tap_words
+                            words = column_runs[n, 2] * tap_words
+                            target = image[start : start + words]
+                            weights = kernel[from_tap : from_tap + words]
+                            for w in range(words):
+                                target[w] += weights[w]
             i = 0
-            for o in range(out_channels):
-                for oy in range(out_height):
-                    for ox in range(out_width):
-                        sums[b, step, i] += (np.int32(image[oy, ox, o]) >> right) << left
-                        i += 1
+            for g in range(groups):
+                for o in range(channels):
+                    for y in range(height):
+                        for x in range(width):
+                            lane = np.int32(np.int64(lanes[g, y, x, o]) - half)
+                            sums[b, step, i] += (lane >> right) << left
+                            i += 1
     return operations
 
 

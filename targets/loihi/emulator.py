@@ -15,10 +15,13 @@ import numpy as np
 
 from axonc.toolchain.errors import InternalError
 
+from .gather import gather
 from .network import ALIGN_SHIFT, DECAY_SHIFT, Network, Population, SynapseGroup
 
-MAX_CHUNK_VALUES = 1 << 23
-"""Synaptic sums held at a time (32 MB): long runs go chunk by chunk, large batches by parts."""
+CHUNK_VALUES = 1 << 18
+"""Synaptic sums held at a time (1 MB, what caches hold): runs go chunk by chunk of steps."""
+PART_VALUES = 1 << 26
+"""Bits of rasters held at a time, a byte each: large batches go part by part."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def _parts(
 ) -> list[dict[str, np.ndarray]]:
     """Cut the batch so that all rasters of one part stay within reason."""
     widths = [p.size for p in network.populations] + [prod(s) for s in network.inputs.values()]
-    size = max(1, 8 * MAX_CHUNK_VALUES // max(1, steps * sum(widths)))
+    size = max(1, PART_VALUES // max(1, steps * sum(widths)))
     return [
         {
             name: np.ascontiguousarray(
@@ -93,7 +96,7 @@ class _Machine:
         self.depths = {name: 0 for name in network.inputs}
         self.depths |= {p.name: p.depth for p in network.populations}
         self.order = sorted(network.populations, key=lambda p: p.depth)
-        self.gathers = {g.name: _gather(g, self._delay(g)) for g in network.synapses}
+        self.gathers = {g.name: gather(g, self._delay(g)) for g in network.synapses}
         self.registers = {p.name: _registers(p) for p in network.populations}
         self.counts = {p.name: np.zeros(4, np.int64) for p in network.populations}
         self.operations = {g.name: 0 for g in network.synapses}
@@ -119,7 +122,7 @@ class _Machine:
             if place[g.target] <= place.get(g.source, 0)
         ]
         widest = max(p.size for p in self.order)
-        return min([self.steps, max(1, MAX_CHUNK_VALUES // (batch * widest)), *loops])
+        return min([self.steps, max(1, CHUNK_VALUES // (batch * widest)), *loops])
 
     def run(
         self, inputs: Mapping[str, np.ndarray]
@@ -136,10 +139,12 @@ class _Machine:
             kept_steps = self.steps if p.name in self.probed else 0
             potentials[p.name] = np.zeros((batch, kept_steps, p.size), np.int32)
         chunk = self.chunk(batch)
+        scratch = np.empty(batch * chunk * max(p.size for p in self.order), np.int32)
         for first in range(0, self.steps, chunk):
             length = min(chunk, self.steps - first)
             for p in self.order:
-                sums = np.zeros((batch, length, p.size), np.int32)
+                sums = scratch[: batch * length * p.size].reshape(batch, length, p.size)
+                sums[:] = 0
                 for group in self.network.into(p.name):
                     gather = self.gathers[group.name]
                     self.operations[group.name] += gather(rasters[group.source], first, sums)
@@ -181,52 +186,3 @@ def _registers(p: Population) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     unity = 1 << DECAY_SHIFT
     decays = np.stack([full(unity - (p.du + 1)), full(unity - p.dv)])
     return decays, full(p.vth << ALIGN_SHIFT), full(p.bias)
-
-
-def _gather(group: SynapseGroup, delay: np.ndarray):  # type: ignore[no-untyped-def]
-    """Return a function (raster, first, sums) -> synaptic operations that adds a group's weights.
-
-    Weights are divided by their common step first, so that most fit a byte; a shift makes it good.
-    """
-    shift = group.exponent + group.step.bit_length() - 1
-    left, right = max(shift, 0), max(-shift, 0)
-    units = group.weight // group.step
-    narrow = np.int8 if -128 <= units.min() and units.max() <= 127 else np.int16
-    axes = tuple(range(1, units.ndim))
-    wide = np.int32 if int(np.abs(units.astype(np.int64)).sum(axes).max()) > 32767 else np.int16
-    if group.kernel is None:
-        rows = np.ascontiguousarray(units.T, dtype=narrow)
-        fan_out = np.count_nonzero(rows, axis=1).astype(np.int64)
-        row = np.zeros(rows.shape[1], wide)
-
-        def dense(raster: np.ndarray, first: int, sums: np.ndarray) -> int:
-            from ._kernels import add_dense
-
-            return int(add_dense(raster, first, delay, rows, fan_out, left, right, row, sums))
-
-        return dense
-
-    out, per_group = units.shape[:2]
-    groups = group.kernel.groups
-    by_input = units.reshape(groups, out // groups, per_group, *units.shape[2:])
-    kernel = by_input.transpose(0, 2, 3, 4, 1).reshape(
-        groups * per_group, *units.shape[2:], out // groups
-    )
-    kernel = np.ascontiguousarray(kernel, dtype=narrow)
-    present = np.count_nonzero(kernel, axis=3).astype(np.int64)
-    window = group.kernel.window
-    before = (window.padding[0][0], window.padding[1][0])
-    geometry = (*window.stride, *before, *window.dilation)
-    size = group.kernel.input_shape[1:]
-    image = np.zeros((*group.kernel.output_shape[1:], out), wide)
-
-    def conv(raster: np.ndarray, first: int, sums: np.ndarray) -> int:
-        from ._kernels import add_conv
-
-        return int(
-            add_conv(
-                raster, first, delay, kernel, present, size, geometry, left, right, image, sums
-            )
-        )
-
-    return conv

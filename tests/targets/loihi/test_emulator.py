@@ -25,7 +25,8 @@ def test_cutting_batch_and_time_into_parts_changes_nothing(seed, build, monkeypa
     network, inputs = build.random_network(seed)
     names = [p.name for p in network.populations]
     whole = emulate(network, inputs, names)
-    monkeypatch.setattr(emulator_module, "MAX_CHUNK_VALUES", 40)
+    monkeypatch.setattr(emulator_module, "CHUNK_VALUES", 40)
+    monkeypatch.setattr(emulator_module, "PART_VALUES", 320)
     parts = emulate(network, inputs, names)
     for name in names:
         np.testing.assert_array_equal(whole.spikes[name], parts.spikes[name])

@@ -1,0 +1,134 @@
+"""Synapse groups made ready for the kernels: weights as narrow as they go, taps looked up.
+
+A convolution is laid out so that all taps of one spike in one row of the image are neighbours: for
+each input channel and kernel row the columns are sorted by their phase under the stride, from right
+to left, each with its output channels, and an image has its channels last. What one spike adds to a
+row is then one run of numbers, several to a 64-bit word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .memory import fan_outs
+from .network import Kernel, SynapseGroup
+
+Gather = Callable[[np.ndarray, int, np.ndarray], int]
+"""(raster, first step, sums) -> synaptic operations: adds what arrives to the sums."""
+
+WORD_BYTES = 8
+
+
+def gather(group: SynapseGroup, delay: np.ndarray) -> Gather:
+    """Return the function that adds a group's weights.
+
+    Weights are divided by their common step first, so that most fit a byte; a shift makes it good.
+    """
+    shift = group.exponent + group.step.bit_length() - 1
+    left, right = max(shift, 0), max(-shift, 0)
+    units = group.weight // group.step
+    largest_sum = int(np.abs(units.astype(np.int64)).sum(tuple(range(1, units.ndim))).max())
+    fan_out = fan_outs(group).astype(np.int64)
+    if group.kernel is None:
+        narrow = np.int8 if -128 <= units.min() and units.max() <= 127 else np.int16
+        rows = np.ascontiguousarray(units.T, dtype=narrow)
+        row = np.zeros(rows.shape[1], np.int32 if largest_sum > 32767 else np.int16)
+
+        def dense(raster: np.ndarray, first: int, sums: np.ndarray) -> int:
+            from ._kernels import add_dense
+
+            return int(add_dense(raster, first, delay, rows, fan_out, left, right, row, sums))
+
+        return dense
+
+    return _convolution(units, group.kernel, delay, fan_out, largest_sum, (left, right))
+
+
+def _convolution(
+    units: np.ndarray,
+    kernel: Kernel,
+    delay: np.ndarray,
+    fan_out: np.ndarray,
+    largest_sum: int,
+    shift: tuple[int, int],
+) -> Gather:
+    # The narrowest lanes that no sum leaves: all lanes of a word are added at once.
+    lane = next(t for t in (np.uint8, np.uint16, np.uint32) if largest_sum < np.iinfo(t).max // 2)
+    (_, height, width), (_, out_height, out_width) = kernel.input_shape, kernel.output_shape
+    rows, row_order = _runs(kernel, 0, units.shape[2], height, out_height)
+    columns, column_order = _runs(kernel, 1, units.shape[3], width, out_width)
+    out, per_group = units.shape[:2]
+    by_input = (
+        units[:, :, row_order][:, :, :, column_order]
+        .reshape(kernel.groups, out // kernel.groups, per_group, *units.shape[2:])
+        .transpose(0, 2, 3, 4, 1)
+    )
+    words = _words(by_input, lane)  # (groups, channels of a group, rows, columns, words)
+    lanes = np.empty(
+        (kernel.groups, out_height, out_width, words.shape[-1] * WORD_BYTES // lane().nbytes), lane
+    )
+    image = lanes.reshape(-1).view(np.uint64)
+    group, channel, y, x = np.indices((kernel.groups, per_group, height, width)).reshape(4, -1)
+    place = np.stack(
+        [
+            (group * per_group + channel) * words[0, 0].size,
+            group * (image.size // kernel.groups),
+            y,
+            x,
+        ],
+        axis=1,
+    ).astype(np.int32)
+
+    def conv(raster: np.ndarray, first: int, sums: np.ndarray) -> int:
+        from ._kernels import add_conv
+
+        return int(
+            add_conv(
+                raster, first, delay, words.reshape(-1), words.shape[2:], place, rows, columns,
+                fan_out, *shift, image, lanes, out // kernel.groups, sums,
+            )
+        )  # fmt: skip
+
+    return conv
+
+
+def _words(weight: np.ndarray, lane: type[np.unsignedinteger]) -> np.ndarray:
+    """Return words whose sum is that of all lanes: sum over k of weight[..., k] * 2^(bits * k)."""
+    bits = 8 * lane().nbytes
+    lanes = 64 // bits
+    short = -weight.shape[-1] % lanes
+    padded = np.pad(weight, [(0, 0)] * (weight.ndim - 1) + [(0, short)])
+    digits = padded.astype(np.int64).astype(np.uint64).reshape(*weight.shape[:-1], -1, lanes)
+    places = np.arange(lanes, dtype=np.uint64) * np.uint64(bits)
+    return np.ascontiguousarray((digits << places).sum(-1, dtype=np.uint64))
+
+
+def _runs(
+    kernel: Kernel, axis: int, taps: int, inputs: int, outputs: int
+) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Return where each input position counts along one axis, and the order of taps for that.
+
+    The runs of position i are those from starts[i] to starts[i + 1]; each is (first output, first
+    tap in the order, how many of both): output first + k gets tap first + k.
+    """
+    window = kernel.window
+    stride, before = window.stride[axis], window.padding[axis][0]
+    dilation = window.dilation[axis]
+    order = sorted(range(taps), key=lambda k: (k * dilation % stride, -k))
+    starts: list[int] = [0]
+    runs: list[list[int]] = []
+    for at in range(inputs):
+        last = None
+        for index, tap in enumerate(order):
+            output, off = divmod(at + before - tap * dilation, stride)
+            if off or not 0 <= output < outputs:
+                continue
+            if last == (output - 1, index - 1):
+                runs[-1][2] += 1
+            else:
+                runs.append([output, index, 1])
+            last = (output, index)
+        starts.append(len(runs))
+    return (np.array(starts, np.int32), np.array(runs, np.int32).reshape(-1, 3)), np.array(order)
