@@ -84,6 +84,18 @@ class Run:
     layers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ForeignNetwork:
+    """A network read from another tool's file.
+
+    graph: of the integer stage. real_input: its input is numbers, which its first neurons turn into
+    spikes; they stay on the host.
+    """
+
+    graph: Graph
+    real_input: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
     """Whether an engine can run on this machine; `detail` says how it was found or what to do."""
@@ -102,6 +114,8 @@ class Target(ABC):
     """What can execute a program of this target, the default first."""
     formats: ClassVar[tuple[str, ...]] = ()
     """Files of other tools that a program can be written as."""
+    formats_read: ClassVar[tuple[str, ...]] = ()
+    """Files of other tools that a network can be read from, by their suffixes."""
 
     @abstractmethod
     def check(self, graph: Graph) -> tuple[NodeVerdict, ...]:
@@ -163,6 +177,14 @@ class Target(ABC):
             LoweringError: the format cannot hold the program; every reason is listed.
         """
         raise self._not_offered("format", name, ", ".join(self.formats) or "none")
+
+    def read_format(self, name: str, path: Path) -> ForeignNetwork:
+        """Read a network from a file in one of `formats_read`.
+
+        Raises:
+            InputError: there is no such format, or the file is not what it says.
+        """
+        raise self._not_offered("format to read", name, ", ".join(self.formats_read) or "none")
 
     def draw(self, program: Program, run: Run | None, path: Path) -> None:
         """Draw where the program lies on the chip; with a run, how loaded it was.

@@ -3,7 +3,7 @@
 from .chip import Chip, Limit, chip_names, load_chip
 from .emulator import Emulation, emulate
 from .lava_engine import LavaRun, run_on_lava
-from .net_reader import BiasEncoder, NetFile, read_net
+from .net_reader import read_net
 from .net_writer import write_net
 from .network import Kernel, Network, Population, Sign, SynapseGroup
 from .netx_engine import NetxRun, run_on_netx
@@ -13,8 +13,8 @@ from .target import Loihi
 from .thresholds import ThresholdChoice, threshold_choices
 
 __all__ = [
-    "BiasEncoder", "Chip", "Emulation", "Kernel", "LavaRun", "Limit", "Loihi", "LoihiProgram",
-    "NetFile", "Network", "NetxRun", "Population", "Sign", "SynapseGroup", "ThresholdChoice",
+    "Chip", "Emulation", "Kernel", "LavaRun", "Limit", "Loihi", "LoihiProgram",
+    "Network", "NetxRun", "Population", "Sign", "SynapseGroup", "ThresholdChoice",
     "chip_names", "draw_chips", "emulate", "load_chip", "read_net", "run_on_lava", "run_on_netx",
     "threshold_choices", "write_net",
 ]  # fmt: skip

@@ -2,14 +2,15 @@
 
 Lowering such a graph is exact, so networks trained in lava-dl run here as they run there. Layers
 `input`, `conv`, `dense`, `dense_rec` and `flatten` are read; CUBA and LOIHI neurons (lava-dl 0.6.0,
-netx/hdf5.py). An input layer with neurons of its own turns pixels into spikes by their bias: it
-becomes the file's `encoder`, for a graph takes spikes.
+netx/hdf5.py). An input layer with neurons of its own turns numbers x into spikes by a bias of
+64 * (weight * x + bias) a step: they become the nodes `input_weight` and `encoder`, and the network
+takes real input.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -38,47 +39,19 @@ from axonc.toolchain.ir import (
     Window,
     narrowest_type,
 )
-from axonc.toolchain.reference import execute
 
+from ..base import ForeignNetwork
 from .network import ALIGN_SHIFT, DECAY_SHIFT, STATE_LIMIT
 
+ENCODER = "encoder"
+MAX_DELAY = 62
 MAX_LAYERS = 1000
 MAX_VALUES = 1 << 27
 """Numbers that one file may hold; more is no network for this chip."""
 
 
-@dataclass(frozen=True)
-class BiasEncoder:
-    """Neurons that turn a constant input x into spikes by their bias, 64 * (weight * x + bias)."""
-
-    neuron: IntegerNeuron
-    weight: int
-    bias: int
-
-    def spikes(self, values: np.ndarray, steps: int) -> np.ndarray:
-        """Return the spikes of `steps` steps, (batch, time, *shape), for (batch, *shape) values."""
-        drive = (values.astype(np.int64) * self.weight + self.bias) << ALIGN_SHIFT
-        sent = []
-        for sample in drive:
-            neuron = replace(self.neuron, bias=sample)
-            nodes: dict[str, Node] = {
-                "x": Input(neuron.shape), "n": neuron, "y": Output(neuron.shape)
-            }  # fmt: skip
-            graph = Graph(Stage.INTEGER, nodes, (Edge("x", "n"), Edge("n", "y")))
-            sent.append(execute(graph, np.zeros((1, steps, *neuron.shape), bool)).output[0])
-        return np.stack(sent)
-
-
-@dataclass(frozen=True)
-class NetFile:
-    """What a `.net` file holds: the graph, and the encoder of its input layer if it has one."""
-
-    graph: Graph
-    encoder: BiasEncoder | None
-
-
-def read_net(path: Path) -> NetFile:
-    """Return the network in the `.net` file at `path`.
+def read_net(path: Path) -> ForeignNetwork:
+    """Return the network in the `.net` file at `path`, a graph of the integer stage.
 
     Raises:
         InputError: not such a file, a layer or neuron that is not known, a shape that does not fit
@@ -100,28 +73,27 @@ class _Reader:
         self.path, self.values_left = path, MAX_VALUES
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
-        self.last, self.encoder = "input", None
+        self.last = "input"
 
     def fault(self, where: str, *, got: str, expected: str, remedy: str) -> InputError:
         return InputError(f"{where} of {self.path}", got=got, expected=expected, remedy=remedy)
 
-    def network(self, file: h5py.File) -> NetFile:
+    def network(self, file: h5py.File) -> ForeignNetwork:
         layers = file["layer"]
         if not 0 < len(layers) <= MAX_LAYERS:
             raise self.fault(
                 "layers", got=f"{len(layers)}", expected=f"1 to {MAX_LAYERS}",
                 remedy="check the file",
             )  # fmt: skip
-        encoder: BiasEncoder | None = None
         shape: Shape | None = None
         for index in range(len(layers)):
             layer, where = layers[str(index)], f"layer {index}"
             kind = self.text(layer["type"])
             if kind == "input":
                 shape = tuple(int(n) for n in self.array(layer, "shape", where).reshape(-1))
-                if "neuron" in layer:
-                    encoder = self.input_layer(layer, shape, where)
                 self.nodes["input"] = Input(shape)
+                if "neuron" in layer:
+                    shape = self.input_layer(layer, shape, where)
             elif kind in _LAYERS:
                 if shape is None:
                     shape = self.first_shape(layer, kind, where)
@@ -132,14 +104,14 @@ class _Reader:
                     where, got=f"type {kind!r}", expected="one of input, " + ", ".join(_LAYERS),
                     remedy="netx 0.6.0 runs no other layers either",
                 )  # fmt: skip
-        if shape is None or self.last == "input":
+        if shape is None or self.last in ("input", ENCODER):
             raise self.fault(
                 "layers", got="an input alone", expected="at least one dense or conv layer",
                 remedy="check the file",
             )  # fmt: skip
         self.add("output", Output(shape))
         graph = Graph(Stage.INTEGER, self.nodes, tuple(self.edges), name=self.path.stem)
-        return NetFile(graph, encoder)
+        return ForeignNetwork(graph, real_input=ENCODER in self.nodes)
 
     def add(self, name: str, node: Node) -> None:
         self.nodes[name] = node
@@ -156,10 +128,29 @@ class _Reader:
             remedy="export the network with its input block",
         )  # fmt: skip
 
-    def input_layer(self, layer: h5py.Group, shape: Shape, where: str) -> BiasEncoder:
+    def input_layer(self, layer: h5py.Group, shape: Shape, where: str) -> Shape:
+        """Add the encoder: its input passes by the current, so it has none."""
         weight = self.number(layer, "weight", where) if "weight" in layer else 64
         bias = self.number(layer, "bias", where) if "bias" in layer else 0
-        return BiasEncoder(self.neuron(layer, shape, where, bias=np.zeros(1)), weight, bias)
+        flat = len(shape) != 3
+        shape = (prod(shape),) if flat else shape
+        if not -(1 << 15) <= weight < 1 << 15 or flat and shape[0] ** 2 > MAX_VALUES:
+            raise self.fault(
+                where, got=f"a weight of {weight} for an input of {shape}",
+                expected=f"16 bits, and at most {MAX_VALUES} pairs of inputs",
+                remedy="train with a smaller input",
+            )  # fmt: skip
+        neuron = self.neuron(layer, shape, where, bias=np.array([bias]))
+        if flat:
+            self.add("input_flat", Flatten())
+            self.add("input_weight", _affine(weight * np.eye(shape[0], dtype=np.int16)))
+        else:
+            channels = np.full((shape[0], 1, 1, 1), weight, np.int16)
+            window = Window((1, 1), ((0, 0), (0, 0)), (1, 1))
+            kind = narrowest_type(channels)
+            self.add("input_weight", IntegerConv(channels, kind, window, shape[0]))
+        self.add(ENCODER, replace(neuron, current=None))
+        return shape
 
     def dense(self, layer: h5py.Group, index: int, shape: Shape) -> Shape:
         where = f"layer {index}"
@@ -173,14 +164,11 @@ class _Reader:
             )  # fmt: skip
         if len(shape) > 1:
             self.add(f"flatten{index}", Flatten())
+        weight = weight.reshape(out, prod(shape))
         if "delay" in layer:
-            self.delay(layer, index, (prod(shape), out))
-        self.add(f"dense{index}", _affine(weight.reshape(out, prod(shape))))
-        if "delay" in layer and self.array(layer, "delay", where).size == out != prod(shape):
-            raise self.fault(
-                where, got="delays by output neuron", expected="delays by input neuron",
-                remedy="delay the layer before it instead",
-            )  # fmt: skip
+            self.delayed_dense(layer, index, weight)
+        else:
+            self.add(f"dense{index}", _affine(weight))
         self.add(f"neuron{index}", self.neuron(layer, (out,), where))
         if "weight_rec" in layer:
             loop = self.weights(layer, "weight_rec", where)
@@ -227,15 +215,35 @@ class _Reader:
             self.add(f"flatten{index}", Flatten())
         return (prod(shape),)
 
-    def delay(self, layer: h5py.Group, index: int, sizes: tuple[int, int]) -> None:
-        steps = np.atleast_1d(self.array(layer, "delay", f"layer {index}")).astype(np.float64)
-        if steps.size not in (1, *sizes) or np.any(steps < 0) or np.any(steps > 62):
+    def delayed_dense(self, layer: h5py.Group, index: int, weight: np.ndarray) -> None:
+        """Add a matrix whose synapses are delayed by one number, by output, by input, or each.
+
+        As netx takes them: of as many as there are outputs by output, even if inputs are as many;
+        fractions are cut off. What differs by output becomes a matrix for each delay.
+        """
+        out, inputs = weight.shape
+        steps = np.trunc(self.array(layer, "delay", f"layer {index}").astype(np.float64))
+        shapes = {1: (1, 1), inputs: (1, inputs), out: (out, 1), weight.size: weight.shape}
+        if steps.size not in shapes or not np.all((steps >= 0) & (steps <= MAX_DELAY)):
             raise self.fault(
                 f"layer {index}", got=f"{steps.size} delays from {steps.min():g} to "
-                f"{steps.max():g}", expected=f"1 or {sizes[0]} delays from 0 to 62",
-                remedy="train with max_delay=62",
+                f"{steps.max():g}",
+                expected=f"1, {out}, {inputs} or {weight.size} delays from 0 to {MAX_DELAY}",
+                remedy=f"train with max_delay={MAX_DELAY}",
             )  # fmt: skip
-        self.add(f"delay{index}", DelayNode(steps.reshape(-1)))
+        matrix = np.broadcast_to(steps.reshape(shapes[steps.size]), weight.shape)
+        if np.all(matrix == matrix[0]) or not np.any(weight):
+            self.add(f"delay{index}", DelayNode(np.ascontiguousarray(matrix[0])))
+            self.add(f"dense{index}", _affine(weight))
+            return
+        before, ends = self.last, []
+        for step in np.unique(matrix[weight != 0]):
+            self.last = before
+            self.add(f"delay{index}_{step:g}", DelayNode(np.array([step])))
+            self.add(f"dense{index}_{step:g}", _affine(np.where(matrix == step, weight, 0)))
+            ends.append(self.last)
+        self.last, *others = ends
+        self.edges += [Edge(name, f"neuron{index}") for name in others]
 
     def neuron(
         self, layer: h5py.Group, shape: Shape, where: str, bias: np.ndarray | None = None
@@ -275,7 +283,7 @@ class _Reader:
             membrane=LeakyState(
                 unity - decays["vDecay"], DECAY_SHIFT, -STATE_LIMIT + 1, STATE_LIMIT - 1
             ),
-            current=current,
+            current=None if np.all(decays["iDecay"] == unity) else current,
             fraction_bits=ALIGN_SHIFT,
         )
 

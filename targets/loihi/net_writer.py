@@ -114,8 +114,8 @@ def _layer(
             "weight": weight.astype(np.float32),
         }  # fmt: skip
         if np.any(forward.delay):
-            inputs = weight.shape[1]
-            fields["delay"] = np.broadcast_to(forward.delay.reshape(-1), (inputs,)).astype(float)
+            # One for each synapse: netx would take as many as there are outputs to be by output.
+            fields["delay"] = np.broadcast_to(forward.delay.reshape(-1), weight.shape).astype(float)
         for loop in loops:
             if np.any(loop.delay) or np.any(forward.delay):
                 reasons.append(f"population {p.name!r} has delays in a loop, which netx loses")

@@ -14,7 +14,7 @@ from axonc.toolchain.errors import InputError, InternalError
 from axonc.toolchain.ir import Graph
 from axonc.toolchain.reference import input_arrays
 
-from ..base import EngineStatus, NodeVerdict, Program, Run, Target
+from ..base import EngineStatus, ForeignNetwork, NodeVerdict, Program, Run, Target
 from .chip import Chip, load_chip
 from .cost import cost_report
 from .emulator import emulate
@@ -22,6 +22,7 @@ from .environment import LAVA, NETX, install, status
 from .lava_engine import run_on_lava
 from .lower import Lowering, lower
 from .mapping import Mapping as ChipMapping
+from .net_reader import read_net
 from .net_writer import write_net
 from .network import Network
 from .netx_engine import run_on_netx
@@ -42,6 +43,7 @@ class Loihi(Target):
     name: ClassVar[str] = "loihi"
     engines: ClassVar[tuple[str, ...]] = ("emulator", "lava", "netx")
     formats: ClassVar[tuple[str, ...]] = ("net",)
+    formats_read: ClassVar[tuple[str, ...]] = ("net",)
 
     chip_name: str = "loihi1"
     thresholds: str = "own"
@@ -146,6 +148,10 @@ class Loihi(Target):
         if name not in self.formats:
             super().write_format(program, name, path)
         write_net(_own(program), path)
+
+    def read_format(self, name: str, path: Path) -> ForeignNetwork:
+        """Read lava-dl's netx file (`net`); see `Target.read_format`."""
+        return read_net(path) if name in self.formats_read else super().read_format(name, path)
 
     def draw(self, program: Program, run: Run | None, path: Path) -> None:
         """Draw the chips with every core where it sits, whose it is and how full it is."""

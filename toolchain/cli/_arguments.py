@@ -33,7 +33,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "model",
         type=_model_path,
         metavar="MODEL.nir",
-        help="a NIR graph; zoo:NAME for a trained network that comes with axonc",
+        help="a NIR graph, or a .net file of lava-dl; zoo:NAME for a network that comes with axonc",
     )
     dialect = parser.add_argument_group(
         "dialect", "what NIR leaves open; whatever is not given is read from the file or assumed"
@@ -101,7 +101,7 @@ def _model_path(text: str) -> Path:
 
 def lowered(options: argparse.Namespace) -> Lowering:
     """Load the model that the options name, and lower it as far as it goes."""
-    from ..driver import lower
+    from ..driver import lower, lower_foreign, read_foreign
     from ..errors import InputError
     from ..frontend import DialectOptions, load_graph
     from ..ir import IFConvention, Integrator, Reset, WInConvention
@@ -130,13 +130,31 @@ def lowered(options: argparse.Namespace) -> Lowering:
         w_in=options.w_in and WInConvention(options.w_in),
         fires_at_threshold=options.fires_at_threshold,
     )
+    calibration = read_spikes(options.calibrate) if options.calibrate else None
+    if options.model.suffix != ".nir" and (foreign := read_foreign(options.model)):
+        _refuse_options_of_nir(options, dialect == DialectOptions())
+        return lower_foreign(foreign, calibration=calibration)
     return lower(
         load_graph(options.model, options=dialect),
         weights=IntegerWeights(options.weight_bits),
         fixed_point=FixedPoint(options.fraction_bits),
         real_input=options.real_input,
-        calibration=read_spikes(options.calibrate) if options.calibrate else None,
+        calibration=calibration,
     )
+
+
+def _refuse_options_of_nir(options: argparse.Namespace, without_dialect: bool) -> None:
+    """Refuse what says how to read or round a NIR graph, for a network that is integers already."""
+    from ..errors import InputError
+
+    rounding = options.weight_bits != 8 or options.fraction_bits is not None
+    if rounding or options.real_input or not without_dialect:
+        raise InputError(
+            f"options for {options.model}",
+            got="a dialect, --real-input, --weight-bits or --fraction-bits",
+            expected="none of them: the file holds integers and leaves nothing open",
+            remedy="leave them out",
+        )
 
 
 def add_target(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
@@ -166,7 +184,9 @@ def print_json(document: Any) -> None:
 def print_dialect(lowering: Lowering) -> None:
     """Tell on standard error how the graph was read, and what of it was assumed."""
     dialect = lowering.imported.dialect
-    assert dialect is not None
+    if dialect is None:
+        print("read as integers, of which nothing is open", file=sys.stderr)
+        return
     print(
         f"read with dt = {dialect.dt:g}, {dialect.integrator} integration, {dialect.reset} reset",
         file=sys.stderr,

@@ -22,6 +22,7 @@ examples:
   axonc check model.nir --target loihi --json
   axonc check model.nir --input spikes.npz     measure what rounding changes, layer by layer
   axonc check old.nir --dt 1e-4 --reset subtract
+  axonc check model.net --target loihi         a network trained in lava-dl
 """
 
 
@@ -56,7 +57,6 @@ def execute(options: argparse.Namespace) -> int:
     rows = verdicts(lowering, options.target, measurement)
     refused = any(row.verdict is Verdict.UNSUPPORTED for row in rows)
     dialect = lowering.imported.dialect
-    assert dialect is not None
     if options.json:
         print_json(
             {
@@ -65,7 +65,9 @@ def execute(options: argparse.Namespace) -> int:
                 "lowerable": not refused and lowering.refusal is None,
                 "nodes": describe(rows, options.target),
                 "measured": None if measurement is None else asdict(measurement),
-                "assumed": {
+                "assumed": None
+                if dialect is None
+                else {
                     "dt": dialect.dt,
                     "integrator": dialect.integrator,
                     "reset": dialect.reset,

@@ -14,7 +14,7 @@ from axonc.targets import REFERENCE, Run, Target, load_target
 from ..comparison import Measurement, measured
 from ..cost import Workload, workload
 from ..errors import InputError
-from ..ir import Graph
+from ..ir import Graph, Stage
 from ..passes import Split
 from ..reference import Progress, Real, Recording, execute
 from ._lowering import Lowering
@@ -69,7 +69,8 @@ def run(
 
     Args:
         precision: on the reference, `float` runs the discrete graph in float64, `float32` in
-            float32, `int` the integer graph; targets always run integers.
+            float32, `int` the integer graph; targets always run integers, and so does a network
+            that was read as integers.
 
     Raises:
         InputError: no such target, engine or probe, or spikes that do not fit.
@@ -82,6 +83,8 @@ def run(
             expected="none: --precision float or int says how to run it",
             remedy="leave --engine out",
         )
+    if lowering.discrete.stage is Stage.INTEGER:
+        precision = "int"
     if target == REFERENCE and precision in _REAL:
         done = _on_reference(lowering.discrete, spikes, probes, progress, _REAL[precision])
         return Execution(REFERENCE, precision, lowering.discrete, done, *spikes.shape[:2])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from axonc.targets import Program, Target
+from axonc.targets import ForeignNetwork, Program, Target
 
 from ..errors import LoweringError
 from ..ir import Graph
@@ -27,6 +27,8 @@ from ._calibration import calibrated
 @dataclass(frozen=True)
 class Lowering:
     """A graph in every stage that it reached.
+
+    A network that was read as integers is its own discrete and imported graph.
 
     split: the discrete graph cut into host and chip; only its chip part is made integer.
     refusal: why there is no integer graph; every reason is in it.
@@ -62,6 +64,25 @@ class Lowering:
                 target = target.calibrated(self.calibration)
             self.programs[key] = target.compile(self.integer)
         return self.programs[key]
+
+
+def lower_foreign(network: ForeignNetwork, *, calibration: np.ndarray | None = None) -> Lowering:
+    """Cut a network that is integers already into host and chip; nothing of it is rounded.
+
+    Args:
+        calibration: input (batch, time, *input shape) that targets may choose by, e.g. the places
+            of cores.
+
+    Raises:
+        LoweringError: no spiking neuron is left for the chip.
+    """
+    findings, graph = Findings(), network.graph
+    split = split_host(graph, findings, real_input=network.real_input)
+    if calibration is not None and split.front is not None:
+        calibration = execute(split.front, calibration).output
+    return Lowering(
+        graph, graph, findings, split, integer_graph=split.chip, calibration=calibration
+    )
 
 
 def lower(

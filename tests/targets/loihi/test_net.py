@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from axonc.targets.loihi import Loihi, read_net, write_net
+from axonc.toolchain.driver import lower_foreign, run, verdicts
 from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import (
     Edge,
@@ -68,7 +69,7 @@ def test_what_is_written_reads_back_as_the_same_network(which, request, tmp_path
     program = TARGET.compile(graph)
     write_net(program, tmp_path / "a.net")
     back = read_net(tmp_path / "a.net")
-    assert back.encoder is None
+    assert not back.real_input
     assert all(row.verdict == "exact" for row in TARGET.check(back.graph))
     shape = graph.nodes["in"].shape
     spikes = np.random.default_rng(2).random((4, 20, *shape)) < 0.4
@@ -110,16 +111,54 @@ DENSE = {"type": "dense", "shape": np.array([2]), "inFeatures": 3, "weight": np.
          "neuron": NEURON}  # fmt: skip
 
 
-def test_an_input_layer_with_neurons_is_the_encoder(tmp_path):
-    source = {"type": "input", "shape": np.array([3]), "weight": np.array([2.0]),
+@pytest.mark.parametrize("by", ["output", "input", "synapse", "all"])
+def test_delays_as_netx_takes_them(by, tmp_path):
+    rng = np.random.default_rng(5)
+    delay = rng.integers(0, 5, {"output": (4,), "input": (3,), "synapse": (4, 3), "all": ()}[by])
+    weight = rng.integers(-9, 10, (4, 3))
+    layer = {**DENSE, "shape": np.array([4]), "weight": weight, "delay": delay + 0.7}
+    write_layers(tmp_path / "a.net", layer)
+    spikes = rng.random((1, 12, 3)) < 0.4
+    matrix = np.broadcast_to(delay[:, None] if by == "output" else delay, (4, 3))
+    shifted = np.zeros((12, 4))
+    for i, j in np.ndindex(4, 3):
+        shifted[matrix[i, j] :, i] += weight[i, j] * spikes[0, : 12 - matrix[i, j], j]
+    done = run(lower_foreign(read_net(tmp_path / "a.net")), spikes, target="loihi")
+    v, expected = np.zeros(4), np.zeros((12, 4), bool)
+    for t, arriving in enumerate(shifted):
+        v = np.trunc(v * 3072 / 4096) + arriving * 64
+        expected[t] = v > 5 * 64
+        v[expected[t]] = 0
+    np.testing.assert_array_equal(done.run.spikes["output"][0], expected)
+
+
+def test_delays_of_a_square_layer_are_by_output(tmp_path):
+    layer = {**DENSE, "shape": np.array([3]), "weight": np.tril(np.ones((3, 3))),
+             "delay": np.array([1, 0, 2]), "neuron": {**NEURON, "vThMant": 0}}  # fmt: skip
+    write_layers(tmp_path / "a.net", layer)
+    impulse = np.zeros((1, 6, 3), bool)
+    impulse[0, 0] = True
+    done = run(lower_foreign(read_net(tmp_path / "a.net")), impulse, target="loihi")
+    assert done.run.spikes["output"][0].argmax(0).tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 1, 3), (1, 3)])
+def test_an_input_layer_with_neurons_encodes_numbers_on_the_host(shape, tmp_path):
+    source = {"type": "input", "shape": np.array(shape), "weight": np.array([2.0]),
               "bias": np.array([1.0]), "neuron": {**NEURON, "vDecay": 0}}  # fmt: skip
     write_layers(tmp_path / "a.net", source, DENSE)
-    encoder = read_net(tmp_path / "a.net").encoder
+    network = read_net(tmp_path / "a.net")
+    assert network.real_input
+    lowering = lower_foreign(network)
+    assert [row.verdict for row in verdicts(lowering, "loihi") if row.node == "encoder"] == ["host"]
+    x = np.broadcast_to(np.reshape([0, 1, 10], shape), (1, 6, *shape))
+    done = run(lowering, x, target="loihi", probes=["encoder"]).run
     # v grows by 2 * x + 1 a step and spikes beyond 5: x = 0 each 6th step, x = 1 each 2nd.
-    spikes = encoder.spikes(np.array([[0, 1, 10]]), 6)[0]
-    assert spikes.astype(int).tolist() == [
+    assert done.spikes["encoder"].reshape(6, 3).astype(int).tolist() == [
         [0, 0, 1], [0, 1, 1], [0, 0, 1], [0, 1, 1], [0, 0, 1], [1, 1, 1]
     ]  # fmt: skip
+    reference = run(lowering, x).run
+    np.testing.assert_array_equal(done.spikes["output"], reference.spikes["output"])
 
 
 def change(layer, **fields):
@@ -137,7 +176,7 @@ def change(layer, **fields):
         (change(DENSE, weight=np.full((2, 3), 0.5)), "'weight' with values that are no integers"),
         (change(DENSE, weight=np.full((2, 3), 600)), "got weights from 600 to 600, expected -256"),
         (change(DENSE, weight=np.full((2, 3), np.nan)), "values that are no integers"),
-        (change(DENSE, delay=np.full(3, 63)), "got 3 delays from 63 to 63, expected 1 or 3 delays"),
+        (change(DENSE, delay=np.full(3, 63)), "got 3 delays from 63 to 63, expected 1, 2, 3 or 6 "),
         (change(DENSE, weight=None), "got no 'weight' in the file itself"),
         ({"type": "input", "shape": np.array([3])}, "got an input alone"),
     ],

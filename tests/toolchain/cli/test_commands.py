@@ -121,6 +121,32 @@ def test_compile_writes_graphs_that_can_be_read_back(
     assert (out / "integer.txt").read_text().startswith("graph ")
 
 
+def test_a_net_file_goes_where_a_nir_file_goes(
+    model: Path, spikes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "build" / "network.net"
+    command = ["compile", str(model), "--target", "loihi", "--format", "net", "--json"]
+    assert main([*command, "--out", str(written.parent)]) == 0
+    rasters = []
+    for path, target in ((model, "loihi"), (written, "loihi"), (written, "reference")):
+        out = tmp_path / "out.npz"
+        command = ["run", str(path), "--target", target, "--precision", "int", "--json"]
+        assert main([*command, "--input", str(spikes), "--output", str(out)]) == 0
+        rasters.append(np.load(out)["spikes"])
+    assert rasters[0].any()
+    assert all(np.array_equal(raster, rasters[0]) for raster in rasters)
+    assert main(["cost", str(written), "--target", "loihi", "--input", str(spikes)]) == 0
+    capsys.readouterr()
+    assert main(["check", str(written), "--target", "loihi", "--json"]) == 0
+    report = answer(capsys)
+    assert report["lowerable"] and report["assumed"] is None
+    assert main(["check", str(written), "--dt", "1e-3"]) == 1
+    assert "the file holds integers and leaves nothing open" in capsys.readouterr().err
+    written.write_bytes(b"no HDF5")
+    assert main(["check", str(written)]) == 1
+    assert "expected a netx .net file of lava-dl" in capsys.readouterr().err
+
+
 def test_doctor_names_engines_and_versions(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     report = answer(capsys)
