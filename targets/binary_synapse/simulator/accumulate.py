@@ -24,18 +24,26 @@ from .image import (
     ROW_TAPS,
     SIGNS,
     WORDS,
+    WORDS_AT_ONCE,
 )
 
 # Byte b -> 8 bytes, byte j of them holding bit j of b.
 SPREAD = np.array([sum(((b >> j) & 1) << (8 * j) for j in range(8)) for b in range(256)], np.uint64)
 ROWS_AT_ONCE = 255
 """Counters are extracted into bytes, so at most 255 rows are counted before extraction."""
+PLANES = 8
+_ONE_ROW = np.uint64(WORDS_AT_ONCE)
 
 
 @inlined
 def _full_adder(a: Any, b: Any, c: Any) -> Any:
     half = a ^ b
     return half ^ c, (a & b) | (half & c)
+
+
+@inlined
+def _place(rows: Any, i: Any, last: Any, base: Any, nothing: Any) -> Any:
+    return np.uint64(base + rows[i] if i < last else nothing)
 
 
 @compiled
@@ -45,52 +53,49 @@ def count_ones(
     """Set byte j of counts[8 * w ...] to how many of rows[first:last] have bit j of word w set.
 
     words[base + rows[i] + w]: `rows` holds offsets. At most ROWS_AT_ONCE rows. counts: uint64
-    (8 * stride), one byte a column. planes: uint64 (8), scratch.
+    (8 * stride), one byte a column. planes: uint64, PLANES x WORDS_AT_ONCE, scratch.
     """
-    spread, low_byte = SPREAD, np.uint64(255)
+    # Unsigned indices: signed ones may count from the end, for which loops become no vectors.
+    spread, low_byte, nothing = SPREAD, np.uint64(255), words.size - 2 * WORDS_AT_ONCE
     levels = 1
     while (1 << levels) <= last - first:
         levels += 1
-    for w in range(stride):
+    for left in range(0, stride, WORDS_AT_ONCE):
+        wanted = min(WORDS_AT_ONCE, stride - left)
+        width = WORDS_AT_ONCE if wanted > 4 else wanted  # a few garbage columns are cheaper
         planes[:] = 0
-        i = first
-        while i + 7 <= last:
-            at = base + w
-            s1, c1 = _full_adder(
-                words[at + rows[i]],
-                words[at + rows[i + 1]],
-                words[at + rows[i + 2]],
-            )
-            s2, c2 = _full_adder(
-                words[at + rows[i + 3]],
-                words[at + rows[i + 4]],
-                words[at + rows[i + 5]],
-            )
-            ones, c3 = _full_adder(s1, s2, words[at + rows[i + 6]])
-            twos, fours = _full_adder(c1, c2, c3)
-            # planes += ones + 2 * twos + 4 * fours
-            carry = planes[0] & ones
-            planes[0] ^= ones
-            planes[1], carry = _full_adder(planes[1], twos, carry)
-            planes[2], carry = _full_adder(planes[2], fours, carry)
-            for k in range(3, levels):
-                kept = planes[k]
-                planes[k] = kept ^ carry
-                carry &= kept
-            i += 7
-        while i < last:
-            carry = words[base + w + rows[i]]
-            for k in range(levels):
-                kept = planes[k]
-                planes[k] = kept ^ carry
-                carry &= kept
-            i += 1
-        for byte in range(8):
-            total = np.uint64(0)
-            for k in range(levels):
-                index = (planes[k] >> np.uint64(8 * byte)) & low_byte
-                total += spread[index] << np.uint64(k)
-            counts[8 * w + byte] = total
+        for i in range(first, last, 7):
+            a = np.uint64(base + left + rows[i])
+            b = _place(rows, i + 1, last, base + left, nothing)
+            c = _place(rows, i + 2, last, base + left, nothing)
+            d = _place(rows, i + 3, last, base + left, nothing)
+            e = _place(rows, i + 4, last, base + left, nothing)
+            f = _place(rows, i + 5, last, base + left, nothing)
+            g = _place(rows, i + 6, last, base + left, nothing)
+            for w in range(width):
+                u = np.uint64(w)
+                s1, c1 = _full_adder(words[a + u], words[b + u], words[c + u])
+                s2, c2 = _full_adder(words[d + u], words[e + u], words[f + u])
+                ones, c3 = _full_adder(s1, s2, words[g + u])
+                twos, fours = _full_adder(c1, c2, c3)
+                # planes += ones + 2 * twos + 4 * fours
+                p0, p1, p2 = u, u + _ONE_ROW, u + _ONE_ROW + _ONE_ROW
+                carry = planes[p0] & ones
+                planes[p0] ^= ones
+                planes[p1], carry = _full_adder(planes[p1], twos, carry)
+                planes[p2], carry = _full_adder(planes[p2], fours, carry)
+                for k in range(3, PLANES):
+                    p = u + np.uint64(k) * _ONE_ROW
+                    kept = planes[p]
+                    planes[p] = kept ^ carry
+                    carry &= kept
+        for w in range(wanted):
+            for byte in range(8):
+                total = np.uint64(0)
+                for k in range(levels):
+                    index = planes[np.uint64(k * WORDS_AT_ONCE + w)] >> np.uint64(8 * byte)
+                    total += spread[index & low_byte] << np.uint64(k)
+                counts[8 * (left + w) + byte] = total
 
 
 @compiled
@@ -100,7 +105,7 @@ def add_rows(
     """Add rows of a dense bank, given by their offsets in words, to `sums` (int32)."""
     stride, present = bank[WORDS], bank[PRESENT]
     bytes_of = counts.view(np.uint8)
-    first = 0
+    first = np.int64(0)  # not a literal, of which the compiler would make a version
     while first < n_rows:
         last = min(first + ROWS_AT_ONCE, n_rows)
         count_ones(words, bank[SIGNS], stride, rows, first, last, counts, planes)

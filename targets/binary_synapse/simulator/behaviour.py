@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .accumulate import add_rows, add_taps
+from .accumulate import PLANES, add_rows, add_taps
 from .compiled import compiled, inlined
 from .image import (
     ACCEPTS,
@@ -42,6 +42,7 @@ from .image import (
     UNITS,
     V_RESET,
     WORDS,
+    WORDS_AT_ONCE,
     WRAPS,
 )  # fmt: skip
 
@@ -85,7 +86,7 @@ def simulate_behaviour(
     potentials = np.zeros((steps, n_slots) if with_potentials else (0, 0), np.int64)
     begin, end = np.zeros((steps, n_units), np.int64), np.zeros((steps, n_units), np.int64)
     ids, slots = np.empty(1024, np.int32), np.empty(1024, np.int32)
-    used = 0
+    used = np.int64(0)  # not a literal, of which the compiler would make a version of its own
     counters = np.zeros((4, n_banks), np.int64)
     overflows = np.zeros(n_blocks, np.int64)
     sums = np.zeros(n_slots, np.int32)
@@ -94,7 +95,8 @@ def simulate_behaviour(
     widest = 1
     for bank in range(n_banks):
         widest = max(widest, banks[bank, WORDS])
-    counts, planes = np.zeros(8 * widest, np.uint64), np.zeros(8, np.uint64)
+    counts = np.zeros(8 * widest, np.uint64)
+    planes = np.zeros(PLANES * WORDS_AT_ONCE, np.uint64)
 
     for t in range(steps):
         noted = potentials[t] if with_potentials else membranes[:0]
@@ -161,11 +163,15 @@ def _take_events(
     plane, width = grid[2] * grid[3], grid[3]
     low_c, high_c, low_y, high_y, low_x, high_x = bank[ACCEPTS : ACCEPTS + 6]
     n_rows = events = taps = performed = effective = 0
-    if bank[DENSE]:
-        most = 0
+    # Locals: the compiler cannot know that storing rows leaves the bank as it is.
+    dense, starts, listed, words, weights = (
+        bank[DENSE], bank[START], bank[LISTED], bank[WORDS], bank[EFFECTIVE]
+    )  # fmt: skip
+    if dense:
+        most = np.int64(0)
         for unit in feeding:
             most += (end[unit] - begin[unit]) * bank[MOST_ROWS]
-        rows = _with_room(rows, 0, most)
+        rows = _with_room(rows, np.int64(0), most)
     for unit in feeding:
         for e in range(begin[unit], end[unit]):
             source = ids[e]
@@ -177,12 +183,12 @@ def _take_events(
             if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
                 continue
             events += 1
-            if bank[DENSE]:
-                start = bank[START] + source
+            if dense:
+                start = starts + source
                 for r in range(table[start], table[start + 1]):
-                    row = table[bank[LISTED] + r]
-                    rows[n_rows] = row * bank[WORDS]
-                    effective += table[bank[EFFECTIVE] + row]
+                    row = table[listed + r]
+                    rows[n_rows] = row * words
+                    effective += table[weights + row]
                     n_rows += 1
             else:
                 walked, met, present = add_taps(table, kernel, bank, c, y, x, sums)
@@ -204,39 +210,46 @@ def _neuron_phase(
     """Update every neuron of a block, clear its sums, append its spikes; count lost ranges."""
     first, last = block[FIRST_SLOT], block[LAST_SLOT]
     fraction, lost = block[FRACTION_BITS], 0
-    multiplier, threshold = parameters[MULTIPLIER], parameters[THRESHOLD]
+    # Slices, whose indices cannot count from the end, and no branches: vectors, no mispredictions.
+    arriving, potential, current = sums[first:last], membranes[first:last], currents[first:last]
+    multiplier, threshold = parameters[MULTIPLIER][first:last], parameters[THRESHOLD][first:last]
+    bias, v_reset = parameters[BIAS][first:last], parameters[V_RESET][first:last]
     shift, slack = block[MEMBRANE + SHIFT], _slack(block[MEMBRANE : MEMBRANE + 5])
     low, high = block[MEMBRANE + MINIMUM], block[MEMBRANE + MAXIMUM]
-    wraps, bias = block[MEMBRANE + WRAPS], parameters[BIAS]
-    # Without branches, so that the signs of potentials cost no mispredictions.
+    wraps = block[MEMBRANE + WRAPS]
     if block[HAS_CURRENT]:
-        state = block[CURRENT : CURRENT + 5]
-        for n in range(first, last):
-            exact = _leak(
-                currents[n], parameters[CURRENT_MULTIPLIER, n], state[SHIFT], _slack(state)
-            ) + (np.int64(sums[n]) << fraction)
-            currents[n] = _fit(exact, state[MINIMUM], state[MAXIMUM], state[WRAPS])
-            lost += currents[n] != exact
-            sums[n] = 0
-            exact = _leak(membranes[n], multiplier[n], shift, slack) + currents[n] + bias[n]
-            membranes[n] = _fit(exact, low, high, wraps)
-            lost += membranes[n] != exact
+        state, decay = block[CURRENT : CURRENT + 5], parameters[CURRENT_MULTIPLIER][first:last]
+        for n in range(arriving.size):
+            exact = _leak(current[n], decay[n], state[SHIFT], _slack(state))
+            exact += np.int64(arriving[n]) << fraction
+            current[n] = _fit(exact, state[MINIMUM], state[MAXIMUM], state[WRAPS])
+            lost += current[n] != exact
+            exact = _leak(potential[n], multiplier[n], shift, slack) + current[n] + bias[n]
+            potential[n] = _fit(exact, low, high, wraps)
+            lost += potential[n] != exact
+    elif wraps:
+        for n in range(arriving.size):
+            exact = _leak(potential[n], multiplier[n], shift, slack) + bias[n]
+            exact += np.int64(arriving[n]) << fraction
+            potential[n] = _fit(exact, low, high, True)
+            lost += potential[n] != exact
     else:
-        for n in range(first, last):
-            i = np.int64(sums[n]) << fraction
-            sums[n] = 0
-            exact = _leak(membranes[n], multiplier[n], shift, slack) + i + bias[n]
-            membranes[n] = _fit(exact, low, high, wraps)
-            lost += membranes[n] != exact
+        for n in range(arriving.size):
+            exact = _leak(potential[n], multiplier[n], shift, slack) + bias[n]
+            exact += np.int64(arriving[n]) << fraction
+            potential[n] = _fit(exact, low, high, False)
+            lost += potential[n] != exact
+    arriving[:] = 0
     if noted.size:
-        noted[first:last] = membranes[first:last]
-    v_reset, subtracts = parameters[V_RESET], block[SUBTRACTS]
-    for n in range(first, last):
-        if membranes[n] > threshold[n]:
-            ids[used] = slot_ids[n]
-            slots[used] = n - first
-            used += 1
-            membranes[n] = membranes[n] - threshold[n] if subtracts else v_reset[n]
+        noted[first:last] = potential
+    subtracts = block[SUBTRACTS]
+    for n in range(potential.size):
+        fires = potential[n] > threshold[n]
+        ids[used] = slot_ids[first + n]
+        slots[used] = n
+        used += fires  # else the next one takes the place
+        after = potential[n] - threshold[n] if subtracts else v_reset[n]
+        potential[n] = after if fires else potential[n]
     return used, lost
 
 

@@ -48,6 +48,9 @@ SHIFT, FLOORS, MINIMUM, MAXIMUM, WRAPS = range(5)
 # Rows of `Image.slots`.
 MULTIPLIER, CURRENT_MULTIPLIER, THRESHOLD, BIAS, V_RESET = range(5)
 
+WORDS_AT_ONCE = 16
+"""Words that are added in a loop of constant length, which becomes vector instructions."""
+
 
 class Image(NamedTuple):
     """A program as arrays.
@@ -65,7 +68,7 @@ class Image(NamedTuple):
     banks: np.ndarray  # (banks + 1, BANK_FIELDS)
     feeds: np.ndarray  # the units that feed each bank
     table: np.ndarray  # int32
-    words: np.ndarray  # uint64
+    words: np.ndarray  # uint64; zeros behind the last row: a row of nothing, and room to read
     kernel: np.ndarray  # int8
 
 
@@ -89,9 +92,9 @@ class _Tables:
             self.known[key] = offset
         return offset
 
-    def joined(self) -> np.ndarray:
-        """Return all of it; never empty, so that its type is plain to the compiler."""
-        return np.concatenate([*self.parts, np.zeros(1, self.dtype)])
+    def joined(self, margin: int = 1) -> np.ndarray:
+        """Return all of it and some zeros; empty arrays would have no plain type."""
+        return np.concatenate([*self.parts, np.zeros(margin, self.dtype)])
 
 
 def build_image(program: BinaryProgram) -> Image:
@@ -153,7 +156,7 @@ def build_image(program: BinaryProgram) -> Image:
         banks=bank_array,
         feeds=_integers(feeds),
         table=table.joined(),
-        words=words.joined(),
+        words=words.joined(2 * WORDS_AT_ONCE),
         kernel=kernel.joined(),
     )
 
