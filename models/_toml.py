@@ -15,6 +15,10 @@ from .errors import TrainingInputError, nearest
 
 T = TypeVar("T")
 
+LATER = {"later": True}
+"""Marks a field that older files do not have: it is written only where it is not its default, so
+that what was written before stays what is written now."""
+
 _MAX_BYTES = 1 << 20  # a settings file is a few hundred bytes; a stranger's may not fill memory
 
 
@@ -58,7 +62,7 @@ def write(config: Any, table: str = "") -> str:
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value):
             nested.append(write(value, field.name))
-        else:
+        elif not ("later" in field.metadata and value == field.default):
             plain.append(f"{field.name} = {_literal(value)}\n")
     header = f"\n[{table}]\n" if table else ""
     return header + "".join(plain) + "".join(nested)

@@ -91,6 +91,13 @@ class OptimizerKind(StrEnum):
     """sign flips for binary weights (see `bso`), SGD for all other parameters."""
 
 
+class Precision(StrEnum):
+    """What synapses multiply in while a network trains (see `forward`)."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """name: the data set (see `data`). path: its files, where it is not part of a package.
@@ -209,12 +216,16 @@ class TrainingConfig:
 
     accumulate: parts that a batch is computed in, one after the other, to save memory. BatchNorm
     and the gate then average over a part.
+    precision: of the synapses' products in training; evaluation is in float32.
+    compile: build the training step with torch.compile.
     """
 
     seed: int = 0
     epochs: int = 20
     batch_size: int = 100
     accumulate: int = 1
+    precision: Precision = field(default=Precision.FLOAT32, metadata=_toml.LATER)
+    compile: bool = field(default=False, metadata=_toml.LATER)
     data: DataConfig = field(default_factory=DataConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)

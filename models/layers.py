@@ -62,7 +62,7 @@ class SpikingLayer(nn.Module):
             flat = self.pool(flat)
         if self.flattens and flat.dim() > 2:
             flat = flat.flatten(1)
-        current: Tensor = self.synapses(flat).unflatten(0, (time, batch))
+        current: Tensor = self.synapses(flat).to(spikes.dtype).unflatten(0, (time, batch))
         gate = self.gate
         if self.norm is not None and gate is not None and gate.of_norm:
             normed: Tensor = self.norm(current, gate.factor(self.norm.bias))

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from .config import TrainingConfig
 from .distributed import Processes, any_process, rank, sum_gradients, summed, wait
 from .errors import CheckpointError, DivergenceError, TrainingInputError
 from .evaluate import accuracy, dataset
+from .forward import training_forward
 from .network import SpikingNetwork
 from .networks import build_network
 from .optimization import batch_loss, build_optimizers
@@ -134,6 +135,7 @@ class _Run:
         self.config, self.folder, self.path = config, folder, folder / CHECKPOINT
         self.data = dataset(config)
         self.network = build_network(config, self.data.image_shape, self.data.classes)
+        self.forward = training_forward(config, self.network)
         self.optimizers = build_optimizers(config, self.network)
         self.telemetry = Telemetry(self.network)
         self.history: list[dict[str, float]] = []
@@ -175,7 +177,7 @@ class _Run:
         rates: dict[str, Tensor] = {}
         for spikes, labels in batch.parts(self.config.accumulate):
             record: dict[str, Tensor] = {}
-            scores = self.network(spikes, record)
+            scores = self.forward(spikes, record)
             loss = batch_loss(self.config.optimizer, scores, labels)
             loss = loss * (len(labels) / batch.samples)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -305,8 +307,16 @@ class _Run:
 
 
 def _difference(stored: TrainingConfig, given: TrainingConfig) -> str:
-    lines = zip(stored.to_toml().splitlines(), given.to_toml().splitlines(), strict=False)
-    return next((f"{a!r}, not {b!r}" for a, b in lines if a != b), "none")
+    pairs = zip(_settings(asdict(stored)), _settings(asdict(given)), strict=True)
+    return next((f"{key} = {a}, not {b}" for (key, a), (_, b) in pairs if a != b), "none")
+
+
+def _settings(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _settings(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
 
 
 def _csv(rows: list[dict[str, Any]]) -> bytes:

@@ -171,8 +171,8 @@ def test_resuming_with_other_settings(unbroken: Path) -> None:
     with pytest.raises(CheckpointError) as error:
         train(replace(TINY, seed=1), unbroken, resume=True)
     assert str(error.value) == (
-        f"checkpoint {unbroken}/checkpoint.pt: got a run with other settings ('seed = 0', not "
-        "'seed = 1'), expected the settings of this run. Resume with the configuration that it "
+        f"checkpoint {unbroken}/checkpoint.pt: got a run with other settings (seed = 0, "
+        "not 1), expected the settings of this run. Resume with the configuration that it "
         "was started with."
     )
 
