@@ -29,9 +29,7 @@ STEPS = {NORTH: (0, -1), EAST: (1, 0), SOUTH: (0, 1), WEST: (-1, 0)}
 
 
 class Flit(NamedTuple):
-    core: int
-    block: int
-    bank: int
+    targets: tuple[tuple[int, int], ...]  # (block or HOST, bank), in as many cores
     source: int  # flat position in the source node; for a partial sum the neuron
     value: int | None = None  # a partial sum
 
@@ -159,8 +157,7 @@ class MachineModel:
                 and box.columns[0] <= column < box.columns[1]
             )
             if inside and step + route.delay_steps < self.steps:
-                core = HOST if route.block == HOST else self.program.blocks[route.block].core
-                sender.queue.append((ready, Flit(core, route.block, route.bank, source)))
+                sender.queue.append((ready, Flit(route.targets, source)))
 
     def _fire(self, core: CoreModel, model: BlockModel, step: int, begins: int) -> int:
         """Update one block from cycle `begins` on; return the cycle in which it is done."""
@@ -179,9 +176,8 @@ class MachineModel:
         if size.dataflow is Dataflow.EVENT_MAJOR:
             core.free = ends
         if block.helps is not None:
-            owner = self.program.blocks[block.helps]
             for n in range(neurons):
-                flit = Flit(owner.core, block.helps, -1, n, int(model.sums[n]))
+                flit = Flit(((block.helps, -1),), n, int(model.sums[n]))
                 core.sender.queue.append((done[n], flit))
             model.sums[:] = 0
             return ends
@@ -237,7 +233,7 @@ class MachineModel:
                 port
                 for turn in range(1, 7)
                 if self.fifos[x, y, port := (self.served[x, y, out] + turn) % 6]
-                and self._output(self.fifos[x, y, port][0], x, y) == out
+                and self._branch(self.fifos[x, y, port][0], x, y, out).targets
             ]
             if not wanting:
                 continue
@@ -262,11 +258,16 @@ class MachineModel:
 
         for core in eats:
             flit = core.events.popleft()
-            cycles = self._take(self.blocks[flit.block], flit)
+            cycles = self._take(self.blocks[flit.targets[0][0]], flit)
             core.free = self.now + cycles
             core.walk += cycles
         for x, y, port, out in moves:
-            flit = self.fifos[x, y, port].popleft()
+            whole = self.fifos[x, y, port][0]
+            flit = self._branch(whole, x, y, out)
+            rest = tuple(target for target in whole.targets if target not in flit.targets)
+            self.fifos[x, y, port].popleft()
+            if rest:
+                self.fifos[x, y, port].appendleft(whole._replace(targets=rest))
             self.served[x, y, out] = port
             self.link_flits[x, y, out] += 1
             if out in STEPS and self._chip(x, y) != self._chip(*self._far_end(x, y, out)[:2]):
@@ -283,13 +284,19 @@ class MachineModel:
             self.fifos[sender.port].append(sender.queue.popleft()[1])
         self.now += 1
 
-    def _output(self, flit: Flit, x: int, y: int) -> int:
-        to_x, to_y = (0, 0) if flit.core == HOST else self.program.positions[flit.core]
+    def _branch(self, flit: Flit, x: int, y: int, out: int) -> Flit:
+        """Return the copy that leaves by one output."""
+        targets = tuple(target for target in flit.targets if self._output(target[0], x, y) == out)
+        return flit._replace(targets=targets)
+
+    def _output(self, block: int, x: int, y: int) -> int:
+        core = HOST if block == HOST else self.program.blocks[block].core
+        to_x, to_y = (0, 0) if core == HOST else self.program.positions[core]
         if to_x != x:
             return EAST if to_x > x else WEST
         if to_y != y:
             return SOUTH if to_y > y else NORTH
-        return TO_HOST if flit.core == HOST else LOCAL
+        return TO_HOST if core == HOST else LOCAL
 
     def _far_end(self, x: int, y: int, out: int) -> tuple[int, int, int]:
         dx, dy = STEPS[out]
@@ -311,7 +318,7 @@ class MachineModel:
         if flit.value is not None:
             model.sums[flit.source] += flit.value
             return size.event_overhead_cycles + size.access_cycles
-        path = model.block.banks[flit.bank].projection.path
+        path = model.block.banks[flit.targets[0][1]].projection.path
         nodes = [self.program.graph.nodes[name] for name in path.through]
         grid = self.program.graph.shapes[path.source]
         signal = np.zeros((1, *grid))

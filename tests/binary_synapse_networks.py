@@ -200,6 +200,7 @@ def machines(draw: st.DrawFn, **changes: Any) -> Architecture:
             "columns": draw(st.integers(1, 7)),
             "rows": draw(st.integers(1, 7)),
             "fifo_depth": draw(st.integers(1, 3)),
+            "multicast": draw(st.booleans()),
             "chip_columns": draw(st.one_of(st.none(), st.integers(1, 3))),
             "chip_rows": draw(st.one_of(st.none(), st.integers(1, 3))),
             "chip_link_cycles": draw(st.integers(1, 9)),

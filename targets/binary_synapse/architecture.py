@@ -105,6 +105,8 @@ class MeshParameters(_Section):
     rows: Annotated[int, Field(ge=1, le=256)]
     fifo_depth: Positive = 4
     """Flits that each input port of a router holds."""
+    multicast: bool = False
+    """Whether a spike goes to several cores by one flit, copied where their ways part."""
     chip_columns: Annotated[int, Field(ge=1, le=256)] | None = None
     """Columns of one chip, where the mesh spans several; None: all."""
     chip_rows: Annotated[int, Field(ge=1, le=256)] | None = None

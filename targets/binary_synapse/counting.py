@@ -10,7 +10,7 @@ from .memory import flit_bits
 from .program import Bank, BinaryProgram, Block, has_absent_synapses, rows_of
 from .projections import DenseProjection
 from .simulator.clockwork import between_chips
-from .simulator.mesh import LOCAL, PORTS, TO_HOST
+from .simulator.flits import LOCAL, PORTS, TO_HOST
 from .simulator.run import Totals
 
 

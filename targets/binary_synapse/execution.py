@@ -15,10 +15,9 @@ from axonc.toolchain.reference import input_arrays
 
 from ..base import Run
 from .counting import count_events
-from .mapper import read_out_of
 from .placement import Calibration, measured_traffic, place_by_traffic
 from .program import BinaryProgram
-from .projections import Projection
+from .projections import Projection, read_out_of
 from .rules import sums_range
 from .sequential import Part, SequentialProgram, external_counters
 from .simulator.run import Totals, simulate_batch, warm_up

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -14,7 +14,7 @@ from axonc.toolchain.ir import Graph, Input
 from .architecture import Architecture, Schedule
 from .packing import pack
 from .placement import snake
-from .program import HOST, Bank, BinaryProgram, Block, Box, Route
+from .program import Bank, BinaryProgram, Block, Box
 from .projections import (
     ConvProjection,
     DenseProjection,
@@ -23,8 +23,10 @@ from .projections import (
     follow,
     paths_into,
     population_grids,
+    read_out_of,
     spiking_sources,
 )
+from .routing import make_routes
 from .tiling import Tiling, tile_layer
 
 
@@ -55,7 +57,7 @@ def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
             f"graph {graph.name!r} does not fit {architecture.name!r}",
             [_too_many(layers, architecture)],
         )
-    block_routes, host_routes, backwards = _make_routes(graph, blocks, layers, grids, architecture)
+    block_routes, host_routes, backwards = make_routes(graph, blocks, grids, architecture)
     if backwards:
         raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", backwards)
     pipelined = architecture.schedule is Schedule.PIPELINED
@@ -153,65 +155,6 @@ def _accepted(projection: ConvProjection, box: Box) -> Box:
 def _extent(counts: np.ndarray) -> tuple[int, int]:
     used = np.flatnonzero(counts)
     return (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
-
-
-def _make_routes(
-    graph: Graph,
-    blocks: list[Block],
-    layers: dict[str, Layer],
-    grids: dict[str, Grid],
-    architecture: Architecture,
-) -> tuple[tuple[tuple[Route, ...], ...], dict[str, tuple[Route, ...]], list[str]]:
-    pipelined = architecture.schedule is Schedule.PIPELINED
-    lines: dict[str, list[Route]] = {name: [] for name in grids}
-    """Per source, steps held left out."""
-    for number, block in enumerate(blocks):
-        for index, bank in enumerate(block.banks):
-            path = bank.projection.path
-            lines[path.source].append(Route(number, index, bank.accepts, 0, path.delay))
-    for name in graph.outputs:
-        source, delay = read_out_of(graph, name)
-        whole = Box(*((0, size) for size in grids[source]))
-        lines[source].append(Route(HOST, -1, whole, 0, delay))
-
-    backwards: dict[str, None] = {}
-
-    def held(route: Route, source: str, wave: int) -> Route:
-        delay = hold = route.delay_steps
-        if pipelined and route.block != HOST:
-            hold += blocks[route.block].wave - wave - 1
-        if hold < 0:
-            backwards[
-                f"node {blocks[route.block].layer!r}: a spike of {source!r} comes back {delay} "
-                f"steps later, but the pipeline between them is {delay - hold} steps long; use "
-                'schedule = "within-step"'
-            ] = None
-        return replace(route, hold_steps=hold)
-
-    block_routes = []
-    for block in blocks:
-        wanted = [] if block.helps is not None else lines[block.layer]
-        block_routes.append(
-            _sorted([
-                held(route, block.layer, block.wave)
-                for route in wanted
-                if (route.accepts & block.box).volume
-            ])
-        )  # fmt: skip
-    host_routes = {
-        name: _sorted([held(route, name, -1) for route in lines[name]]) for name in graph.inputs
-    }
-    return tuple(block_routes), host_routes, list(backwards)
-
-
-def _sorted(routes: list[Route]) -> tuple[Route, ...]:
-    return tuple(sorted(routes, key=lambda route: route.hold_steps))
-
-
-def read_out_of(graph: Graph, output: str) -> tuple[str, int]:
-    """Return the neuron node that an output shows, and the delay between them."""
-    path = paths_into(graph, output)[0]
-    return path.source, path.delay
 
 
 def _too_many(layers: dict[str, Layer], architecture: Architecture) -> str:

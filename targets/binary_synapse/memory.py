@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from math import ceil, log2, prod
 
 import numpy as np
 
 from axonc.toolchain.ir import IntegerNeuron, Reset
 
-from .program import BinaryProgram, Block, has_absent_synapses, stored_synapses
+from .program import HOST, BinaryProgram, Block, Route, has_absent_synapses, stored_synapses
+
+PORTS = 6
+Position = tuple[int, int]
+Targets = tuple[tuple[int, int], ...]
 
 
 def memory_bits(program: BinaryProgram) -> dict[str, int]:
@@ -55,11 +60,13 @@ def memory_bits(program: BinaryProgram) -> dict[str, int]:
         bits[f"{block.layer}.routes"] += len(routes) * route_bits(program)
         if held := max((route.hold_steps for route in routes), default=0):
             bits[f"{block.layer}.history"] += held * neurons
+    for source, lines in branch_lines(program).items():
+        bits[f"{source}.branches"] += lines * branch_bits(program)
     return {name: count for name, count in bits.items() if count}
 
 
 def flit_bits(program: BinaryProgram) -> int:
-    """Return the width of a flit: destination core, bank, source (or a partial sum and its neuron).
+    """Return the width of a flit: destination, source (or a partial sum and its neuron).
 
     As wide as this program needs it.
     """
@@ -68,21 +75,74 @@ def flit_bits(program: BinaryProgram) -> int:
     payload = _index_bits(sources)
     if any(block.helps is not None for block in program.blocks):
         payload = max(payload, size.accumulator_bits + _index_bits(size.neurons))
-    return _index_bits(program.architecture.cores + 1) + _bank_bits(program) + payload
+    return _destination_bits(program) + payload
 
 
 def route_bits(program: BinaryProgram) -> int:
-    """Return the width of a line of a routing table: core, bank, box of sources, steps held."""
+    """Return the width of a line of a routing table: destination, box of sources, steps held."""
     box = sum(
         2 * _index_bits(max(grid[axis] for grid in program.grids.values()) + 1) for axis in range(3)
     )
     routes = [route for table in program.block_routes for route in table]
     held = _index_bits(max((route.hold_steps for route in routes), default=0) + 1)
-    return _index_bits(program.architecture.cores + 1) + _bank_bits(program) + box + held
+    return _destination_bits(program) + box + held
+
+
+def branch_lines(program: BinaryProgram) -> Counter[str]:
+    """Return the lines of all branch tables by the source: a set has one in each router it visits.
+
+    A set is what a multicast flit can name: a sender and its targets.
+    """
+    visited: dict[tuple[Position, Targets], tuple[str, int]] = {}
+    for name, place, route in _senders(program):
+        if len(route.targets) > 1:
+            ends = [
+                (0, 0) if block == HOST else program.positions[program.blocks[block].core]
+                for block, _ in route.targets
+            ]
+            tree = {router for end in ends for router in _way(place, end)}
+            visited[place, route.targets] = (name, len(tree))
+    lines: Counter[str] = Counter()
+    for name, routers in visited.values():
+        lines[name] += routers
+    return lines
+
+
+def branch_bits(program: BinaryProgram) -> int:
+    """Return the width of a line of a branch table: number of the set, outputs, bank."""
+    return _index_bits(_sets(program)) + PORTS + _bank_bits(program)
+
+
+def _destination_bits(program: BinaryProgram) -> int:
+    """Return the width of core and bank, or of the number of a set and which of the two it is."""
+    one = _index_bits(program.architecture.cores + 1) + _bank_bits(program)
+    sets = _sets(program)
+    return 1 + max(one, _index_bits(sets)) if sets else one
+
+
+def _sets(program: BinaryProgram) -> int:
+    return len({(place, r.targets) for _, place, r in _senders(program) if len(r.targets) > 1})
+
+
+def _senders(program: BinaryProgram) -> Iterator[tuple[str, Position, Route]]:
+    for block, routes in zip(program.blocks, program.block_routes, strict=True):
+        yield from ((block.layer, program.positions[block.core], route) for route in routes)
+    for name, routes in program.host_routes.items():
+        yield from ((name, (0, 0), route) for route in routes)
+
+
+def _way(start: Position, end: Position) -> Iterator[Position]:
+    """Yield the routers of an XY way."""
+    right, down = (1 if end[0] >= start[0] else -1), (1 if end[1] >= start[1] else -1)
+    yield from ((x, start[1]) for x in range(start[0], end[0] + right, right))
+    yield from ((end[0], y) for y in range(start[1], end[1] + down, down))
 
 
 def _bank_bits(program: BinaryProgram) -> int:
-    return _index_bits(max(len(block.banks) for block in program.blocks))
+    banks = Counter[int]()
+    for block in program.blocks:
+        banks[block.core] += len(block.banks)
+    return _index_bits(max(banks.values()))
 
 
 def _index_bits(count: int) -> int:

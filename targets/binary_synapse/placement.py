@@ -61,10 +61,12 @@ def measured_traffic(program: BinaryProgram, rasters: Mapping[str, np.ndarray]) 
             flits.append((block.core, core_of(block.helps), phases * block.box.volume))
         for route in routes:
             sent = _spikes_in(fired[block.layer], block.box, route.accepts)
-            flits.append((block.core, core_of(route.block), sent))
+            flits += [(block.core, core_of(target), sent) for target, _ in route.targets]
     for name, routes in program.host_routes.items():
         flits += [
-            (host, core_of(route.block), _spikes_in(fired[name], route.accepts)) for route in routes
+            (host, core_of(target), _spikes_in(fired[name], route.accepts))
+            for route in routes
+            for target, _ in route.targets
         ]
     source, target, count = np.array(flits, np.int64).reshape(-1, 3).T
     return MeshTraffic.between(source, target, count, parts=host, pins=1)

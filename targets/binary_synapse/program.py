@@ -30,6 +30,16 @@ class Box:
     rows: tuple[int, int]
     columns: tuple[int, int]
 
+    @classmethod
+    def of(cls, grid: Grid) -> Box:
+        """Return the whole of a grid."""
+        return cls((0, grid[0]), (0, grid[1]), (0, grid[2]))
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """Channels, rows, columns."""
+        return self.channels, self.rows, self.columns
+
     @property
     def sizes(self) -> Grid:
         """(channels, rows, columns)."""
@@ -49,11 +59,7 @@ class Box:
         """Return the positions that lie in both boxes."""
         ranges = [
             (first := max(one[0], two[0]), max(first, min(one[1], two[1])))
-            for one, two in zip(
-                (self.channels, self.rows, self.columns),
-                (other.channels, other.rows, other.columns),
-                strict=True,
-            )
+            for one, two in zip(self.ranges, other.ranges, strict=True)
         ]
         return Box(*ranges)
 
@@ -101,14 +107,14 @@ class Block:
 class Route:
     """One line of the routing table of a block or of the host port.
 
-    Sends each spike of the source that lies in `accepts` to `bank` of block
-    `block` (HOST: out of the machine). hold_steps: 0 as soon as it is fired, else so many steps
-    later, in the input phase, out of the history memory. A spike of step t counts in step
-    t + delay_steps at its destination; it is not sent if the sample ends before that step.
+    Sends each spike of the source that lies in `accepts` to its `targets`, pairs of a block and one
+    of its banks (HOST, -1: out of the machine); to several, in as many cores, by one multicast
+    flit. hold_steps: 0 as soon as it is fired, else so many steps later, in the input phase, out
+    of the history memory. A spike of step t counts in step t + delay_steps at its destination; it
+    is not sent if the sample ends before that step.
     """
 
-    block: int
-    bank: int
+    targets: tuple[tuple[int, int], ...]
     accepts: Box
     hold_steps: int
     delay_steps: int

@@ -150,6 +150,12 @@ def _steps_of(name: str, node: Delay) -> int:
     return int(steps[0])
 
 
+def read_out_of(graph: Graph, output: str) -> tuple[str, int]:
+    """Return the neuron node that an output shows, and the delay between them."""
+    path = paths_into(graph, output)[0]
+    return path.source, path.delay
+
+
 def population_grids(graph: Graph) -> dict[str, Grid]:
     """Return the grid of every spiking node; a flattened convolution keeps the grid it had.
 

@@ -17,13 +17,13 @@ from axonc.toolchain.ir import Edge, Graph, Input, Node, Output
 
 from ..base import Program
 from .architecture import Architecture
-from .mapper import Layer, make_blocks, map_graph, read_out_of, split_layers
+from .mapper import Layer, make_blocks, map_graph, split_layers
 from .memory import flit_bits, memory_bits
 from .packing import pack
 from .program import BinaryProgram
-from .projections import Path, paths_into
+from .projections import Path, paths_into, read_out_of
 
-_STREAMED = ("signs", "presence", "thresholds", "biases", "decays", "resets", "routes")
+_STREAMED = ("signs", "presence", "thresholds", "biases", "decays", "resets", "routes", "branches")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .program import BinaryProgram
-from .simulator.mesh import PORTS
+from .simulator.flits import PORTS
 from .simulator.run import PORT_NAMES, Totals
 
 

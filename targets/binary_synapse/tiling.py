@@ -128,7 +128,7 @@ def _chunks(
 
 def whole_bank(projection: Projection) -> Bank:
     """Return the bank that takes every source of a projection."""
-    return Bank(projection, Box(*((0, size) for size in projection.source_grid)))
+    return Bank(projection, Box.of(projection.source_grid))
 
 
 def _cut(bank: Bank, axons: int, capacity: int) -> Iterator[Bank]:
@@ -138,7 +138,7 @@ def _cut(bank: Bank, axons: int, capacity: int) -> Iterator[Bank]:
         yield bank
         return
     box = bank.accepts
-    ranges = [box.channels, box.rows, box.columns]
+    ranges = list(box.ranges)
     axis = next((axis for axis in range(3) if box.sizes[axis] > 1), 0)
     first, last = ranges[axis]
     for start, stop in _parts(last - first, min(last - first, pieces)):

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from .compiled import compiled
-from .mesh import FLIT_CORE_SHIFT, Mesh
+from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES
+from .mesh import Mesh
 
 
 @compiled
 def bound_phase(
     now: int, sender_router: Any, router_x: Any, router_y: Any, mesh: Mesh, queue_first: Any,
-    queue_last: Any, flits: Any, ready: Any,
+    queue_last: Any, flits: Any, ready: Any, branches: Any,
 ) -> int:  # fmt: skip
     """Return a cycle before which the phase cannot end; count flits and walks on the way.
 
@@ -28,24 +29,27 @@ def bound_phase(
     for sender in range(sender_router.size):
         home, sent = sender_router[sender], now - 1
         for k in range(queue_first[sender], queue_last[sender]):
-            core = (flits[k] >> FLIT_CORE_SHIFT) - 1
-            target = sender_router[core] if core >= 0 else 0
-            hops = abs(router_x[target] - router_x[home]) + abs(router_y[target] - router_y[home])
             sent = max(sent + 1, ready[k])
-            arrives = sent + hops + 1
-            place = core if core >= 0 else n_cores
-            cycles = flits[k] & 0xFFFFFFFF if core >= 0 else 1
-            if core >= 0:
-                arrives = max(arrives + 1, mesh.free[core])
-                mesh.walk[core] += cycles
-                mesh.taken[core] += 1
-            else:
-                mesh.outputs[0] += 1
-                mesh.outputs[1] = arrives if mesh.outputs[1] < 0 else mesh.outputs[1]
-                mesh.outputs[2] = max(mesh.outputs[2], arrives)
-            soonest[place] = min(soonest[place], arrives)
-            load[place] += cycles
-            end = max(end, arrives + cycles)
+            at = -1 - flits[k]
+            for copy in range(1 if at < 0 else branches[at]):
+                flit = flits[k] if at < 0 else branches[at + 1 + copy]
+                core = (flit >> FLIT_CORE_SHIFT) - 1
+                target = sender_router[core] if core >= 0 else 0
+                right, down = router_x[target] - router_x[home], router_y[target] - router_y[home]
+                arrives = sent + abs(right) + abs(down) + 1
+                place, cycles = n_cores, 1
+                if core >= 0:
+                    place, cycles = core, flit & FLIT_CYCLES
+                    arrives = max(arrives + 1, mesh.free[core])
+                    mesh.walk[core] += cycles
+                    mesh.taken[core] += 1
+                else:
+                    mesh.outputs[0] += 1
+                    mesh.outputs[1] = arrives if mesh.outputs[1] < 0 else mesh.outputs[1]
+                    mesh.outputs[2] = max(mesh.outputs[2], arrives)
+                soonest[place] = min(soonest[place], arrives)
+                load[place] += cycles
+                end = max(end, arrives + cycles)
         mesh.sent[sender] += queue_last[sender] - queue_first[sender]
     for place in range(n_cores + 1):
         if load[place]:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..architecture import Dataflow, MeshParameters, Schedule
-from ..program import HOST, BinaryProgram, Block, Route, rows_of
-from .mesh import EAST, NORTH, PORTS, SOUTH, WEST
+from ..program import HOST, BinaryProgram, rows_of
+from .flits import EAST, NORTH, PORTS, SOUTH, WEST
 
 # Columns of `Clockwork.routes`.
-TO_CORE, TO_BANK, TO_BLOCK, FROM_BOX, HOLD, DELAY = 0, 1, 2, 3, 9, 10
-ROUTE_FIELDS = 11
+FIRST_TARGET, LAST_TARGET, FROM_BOX, HOLD, DELAY = 0, 1, 2, 8, 9
+ROUTE_FIELDS = 10
 
 
 class Clockwork(NamedTuple):
@@ -20,8 +20,8 @@ class Clockwork(NamedTuple):
 
     Units are numbered as in the image: blocks, then input nodes. Senders are what puts flits into
     a router: the cores by number, then one sender an input node. A route is a row of `routes`:
-    destination core (-1: host), its bank (of the image) and block (-1: host), box of sources (6),
-    steps held, delay.
+    the first and behind the last of its `targets`, box of sources (6), steps held, delay. A target
+    is a destination core, its bank (of the image) and block; all -1 for the host.
     """
 
     columns: int
@@ -39,6 +39,7 @@ class Clockwork(NamedTuple):
     unit_lag: np.ndarray  # (units) machine steps from a step of the input to this unit's phase
     unit_route: np.ndarray  # (units + 1) first route
     routes: np.ndarray  # (routes, ROUTE_FIELDS), by unit, then by steps held
+    targets: np.ndarray  # (targets, 3)
     event_overhead_cycles: int
     walk_cycles: int  # cycles of one group of synapses
     lanes: int  # synapses a group
@@ -61,7 +62,18 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
 
     unit_routes = [*program.block_routes, *(program.host_routes[name] for name in
                                            program.graph.inputs)]  # fmt: skip
-    lines = [_line(route, blocks, first_bank) for routes in unit_routes for route in routes]
+    routes = [route for routes in unit_routes for route in routes]
+    ends = np.cumsum([0, *(len(route.targets) for route in routes)]).tolist()
+    lines = [
+        (first, last, *route.accepts.channels, *route.accepts.rows, *route.accepts.columns,
+         route.hold_steps, route.delay_steps)
+        for route, first, last in zip(routes, ends[:-1], ends[1:], strict=True)
+    ]  # fmt: skip
+    targets = [
+        (HOST, HOST, HOST) if block == HOST
+        else (blocks[block].core, int(first_bank[block]) + bank, block)
+        for route in routes for block, bank in route.targets
+    ]  # fmt: skip
     positions = [column + row * machine.mesh.columns for column, row in program.positions]
     router_core = np.full(machine.cores, -1, np.int64)
     router_core[positions] = np.arange(len(positions))
@@ -93,6 +105,7 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         unit_lag=_integers(lags),
         unit_route=_integers(np.cumsum([0, *(len(routes) for routes in unit_routes)])),
         routes=_integers(lines).reshape(-1, ROUTE_FIELDS),
+        targets=_integers(targets).reshape(-1, 3),
         event_overhead_cycles=size.event_overhead_cycles,
         walk_cycles=0 if scans else size.access_cycles,
         lanes=size.synapse_lanes,
@@ -115,22 +128,6 @@ def between_chips(mesh: MeshParameters) -> np.ndarray:
     between[:, east, EAST] = between[:, east + 1, WEST] = True
     between[south, :, SOUTH] = between[south + 1, :, NORTH] = True
     return between.ravel()
-
-
-def _line(route: Route, blocks: tuple[Block, ...], first_bank: np.ndarray) -> tuple[int, ...]:
-    box, core, bank = route.accepts, HOST, HOST
-    if route.block != HOST:
-        core, bank = blocks[route.block].core, int(first_bank[route.block]) + route.bank
-    return (
-        core,
-        bank,
-        route.block,
-        *box.channels,
-        *box.rows,
-        *box.columns,
-        route.hold_steps,
-        route.delay_steps,
-    )
 
 
 def _integers(values: object) -> np.ndarray:

@@ -1,13 +1,14 @@
 """A phase in which one core or input node alone sends: exact, without looking at every cycle.
 
 Then no two flits ever compete for an output, and each FIFO passes flits on in the order in which
-they were sent. So the cycle in which flit k leaves FIFO f towards FIFO g is
+they were sent. So the cycle in which flit k goes from FIFO f to FIFO g is
 
-    left(k, f) = max(entered(k, f) + 1, left(flit before k in f) + 1, left(flit that held k's place
-                 in g before) + 1, end of the rest of the link),  entered(k, g) = left(k, f)
+    entered(k, g) = max(entered(k, f) + 1, left(flit before k in f) + 1, left(flit that held k's
+                    place in g before) + 1, end of the rest of the link)
 
-and a core pops it from its event FIFO at max(entered + 1, end of the event before): one pass over
-the flits in place of one over the cycles. The input phase of a feed-forward network is like this,
+and k has left f when it has gone to all FIFOs that it wants (several where it is multicast). A core
+pops it from its event FIFO at max(entered + 1, end of the event before). This is one pass over the
+flits in place of one over the cycles. The input phase of a feed-forward network is like this,
 and so is every wave of one core.
 """
 
@@ -18,7 +19,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .compiled import compiled
-from .mesh import EAST, FLIT_CORE_SHIFT, LOCAL, NORTH, PORTS, SOUTH, TO_HOST, WEST, Mesh, far_end
+from .flits import (
+    LOCAL,
+    LOWEST_BIT,
+    PORTS,
+    TO_HOST,
+    branch_outputs,
+    cycles_at,
+    far_end,
+    output_towards,
+)
+from .mesh import Mesh
 
 
 class Places(NamedTuple):
@@ -50,8 +61,9 @@ def new_places(mesh: Mesh) -> Places:
 
 @compiled
 def run_lone_sender(
-    now: int, sender: int, columns: int, sender_router: Any, router_x: Any, router_y: Any,
-    link_cycles: Any, mesh: Mesh, places: Places, first: int, last: int, flits: Any, ready: Any,
+    now: int, sender: int, columns: int, sender_router: Any, router_core: Any, router_x: Any,
+    router_y: Any, link_cycles: Any, mesh: Mesh, places: Places, first: int, last: int, flits: Any,
+    ready: Any, branches: Any,
 ) -> int:  # fmt: skip
     """Do what `run_phase` does where only `sender` sends flits[first:last]."""
     left, next_place, last_left = places.left, places.next_place, places.last_left
@@ -63,61 +75,67 @@ def run_lone_sender(
     depth, event_depth = left.shape[1], popped.shape[1]
     home = sender_router[sender]
     entry = home * PORTS + (LOCAL if sender < free.size else TO_HOST)
+    copies = np.empty((router_core.size, 2), np.int64)  # FIFO, cycle in which it entered
     end, sent, waited = now, now - 1, 0
     for k in range(first, last):
-        core = (flits[k] >> FLIT_CORE_SHIFT) - 1
-        target = sender_router[core] if core >= 0 else 0
-        router, at = home, entry
+        flit = flits[k]
         earliest = max(ready[k], sent + 1)
-        sent = max(earliest, left[at, next_place[at]] + 1)
+        sent = max(earliest, left[entry, next_place[entry]] + 1)
         waited += sent - earliest
-        entered = sent
-        while True:
-            if router_x[target] != router_x[router]:
-                out = EAST if router_x[target] > router_x[router] else WEST
-            elif router_y[target] != router_y[router]:
-                out = SOUTH if router_y[target] > router_y[router] else NORTH
+        copies[0, 0], copies[0, 1] = entry, sent
+        n_copies = 1
+        while n_copies:
+            n_copies -= 1
+            at, entered = copies[n_copies, 0], copies[n_copies, 1]
+            router = at // PORTS
+            port = at - router * PORTS
+            if flit >= 0:
+                outs = 1 << output_towards(flit, router, sender_router, router_x, router_y)
             else:
-                out = LOCAL if core >= 0 else TO_HOST
-            at_head = max(entered, last_left[at]) + 1
-            leaves, ahead = at_head, -1
-            if out == LOCAL:
-                leaves = max(leaves, popped[core, next_event[core]] + 1)
-            elif out != TO_HOST:
-                ahead = far_end(router, out, columns)
-                leaves = max(leaves, left[ahead, next_place[ahead]] + 1)
-            link = router * PORTS + out
-            leaves = max(leaves, link_free[link])
-            link_free[link] = leaves + link_cycles[link]
-            link_flits[link] += 1
-            link_waits[link] += leaves - at_head
-            served[link] = at - router * PORTS
+                outs = branch_outputs(
+                    branches, flit, port, router, sender_router, router_x, router_y
+                )
+            at_head = gone = max(entered, last_left[at]) + 1
+            while outs:
+                out = LOWEST_BIT[outs]
+                outs &= outs - 1
+                link = router * PORTS + out
+                leaves = max(at_head, link_free[link])
+                if out == LOCAL:
+                    core = router_core[router]
+                    leaves = max(leaves, popped[core, next_event[core]] + 1)
+                elif out != TO_HOST:
+                    ahead = far_end(router, out, columns)
+                    leaves = max(leaves, left[ahead, next_place[ahead]] + 1)
+                    copies[n_copies, 0], copies[n_copies, 1] = ahead, leaves
+                    n_copies += 1
+                link_free[link] = leaves + link_cycles[link]
+                link_flits[link] += 1
+                link_waits[link] += leaves - at_head
+                served[link] = port
+                gone = max(gone, leaves)
+                end = max(end, leaves + 1)
+                if out == TO_HOST:
+                    outputs[0] += 1
+                    outputs[1] = leaves if outputs[1] < 0 else outputs[1]
+                    outputs[2] = leaves
+                elif out == LOCAL:
+                    while waiting_events[core] and popped[core, oldest_event[core]] <= leaves:
+                        waiting_events[core] -= 1
+                        oldest = oldest_event[core] + 1
+                        oldest_event[core] = oldest if oldest < event_depth else 0
+                    waiting_events[core] += 1
+                    events_most[core] = max(events_most[core], waiting_events[core])
+                    cycles = cycles_at(flit, branches, core)
+                    place = next_event[core]
+                    popped[core, place] = max(leaves + 1, free[core])
+                    next_event[core] = place + 1 if place + 1 < event_depth else 0
+                    free[core] = popped[core, place] + cycles
+                    walk[core] += cycles
+                    taken[core] += 1
             place = next_place[at]
-            left[at, place] = last_left[at] = leaves
+            left[at, place] = last_left[at] = gone
             next_place[at] = place + 1 if place + 1 < depth else 0
-            entered = leaves
-            if ahead < 0:
-                break
-            at, router = ahead, ahead // PORTS
-        end = max(end, entered + 1)
-        if core < 0:
-            outputs[0] += 1
-            outputs[1] = entered if outputs[1] < 0 else outputs[1]
-            outputs[2] = entered
-            continue
-        while waiting_events[core] and popped[core, oldest_event[core]] <= entered:
-            waiting_events[core] -= 1
-            oldest = oldest_event[core] + 1
-            oldest_event[core] = oldest if oldest < event_depth else 0
-        waiting_events[core] += 1
-        events_most[core] = max(events_most[core], waiting_events[core])
-        cycles = flits[k] & 0xFFFFFFFF
-        place = next_event[core]
-        popped[core, place] = max(entered + 1, free[core])
-        next_event[core] = place + 1 if place + 1 < event_depth else 0
-        free[core] = popped[core, place] + cycles
-        walk[core] += cycles
-        taken[core] += 1
     mesh.sent[sender] += last - first
     mesh.send_waits[sender] += waited
     for core in range(free.size):

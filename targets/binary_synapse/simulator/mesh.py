@@ -9,7 +9,9 @@ a FIFO. All decisions of a cycle are taken on the state at its start:
 - an output can be granted if what it leads to has a free place at the start of the cycle (a place
   freed in the same cycle counts from the next); the host always has one;
 - a link between chips can be used again `chip_link_cycles` after a flit, any other link at once;
-- among the inputs that want an output, the first one after the input served last wins.
+- among the inputs that want an output, the first one after the input served last wins;
+- a multicast flit wants several outputs, takes those it is granted in any order, and leaves its
+  FIFO with the last.
 
 A flit advances one link a cycle and can move on in the cycle after. Where nothing can move, time
 advances to the next cycle in which something can; the cycles in between are counted.
@@ -22,14 +24,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .compiled import compiled, inlined
+from .flits import (
+    BITS_SET,
+    LOCAL,
+    LOWEST_BIT,
+    PORTS,
+    TO_HOST,
+    branch_outputs,
+    cycles_at,
+    far_end,
+    output_towards,
+)
 
-NORTH, EAST, SOUTH, WEST, LOCAL, TO_HOST = range(6)
-PORTS = 6
-FLIT_CORE_SHIFT = 32
-"""A flit: (destination core + 1) << 32 | cycles its event takes. Destination 0 is the host."""
 NEVER = 1 << 62
-LOWEST_BIT = np.array([0, *((mask & -mask).bit_length() - 1 for mask in range(1, 1 << PORTS))])
-BITS_SET = np.array([mask.bit_count() for mask in range(1 << PORTS)])
 
 
 class Mesh(NamedTuple):
@@ -41,6 +48,7 @@ class Mesh(NamedTuple):
     fifo: np.ndarray  # (FIFOs, depth) flits
     head: np.ndarray  # (FIFOs)
     held: np.ndarray  # (FIFOs)
+    pending: np.ndarray  # (FIFOs) outputs (bit mask) that a multicast head still wants; 0: unknown
     occupied: np.ndarray  # (routers) bit mask of the ports that hold flits
     served: np.ndarray  # (FIFOs) for output `port` of a router: the input it served last
     link_free: np.ndarray  # (FIFOs) for output `port` of a router: first cycle it can be used
@@ -66,9 +74,9 @@ def new_mesh(routers: int, cores: int, senders: int, depth: int, event_depth: in
 
     ports = routers * PORTS
     return Mesh(
-        fifo=zeros(ports, depth), head=zeros(ports), held=zeros(ports), occupied=zeros(routers),
-        served=zeros(ports),
-        link_free=zeros(ports), events=zeros(cores, event_depth), events_head=zeros(cores),
+        fifo=zeros(ports, depth), head=zeros(ports), held=zeros(ports), pending=zeros(ports),
+        occupied=zeros(routers), served=zeros(ports), link_free=zeros(ports),
+        events=zeros(cores, event_depth), events_head=zeros(cores),
         events_count=zeros(cores), free=zeros(cores), link_flits=zeros(ports),
         link_waits=zeros(ports), walk=zeros(cores), taken=zeros(cores), events_most=zeros(cores),
         sent=zeros(senders), send_waits=zeros(senders), outputs=np.array([0, -1, -1]),
@@ -79,6 +87,7 @@ def new_mesh(routers: int, cores: int, senders: int, depth: int, event_depth: in
 def run_phase(
     now: int, columns: int, sender_router: Any, router_core: Any, router_x: Any, router_y: Any,
     link_cycles: Any, mesh: Mesh, queue_first: Any, queue_last: Any, flits: Any, ready: Any,
+    branches: Any,
 ) -> int:  # fmt: skip
     """Run until nothing is under way; return the first quiet cycle, or -1 - cycle of a deadlock.
 
@@ -87,7 +96,7 @@ def run_phase(
     # Arrays become locals: the compiler counts references at each access to a tuple's member.
     fifo, head, count, occupied = mesh.fifo, mesh.head, mesh.held, mesh.occupied
     served, events, events_head = mesh.served, mesh.events, mesh.events_head
-    link_free = mesh.link_free
+    link_free, pending = mesh.link_free, mesh.pending
     events_count, free, walk, taken = mesh.events_count, mesh.free, mesh.walk, mesh.taken
     link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
     sent, send_waits, outputs = mesh.sent, mesh.send_waits, mesh.outputs
@@ -120,16 +129,20 @@ def run_phase(
                 port = LOWEST_BIT[ports]
                 ports &= ports - 1
                 at = router * PORTS + port
-                core = (fifo[at, head[at]] >> FLIT_CORE_SHIFT) - 1
-                target = sender_router[core] if core >= 0 else 0
-                if router_x[target] != router_x[router]:
-                    out = EAST if router_x[target] > router_x[router] else WEST
-                elif router_y[target] != router_y[router]:
-                    out = SOUTH if router_y[target] > router_y[router] else NORTH
+                flit = fifo[at, head[at]]
+                if flit >= 0:
+                    outs = 1 << output_towards(flit, router, sender_router, router_x, router_y)
                 else:
-                    out = LOCAL if core >= 0 else TO_HOST
-                wanting[out] = wanting[out] | 1 << port if wanted >> out & 1 else 1 << port
-                wanted |= 1 << out
+                    if pending[at] == 0:
+                        pending[at] = branch_outputs(
+                            branches, flit, port, router, sender_router, router_x, router_y
+                        )
+                    outs = pending[at]
+                while outs:
+                    out = LOWEST_BIT[outs]
+                    outs &= outs - 1
+                    wanting[out] = wanting[out] | 1 << port if wanted >> out & 1 else 1 << port
+                    wanted |= 1 << out
             while wanted:
                 out = LOWEST_BIT[wanted]
                 wanted &= wanted - 1
@@ -203,11 +216,14 @@ def run_phase(
         for index in range(n_moves):
             source, out, target = moves[index, 0], moves[index, 1], moves[index, 2]
             flit = fifo[source, head[source]]
-            head[source] = head[source] + 1 if head[source] + 1 < depth else 0
-            count[source] -= 1
             router = source // PORTS
-            if count[source] == 0:
-                occupied[router] &= ~(1 << (source - router * PORTS))
+            if flit < 0:
+                pending[source] &= ~(1 << (out - router * PORTS))
+            if pending[source] == 0:
+                head[source] = head[source] + 1 if head[source] + 1 < depth else 0
+                count[source] -= 1
+                if count[source] == 0:
+                    occupied[router] &= ~(1 << (source - router * PORTS))
             served[out] = source - router * PORTS
             link_flits[out] += 1
             link_free[out] = now + link_cycles[out]
@@ -219,14 +235,15 @@ def run_phase(
                     is_live[router] = True
                     live[n_live] = router
                     n_live += 1
-            elif flit >> FLIT_CORE_SHIFT == 0:
+            elif out - router * PORTS == TO_HOST:
                 outputs[0] += 1
                 outputs[1] = now if outputs[1] < 0 else outputs[1]
                 outputs[2] = now
             else:
-                core = (flit >> FLIT_CORE_SHIFT) - 1
+                core = router_core[router]
                 at = events_head[core] + events_count[core]
-                events[core, at if at < event_depth else at - event_depth] = flit & 0xFFFFFFFF
+                cycles = cycles_at(flit, branches, core)
+                events[core, at if at < event_depth else at - event_depth] = cycles
                 if events_count[core] == 0 and not _listed(core, eats, n_eats):
                     hungry[n_hungry] = core
                     n_hungry += 1
@@ -272,18 +289,6 @@ def run_phase(
     for core in range(n_cores):
         now = max(now, free[core])
     return now
-
-
-@inlined
-def far_end(router: Any, out: Any, columns: Any) -> Any:
-    """Return the input FIFO that output `out` of `router` leads to."""
-    if out == NORTH:
-        return (router - columns) * PORTS + SOUTH
-    if out == SOUTH:
-        return (router + columns) * PORTS + NORTH
-    if out == EAST:
-        return (router + 1) * PORTS + WEST
-    return (router - 1) * PORTS + EAST
 
 
 @inlined

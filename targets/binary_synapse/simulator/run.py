@@ -14,9 +14,10 @@ from axonc.toolchain.errors import InternalError
 
 from ..program import BinaryProgram
 from .clockwork import Clockwork, build_clockwork
+from .flits import PORTS
 from .image import FIRST_SLOT, LAST_SLOT, Image, build_image
 from .lone_sender import new_places
-from .mesh import PORTS, Mesh, new_mesh
+from .mesh import Mesh, new_mesh
 from .share import Tally, new_tally, simulate_share
 from .timing import SHORTCUTS
 
@@ -65,6 +66,7 @@ class Totals:
     sender_waits: np.ndarray
     link_flits: np.ndarray
     link_waits: np.ndarray
+    forks: int  # copies of multicast flits beyond the first
     output_spikes: int
     unit_spikes: np.ndarray  # before they are sent to one or more places
     step_cycles: np.ndarray  # (samples, machine steps)
@@ -235,6 +237,7 @@ def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
         sender_waits=mesh.send_waits,
         link_flits=mesh.link_flits,
         link_waits=mesh.link_waits,
+        forks=int(tally.forks[0]),
         output_spikes=int(mesh.outputs[0]),
         unit_spikes=tally.unit_spikes,
         step_cycles=tally.step_cycles,
@@ -261,9 +264,10 @@ def _check_conservation(program: BinaryProgram, totals: Totals) -> None:
                 raise InternalError(
                     f"core {core}: the mesh delivered {delivered} {what}, behaviour took {expected}"
                 )
-    sent, delivered = int(totals.sender_flits.sum()), int(totals.core_events.sum())
-    if sent != delivered + totals.output_spikes:
-        raise InternalError(f"{sent} flits sent, {delivered + totals.output_spikes} delivered")
+    sent = int(totals.sender_flits.sum()) + totals.forks
+    delivered = int(totals.core_events.sum()) + totals.output_spikes
+    if sent != delivered:
+        raise InternalError(f"{sent} flits sent, copies included; {delivered} delivered")
 
 
 def deadlock_text(cycle: int, mesh: Mesh, columns: int) -> str:

@@ -23,6 +23,7 @@ class Tally(NamedTuple):
     step_cycles: np.ndarray  # (samples, machine steps)
     ends: np.ndarray  # (samples, 2) cycle of the first and of the last output spike
     barriers: np.ndarray  # (1) cycles
+    forks: np.ndarray  # (1) copies of multicast flits beyond the first
     deadlock: np.ndarray  # (1) cycle, -1 without
 
 
@@ -43,6 +44,7 @@ def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
         step_cycles=zeros(samples, steps + clock.waves * clock.pipelined),
         ends=zeros(samples, 2),
         barriers=zeros(1),
+        forks=zeros(1),
         deadlock=np.full(1, -1, np.int64),
     )
 
@@ -77,6 +79,7 @@ def simulate_share(
         tally.step_cycles[sample] = timing.step_cycles
         tally.ends[sample] = mesh.outputs[1:]
         tally.barriers[0] += timing.barrier_cycles
+        tally.forks[0] += timing.forks
         for t in range(inputs.shape[1]):
             for unit in range(tally.unit_spikes.size):
                 tally.unit_spikes[unit] += done.end[t, unit] - done.begin[t, unit]

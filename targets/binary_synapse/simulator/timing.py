@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .bound import bound_phase
-from .clockwork import DELAY, FROM_BOX, HOLD, TO_BANK, TO_BLOCK, TO_CORE
+from .clockwork import DELAY, FIRST_TARGET, FROM_BOX, HOLD, LAST_TARGET
 from .compiled import compiled, inlined
+from .flits import FLIT_CORE_SHIFT
 from .image import CHANNELS, COLUMN_TAPS, COLUMNS, DENSE, FANOUT, HELPS, ROW_TAPS, ROWS, START, WAVE
 from .lone_sender import Places, run_lone_sender
-from .mesh import FLIT_CORE_SHIFT, Mesh, run_phase
+from .mesh import Mesh, run_phase
 
 EVERY_CYCLE, SHORTCUTS, BOUND = range(3)
 """How timing is found out: all three count the same events."""
@@ -28,6 +29,7 @@ class Timing(NamedTuple):
     phase_times: np.ndarray  # (machine steps, turns, 2) first cycle, first quiet cycle
     core_times: np.ndarray  # (machine steps, turns, cores, 3) walk cycles, events, cycle in which
     # the last one ends; (0, ...) where not asked for
+    forks: int  # copies of multicast flits beyond the first
     deadlock: int  # cycle in which nothing could ever move again, -1 without
 
 
@@ -57,40 +59,44 @@ def simulate_timing(
     core_times = np.zeros((machine_steps if with_times else 0, turns, n_cores, 3), np.int64)
     first, last = np.zeros((turns, n_senders), np.int64), np.zeros((turns, n_senders), np.int64)
     flits, ready = np.empty(1024, np.int64), np.empty(1024, np.int64)
+    branches = np.empty(1024, np.int64)
     walked, taken = mesh.walk.copy(), mesh.taken.copy()
-    now, barriers = 0, 0
+    # Not literals, of which the compiler would make versions of their own.
+    now, barriers, forks, none = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
 
     for step in range(machine_steps):
         started = now
-        flits, ready = queue_step(image, clock, step, begin, end, ids, slots, first, last,
-                                  flits, ready, block_walk)  # fmt: skip
+        flits, ready, branches = queue_step(image, clock, step, begin, end, ids, slots, first, last,
+                                            flits, ready, branches, block_walk)  # fmt: skip
         for turn in range(turns):
             fired = _fire(clock, image.blocks, step, steps, turn, now, mesh.free, block_phase)
-            senders, lone = 0, 0
+            senders, lone = 0, none
             for sender in range(n_senders):
                 if first[turn, sender] < last[turn, sender]:
                     senders, lone = senders + 1, sender
                 for at in range(first[turn, sender], last[turn, sender]):
                     ready[at] += now
+                    forks += branches[-1 - flits[at]] - 1 if flits[at] < 0 else 0
             if method == BOUND:
                 quiet = bound_phase(
                     now, clock.sender_router, clock.router_x, clock.router_y, mesh, first[turn],
-                    last[turn], flits, ready,
+                    last[turn], flits, ready, branches,
                 )  # fmt: skip
             elif method == SHORTCUTS and senders == 1:
                 quiet = run_lone_sender(
-                    now, lone, clock.columns, clock.sender_router, clock.router_x, clock.router_y,
-                    clock.link_cycles, mesh, places, first[turn, lone], last[turn, lone], flits,
-                    ready,
+                    now, lone, clock.columns, clock.sender_router, clock.router_core,
+                    clock.router_x, clock.router_y, clock.link_cycles, mesh, places,
+                    first[turn, lone], last[turn, lone], flits, ready, branches,
                 )  # fmt: skip
             else:
                 quiet = run_phase(
                     now, clock.columns, clock.sender_router, clock.router_core, clock.router_x,
                     clock.router_y, clock.link_cycles, mesh, first[turn], last[turn], flits, ready,
+                    branches,
                 )  # fmt: skip
             if quiet < 0:
                 return Timing(step_cycles, phase_cycles, barriers, block_phase, block_walk,
-                              phase_times, core_times, -1 - quiet)  # fmt: skip
+                              phase_times, core_times, forks, -1 - quiet)  # fmt: skip
             quiet = max(quiet, fired)
             phase_times[step, turn] = (now, quiet)
             if with_times:
@@ -104,7 +110,8 @@ def simulate_timing(
             barriers += clock.barrier_cycles
         step_cycles[step] = now - started
     return Timing(
-        step_cycles, phase_cycles, barriers, block_phase, block_walk, phase_times, core_times, -1
+        step_cycles, phase_cycles, barriers, block_phase, block_walk, phase_times, core_times,
+        forks, -1,
     )  # fmt: skip
 
 
@@ -142,7 +149,7 @@ def _fire(
 @compiled
 def queue_step(
     image: Any, clock: Any, step: int, begin: Any, end: Any, ids: Any, slots: Any,
-    first: Any, last: Any, flits: Any, ready: Any, block_walk: Any,
+    first: Any, last: Any, flits: Any, ready: Any, branches: Any, block_walk: Any,
 ) -> Any:  # fmt: skip
     """List what each sender sends in each turn of a step; `ready` counts from the turn's start.
 
@@ -153,7 +160,9 @@ def queue_step(
     blocks, members = image.blocks, clock.members
     hold_of, unit_route, lag = clock.routes[:, HOLD], clock.unit_route, clock.unit_lag
     block_cycles, group_cycles = clock.block_cycles, clock.group_cycles
-    steps, n_blocks, used = begin.shape[0], clock.block_core.size, 0
+    steps, n_blocks = begin.shape[0], clock.block_core.size
+    none = np.int64(0)  # a literal would be compiled for apart
+    used, branched = none, none
     for turn in range(first.shape[0]):
         for sender in range(first.shape[1]):
             first[turn, sender] = used
@@ -167,13 +176,13 @@ def queue_step(
                         route += 1
                     sent = step - lag[unit] - hold
                     if hold > 0 and 0 <= sent < steps:
-                        used, flits, ready = _queue_spikes(
-                            image, clock, unit, run, route, sent, begin, end, ids, slots, 0, 0,
-                            used, flits, ready, block_walk,
+                        used, branched, flits, ready, branches = _queue_spikes(
+                            image, clock, unit, run, route, sent, begin, end, ids, slots, none, none,
+                            used, branched, flits, ready, branches, block_walk,
                         )  # fmt: skip
             done = clock.phase_overhead_cycles
             for at in range(low, high):
-                unit, after, each = members[at], 0, 0
+                unit, after, each = members[at], none, none
                 if unit < n_blocks:
                     if not _is_fired(clock, blocks, unit, step, steps, turn):
                         continue
@@ -195,24 +204,26 @@ def queue_step(
                 route = run = unit_route[unit]
                 while route < unit_route[unit + 1] and hold_of[route] == 0:
                     route += 1
-                used, flits, ready = _queue_spikes(
+                used, branched, flits, ready, branches = _queue_spikes(
                     image, clock, unit, run, route, step - lag[unit], begin, end, ids, slots,
-                    after, each, used, flits, ready, block_walk,
+                    after, each, used, branched, flits, ready, branches, block_walk,
                 )  # fmt: skip
             last[turn, sender] = used
-    return flits, ready
+    return flits, ready, branches
 
 
 @compiled
 def _queue_spikes(
     image: Any, clock: Any, unit: int, run: int, run_end: int, sent: int, begin: Any, end: Any,
-    ids: Any, slots: Any, after: int, each: int, used: int, flits: Any, ready: Any, block_walk: Any,
+    ids: Any, slots: Any, after: int, each: int, used: int, branched: int, flits: Any, ready: Any,
+    branches: Any, block_walk: Any,
 ) -> Any:  # fmt: skip
     """Append the flits of a unit's spikes of step `sent` along routes run to run_end - 1.
 
     The spikes of the first group are ready `after` cycles into the turn, of the others `each` more.
     """
-    routes, banks, table, units = clock.routes, image.banks, image.table, image.units
+    routes, targets, units = clock.routes, clock.targets, image.units
+    banks, table = image.banks, image.table
     overhead, walk_cycles, lanes = clock.event_overhead_cycles, clock.walk_cycles, clock.lanes
     steps, group = begin.shape[0], clock.group
     plane, width = units[unit, 2] * units[unit, 3], units[unit, 3]
@@ -234,17 +245,31 @@ def _queue_spikes(
                 and routes[r, FROM_BOX + 4] <= x < routes[r, FROM_BOX + 5]
             ):
                 continue
-            cycles = 0
-            if routes[r, TO_CORE] >= 0:
-                walks, neurons = _walks(table, banks[routes[r, TO_BANK]], source, c, y, x)
-                groups = (neurons + lanes - 1) // lanes
-                # The pop alone takes a cycle.
-                cycles = max(1, overhead + walks * groups * walk_cycles)
-                block_walk[routes[r, TO_BLOCK]] += cycles
-            flits[used] = (routes[r, TO_CORE] + 1) << FLIT_CORE_SHIFT | cycles
+            target, stop = routes[r, FIRST_TARGET], routes[r, LAST_TARGET]
+            copies = stop - target
+            if copies > 1:
+                if branched + 1 + copies > branches.size:
+                    branches = np.concatenate((branches, np.empty(branched + copies, np.int64)))
+                branches[branched] = copies
+                flits[used] = -1 - branched
+                branched += 1
+            for at in range(target, stop):
+                core, cycles = targets[at, 0], 0
+                if core >= 0:
+                    walks, neurons = _walks(table, banks[targets[at, 1]], source, c, y, x)
+                    groups = (neurons + lanes - 1) // lanes
+                    # The pop alone takes a cycle.
+                    cycles = max(1, overhead + walks * groups * walk_cycles)
+                    block_walk[targets[at, 2]] += cycles
+                flit = (core + 1) << FLIT_CORE_SHIFT | cycles
+                if copies > 1:
+                    branches[branched] = flit
+                    branched += 1
+                else:
+                    flits[used] = flit
             ready[used] = when
             used += 1
-    return used, flits, ready
+    return used, branched, flits, ready, branches
 
 
 @inlined

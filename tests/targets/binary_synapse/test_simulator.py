@@ -3,6 +3,8 @@ cycle, flit and wait)."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from binary_synapse_machine import MachineModel
@@ -17,6 +19,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from axonc.targets.binary_synapse import Architecture, BinarySynapse, load_architecture
+from axonc.targets.binary_synapse.architecture import MeshParameters
+from axonc.targets.binary_synapse.program import Box, Route
+from axonc.targets.binary_synapse.projections import Grid
 from axonc.targets.binary_synapse.simulator.behaviour import simulate_behaviour
 from axonc.targets.binary_synapse.simulator.lone_sender import new_places
 from axonc.targets.binary_synapse.simulator.mesh import new_mesh
@@ -85,6 +90,66 @@ def assert_same_cycles(totals: Totals, model: MachineModel) -> None:
     np.testing.assert_array_equal(totals.sender_waits, [s.waits for s in model._senders()])
     ends = (model.arrivals[0], model.arrivals[-1]) if model.arrivals else (-1, -1)
     assert (totals.first_output_cycle[0], totals.last_output_cycle[0]) == ends
+
+
+def line_of_cores(multicast: bool) -> BinarySynapse:
+    """Four cores of two neurons in a row, the host at the left end."""
+    shipped = load_architecture("edge")
+    mesh = MeshParameters(columns=4, rows=1, multicast=multicast)
+    core = shipped.core.model_copy(update={"neurons": 2, "blocks": 1})
+    return BinarySynapse(shipped.model_copy(update={"core": core, "mesh": mesh}))
+
+
+def test_a_multicast_flit_is_copied_where_its_ways_part() -> None:
+    graph = perceptron([3, 8])
+    spikes = np.ones((1, 5, 3), bool)
+    spikes[0, 3:] = False
+    runs = {}
+    for multicast in (False, True):
+        target = line_of_cores(multicast)
+        runs[multicast] = target.run(target.compile(graph), spikes)
+    one, many = runs[False], runs[True]
+    np.testing.assert_array_equal(one.spikes["output"], many.spikes["output"])
+    # Nine spikes to four cores: each copy arrives once, but crosses shared links only once.
+    fired = int(one.spikes["output"].sum())
+    assert many.totals.core_events.tolist() == one.totals.core_events.tolist() == [9] * 4
+    assert (one.counters["flits"], many.counters["flits"]) == (36 + fired, 9 + fired)
+    back = one.counters["hops"] - 9 * (0 + 1 + 2 + 3)
+    assert many.counters["hops"] == 9 * 3 + back
+    assert many.totals.forks == 27
+    # The first spike is popped 3 + 2 cycles after it was sent; three walks take 2 each.
+    assert many.totals.phase_cycles[0] == 3 * (3 + 2 + 3 * 2)
+    assert many.counters["read_bits/fifos"] < one.counters["read_bits/fifos"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.one_of(dense_networks(), convolutional_networks()), machines())
+def test_multicast_lines_send_each_spike_where_unicast_lines_do(
+    graph: Graph, machine: Architecture
+) -> None:
+    tables = []
+    for multicast in (False, True):
+        mesh = machine.mesh.model_copy(update={"multicast": multicast})
+        _, program = compiled(graph, machine.model_copy(update={"mesh": mesh}))
+        tables.append([*program.block_routes, *program.host_routes.values()])
+        boxes = [block.box for block in program.blocks]
+        boxes += [Box.of(program.grids[name]) for name in graph.inputs]
+        sources = [block.grid for block in program.blocks]
+        sources += [program.grids[name] for name in graph.inputs]
+    for one, many, box, grid in zip(*tables, boxes, sources, strict=True):
+        assert all(len(route.targets) == 1 for route in one)
+        assert deliveries(one, box, grid) == deliveries(many, box, grid)
+        cores = [[program.blocks[b].core if b >= 0 else b for b, _ in r.targets] for r in many]
+        assert all(len(set(each)) == len(each) for each in cores)
+
+
+def deliveries(routes: tuple[Route, ...], box: Box, grid: Grid) -> Counter[tuple[int, ...]]:
+    return Counter(
+        (int(source), *target, route.hold_steps, route.delay_steps)
+        for route in routes
+        for source in (route.accepts & box).flat_ids(grid)
+        for target in route.targets
+    )
 
 
 def test_samples_do_not_disturb_one_another() -> None:

@@ -1,0 +1,109 @@
+"""Routing lines: which spikes of a block or of an input node go where, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise, product
+
+import numpy as np
+
+from axonc.toolchain.ir import Graph
+
+from .architecture import Architecture, Schedule
+from .program import HOST, Block, Box, Route
+from .projections import Grid, read_out_of
+
+Ranges = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+
+def make_routes(
+    graph: Graph, blocks: list[Block], grids: dict[str, Grid], architecture: Architecture
+) -> tuple[tuple[tuple[Route, ...], ...], dict[str, tuple[Route, ...]], list[str]]:
+    """Return the lines of each block and of each input node, and why there can be none."""
+    pipelined = architecture.schedule is Schedule.PIPELINED
+    lines: dict[str, list[Route]] = {name: [] for name in grids}
+    """Per source, steps held left out."""
+    for number, block in enumerate(blocks):
+        for index, bank in enumerate(block.banks):
+            path = bank.projection.path
+            lines[path.source].append(Route(((number, index),), bank.accepts, 0, path.delay))
+    for name in graph.outputs:
+        source, delay = read_out_of(graph, name)
+        lines[source].append(Route(((HOST, -1),), Box.of(grids[source]), 0, delay))
+
+    backwards: dict[str, None] = {}
+
+    def held(route: Route, source: str, wave: int) -> Route:
+        target = route.targets[0][0]
+        delay = hold = route.delay_steps
+        if pipelined and target != HOST:
+            hold += blocks[target].wave - wave - 1
+        if hold < 0:
+            backwards[
+                f"node {blocks[target].layer!r}: a spike of {source!r} comes back {delay} steps "
+                f"later, but the pipeline between them is {delay - hold} steps long; use "
+                'schedule = "within-step"'
+            ] = None
+        return replace(route, hold_steps=hold)
+
+    def sent(source: str, wave: int, box: Box) -> tuple[Route, ...]:
+        routes = [
+            held(route, source, wave) for route in lines[source] if (route.accepts & box).volume
+        ]
+        if architecture.mesh.multicast:
+            routes = list(_multicast(routes, blocks, box))
+        return tuple(sorted(routes, key=lambda route: route.hold_steps))
+
+    block_routes = tuple(
+        () if block.helps is not None else sent(block.layer, block.wave, block.box)
+        for block in blocks
+    )
+    host_routes = {name: sent(name, -1, Box.of(grids[name])) for name in graph.inputs}
+    return block_routes, host_routes, list(backwards)
+
+
+def _multicast(routes: list[Route], blocks: list[Block], box: Box) -> Iterator[Route]:
+    """Yield lines of which a spike in `box` matches few, with all its targets.
+
+    Lines that hold and delay alike are cut into cells that no edge of a line crosses; a cell is a
+    line to all their targets. Of several targets in one core, each goes by a flit of its own.
+    """
+    for hold, delay in dict.fromkeys((r.hold_steps, r.delay_steps) for r in routes):
+        group = [r for r in routes if (r.hold_steps, r.delay_steps) == (hold, delay)]
+        boxes = np.array([(route.accepts & box).ranges for route in group])
+        cells: dict[tuple[tuple[int, int], ...], list[Ranges]] = {}
+        cuts = [np.unique(boxes[:, axis]).tolist() for axis in range(3)]
+        for c, y, x in product(*(list(pairwise(edges)) for edges in cuts)):
+            corner = np.array([c[0], y[0], x[0]])
+            inside = ((boxes[:, :, 0] <= corner) & (corner < boxes[:, :, 1])).all(axis=1)
+            flits: list[dict[int, tuple[int, int]]] = []
+            for index in np.flatnonzero(inside):
+                block, bank = group[index].targets[0]
+                core = block if block == HOST else blocks[block].core
+                free = next((flit for flit in flits if core not in flit), None)
+                if free is None:
+                    flits.append(free := {})
+                free[core] = (block, bank)
+            for flit in flits:
+                cells.setdefault(tuple(flit.values()), []).append((c, y, x))
+        for targets, ranges in cells.items():
+            for cell in _joined(ranges):
+                yield Route(targets, Box(*cell), hold, delay)
+
+
+def _joined(cells: list[Ranges]) -> list[Ranges]:
+    """Join cells that touch into fewer: along columns, then rows, then channels."""
+    for axis in (2, 1, 0):
+        done: list[Ranges] = []
+        for cell in sorted(cells, key=lambda cell: (cell[:axis] + cell[axis + 1 :], cell[axis])):
+            others = cell[:axis] + cell[axis + 1 :]
+            last = done[-1] if done else cell
+            if done and last[:axis] + last[axis + 1 :] == others and last[axis][1] == cell[axis][0]:
+                joined = list(last)
+                joined[axis] = (last[axis][0], cell[axis][1])
+                done[-1] = (joined[0], joined[1], joined[2])
+            else:
+                done.append(cell)
+        cells = done
+    return cells
