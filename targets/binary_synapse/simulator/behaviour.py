@@ -103,7 +103,7 @@ def simulate_behaviour(
         total = 0
         for i in range(inputs.shape[1]):
             total += inputs[t, i]
-        ids, slots = _with_room(ids, used, total + 1), _with_room(slots, used, total + 1)
+        ids, slots = with_room(ids, used, total + 1), with_room(slots, used, total + 1)
         for unit in range(n_blocks, n_units):
             first, last = input_columns[unit - n_blocks], input_columns[unit - n_blocks + 1]
             begin[t, unit] = used
@@ -135,7 +135,7 @@ def simulate_behaviour(
                 sums[blocks[owner, FIRST_SLOT] : blocks[owner, LAST_SLOT]] += sums[low:high]
                 sums[low:high] = 0
                 continue
-            ids, slots = _with_room(ids, used, high - low), _with_room(slots, used, high - low)
+            ids, slots = with_room(ids, used, high - low), with_room(slots, used, high - low)
             begin[t, block] = used
             used, lost = _neuron_phase(
                 blocks[block], image.slots, image.slot_ids, sums, membranes, currents, ids, slots,
@@ -171,7 +171,7 @@ def _take_events(
         most = np.int64(0)
         for unit in feeding:
             most += (end[unit] - begin[unit]) * bank[MOST_ROWS]
-        rows = _with_room(rows, np.int64(0), most)
+        rows = with_room(rows, np.int64(0), most)
     for unit in feeding:
         for e in range(begin[unit], end[unit]):
             source = ids[e]
@@ -275,7 +275,7 @@ def _fit(value: Any, low: Any, high: Any, wraps: Any) -> Any:
 
 
 @compiled
-def _with_room(array: Any, used: int, more: int) -> Any:
+def with_room(array: Any, used: int, more: int) -> Any:
     """Return the array, or a longer copy, with room for `more` entries after `used`."""
     if used + more <= array.size:
         return array
