@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from . import _toml
+from . import _toml, presets
 from .adali import AdaLiConfig
 from .agmm import GateConfig
 from .binarize import WeightScale
-from .errors import TrainingInputError, nearest
-
-_PRESETS = Path(__file__).parent / "presets"
+from .errors import TrainingInputError
 
 
 class Augmentation(StrEnum):
@@ -289,20 +287,8 @@ class TrainingConfig:
     @classmethod
     def preset(cls, name: str) -> TrainingConfig:
         """Return settings that come with axonc, named DATA-NETWORK-METHOD, as in `presets`."""
-        if name not in presets():
-            raise TrainingInputError(
-                "preset",
-                got=repr(name),
-                expected="settings that come with axonc",
-                remedy=nearest(name, presets()),
-            )
-        return cls.from_toml(_PRESETS / f"{name}.toml")
+        return cls.from_toml(presets.path(name))
 
     def to_toml(self) -> str:
         """Write all settings as the text of a TOML file; `from_text` gives them back."""
         return _toml.write(self)
-
-
-def presets() -> list[str]:
-    """List the settings that come with axonc; each file says what it follows."""
-    return sorted(path.stem for path in _PRESETS.glob("*.toml"))

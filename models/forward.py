@@ -28,7 +28,7 @@ def training_forward(config: TrainingConfig, network: SpikingNetwork) -> Forward
     Raises TrainingInputError where a network cannot be compiled.
     """
     run: Forward = _compiled(config, network) if config.compile else network
-    if config.precision is Precision.FLOAT32:
+    if config.precision == Precision.FLOAT32:
         return run
 
     def in_bfloat16(spikes: Tensor, record: dict[str, Tensor]) -> Tensor:

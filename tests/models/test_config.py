@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from axonc.models import TrainingConfig, TrainingInputError
+from axonc.models import TrainingConfig, TrainingInputError, presets
 from axonc.models.agmm import GateConfig, Mean
-from axonc.models.config import NetworkConfig, presets
+from axonc.models.config import NetworkConfig
 from axonc.models.networks import build_network
 
 
@@ -84,12 +84,19 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("name", presets())
+@pytest.mark.parametrize("name", presets.titles())
 def test_presets_build_their_networks(name: str) -> None:
     config = TrainingConfig.preset(name)
     network = build_network(config, SHAPES[config.data.name], 10)
     assert network.steps == config.encoder.steps
     assert name.startswith(config.data.name) or config.data.name == "image-folder"
+
+
+def test_every_preset_says_what_it_follows() -> None:
+    for name, title in presets.titles().items():
+        method = title.split(":")[0].lower()
+        assert name.endswith(method.removeprefix("t-")), name
+        assert title.endswith(("2025)", "2026)"))
 
 
 def test_unknown_preset() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
+
+from axonc.models import presets
 
 from ..errors import InputError
 from ._arguments import add_json, command, print_json
@@ -17,16 +20,38 @@ examples:
   axonc train --out runs/digits                       the demo's network on 5,000 digits
   axonc train --config digits.toml --out runs/digits
   axonc train --out runs/digits --resume
+  axonc train --preset cifar10-vgg11-bso --data cifar-10-batches-bin --out runs/bso
+  torchrun --nproc-per-node 2 --no-python axonc train --out runs/digits
+
+presets, the settings of papers (a TOML file each; --show prints it, a start for your own):
+{presets}
 """
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
-    parser = command(subparsers, "train", execute, "train a binary spiking network", _EPILOG)
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="default: the demo's")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    names = "\n".join(f"  {name:28}{title}" for name, title in presets.titles().items())
+    epilog = _EPILOG.format(presets=names)
+    parser = command(subparsers, "train", execute, "train a binary spiking network", epilog)
+    settings = parser.add_mutually_exclusive_group()
+    settings.add_argument("--config", type=Path, metavar="FILE.toml", help="default: the demo's")
+    settings.add_argument("--preset", metavar="NAME", help="settings of a paper, listed below")
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--out", type=Path, metavar="DIR", help="folder of checkpoint and metrics")
+    action.add_argument(
+        "--show", action="store_true", help="print all settings as TOML, and train nothing"
+    )
+    parser.add_argument("--data", metavar="PATH", help="overrides data.path, where the files are")
     parser.add_argument("--seed", type=int, default=None, help="overrides the file's seed")
     parser.add_argument("--epochs", type=int, default=None, help="overrides the file's epochs")
+    parser.add_argument(
+        "--precision",
+        choices=["float32", "bfloat16"],
+        help="overrides the file's precision of the synapses' products",
+    )
+    parser.add_argument(
+        "--compile", action="store_true", default=None, help="train with torch.compile"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from DIR/checkpoint.pt")
     parser.add_argument("--overwrite", action="store_true", help="start anew in a used folder")
     parser.add_argument(
@@ -50,34 +75,26 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Train."""
-    from dataclasses import replace
-
     from ..report import print_figures, training_bar
     from ._training import require_training
 
     models = require_training()
+    if options.show:
+        print(_settings(options, models).to_toml(), end="")
+        return 0
+    # Under torchrun every process runs this; the first one speaks, and looks at the folder.
+    first = os.environ.get("RANK", "0") == "0"
     checkpoint = options.out / "checkpoint.pt"
-    if checkpoint.exists() and not (options.resume or options.overwrite):
+    if first and checkpoint.exists() and not (options.resume or options.overwrite):
         raise InputError(
             f"folder {options.out}",
             got="a folder that holds a checkpoint already",
             expected="a new folder",
             remedy="--resume goes on with it, --overwrite starts anew",
         )
-    if options.config:
-        config = models.TrainingConfig.from_toml(options.config)
-    elif options.resume:
-        config = models.load_network(checkpoint)[1]
-    else:
-        config = models.TrainingConfig.demo(0)
-    overrides = {
-        key: getattr(options, key)
-        for key in ("seed", "epochs")
-        if getattr(options, key) is not None
-    }
-    config = replace(config, **overrides)
+    config = _settings(options, models)
     try:
-        with training_bar(quiet=options.json) as progress:
+        with training_bar(quiet=options.json or not first) as progress:
             result = models.train(
                 config,
                 options.out,
@@ -89,6 +106,8 @@ def execute(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         remedy = f"{checkpoint} holds the run so far, axonc train --resume goes on with it"
         raise KeyboardInterrupt(remedy) from None
+    if not first:
+        return 0
     if options.plots:
         models.plot_history(result.history, options.out / "training.png")
     if options.tensorboard:
@@ -104,3 +123,22 @@ def execute(options: argparse.Namespace) -> int:
     else:
         print_figures(figures, "trained")
     return 0
+
+
+def _settings(options: argparse.Namespace, models: Any) -> Any:
+    """Return the TrainingConfig that the options ask for."""
+    from dataclasses import replace
+
+    if options.config:
+        config = models.TrainingConfig.from_toml(options.config)
+    elif options.preset:
+        config = models.TrainingConfig.preset(options.preset)
+    elif options.resume and options.out:
+        config = models.load_network(options.out / "checkpoint.pt")[1]
+    else:
+        config = models.TrainingConfig.demo(0)
+    if options.data is not None:
+        config = replace(config, data=replace(config.data, path=options.data))
+    names = ("seed", "epochs", "precision", "compile")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return replace(config, **given)

@@ -80,3 +80,45 @@ def test_interrupted_training_resumes_to_the_same_weights(settings: Path, tmp_pa
     one, other = weights(whole), weights(broken)
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_presets_are_listed_and_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from axonc.models import TrainingConfig, presets
+    from axonc.toolchain.cli import main
+
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    told = capsys.readouterr().out
+    for name, title in presets.titles().items():
+        assert name in told and title in told
+    options = ["--data", "here", "--seed", "3", "--precision", "bfloat16"]
+    assert main(["train", "--preset", "cifar10-vgg11-bso", *options, "--show"]) == 0
+    shown = TrainingConfig.from_text(capsys.readouterr().out)
+    assert (shown.data.path, shown.seed, shown.precision) == ("here", 3, "bfloat16")
+    assert shown.network == TrainingConfig.preset("cifar10-vgg11-bso").network
+    assert main(["train", "--preset", "cifar10-vgg11-bs", "--out", str(tmp_path / "no")]) == 1
+    assert capsys.readouterr().err == (
+        "axonc: preset: got 'cifar10-vgg11-bs', expected settings that come with axonc. Did you "
+        "mean 'cifar10-vgg11-bso'?\n"
+    )
+    assert not (tmp_path / "no").exists()
+
+
+def test_torchrun_speaks_once(settings: Path, tmp_path: Path) -> None:
+    script = "import sys; from axonc.toolchain.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", script, "train", "--config", str(settings), "--epochs", "1"]
+    processes = [
+        subprocess.Popen(
+            [*command, "--out", str(tmp_path / "out"), "--json"],
+            env=os.environ
+            | {"OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "RANK": str(rank)}
+            | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(20_000 + os.getpid() % 20_000)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    first, second = (process.communicate(timeout=120)[0] for process in processes)
+    assert [process.returncode for process in processes] == [0, 0]
+    assert json.loads(first)["checkpoint"] == str(tmp_path / "out" / "checkpoint.pt")
+    assert second == ""
