@@ -8,12 +8,19 @@ from importlib.resources import files
 
 import numpy as np
 
-from axonc.toolchain.cost import Breakdown, CostReport, EnergyProfile
+from axonc.toolchain.cost import (
+    Breakdown,
+    CostReport,
+    EnergyEstimate,
+    EnergyProfile,
+    TimeEstimate,
+)
 
 from .memory import fan_outs
 from .network import SynapseGroup
 from .program import LoihiProgram
 from .splitting import Split
+from .timing import time_estimate, time_profile
 
 STATE_BITS = 2 * 24
 THRESHOLD_BITS = 17
@@ -23,6 +30,10 @@ PROFILES = ("davies_2018", "sana_fe_silicon_fit")
 LEFT_OUT = (
     "energy leaves out barrier synchronisation, links between chips, the host and input from it, "
     "for no figures are published; static power is told apart"
+)
+TIME_IS = (
+    "time is that of the busiest core, one event after the other, as fast as the chip can; input "
+    "from the host is taken to be there in time"
 )
 
 
@@ -54,12 +65,16 @@ def cost_report(
     updates = mean("neuron_updates", populations)
     spikes = mean("spikes", populations)
     events = _events(program, operations, mean("active_updates", populations), updates, spikes)
+    energy: tuple[EnergyEstimate, ...] = ()
+    time: tuple[TimeEstimate, ...] = ()
     if program.chip.name == "loihi1":
         energy = tuple(profile.price(events) for profile in energy_profiles())
-        notes.append(LEFT_OUT)
+        forms = {g.name: _form(g) for g in network.synapses}
+        profiles = [time_profile(name) for name in PROFILES]
+        time = tuple(time_estimate(program, layers, samples, forms, p) for p in profiles)
+        notes += [LEFT_OUT, TIME_IS]
     else:
-        energy = ()
-        notes.append(f"no energy: for {program.chip.title} no figures are published")
+        notes.append(f"no energy and no time: for {program.chip.title} no figures are published")
     return CostReport(
         "loihi",
         memory,
@@ -67,6 +82,7 @@ def cost_report(
         neuron_updates=updates,
         spikes=Breakdown({**mean("spikes", [*network.inputs]).parts, **spikes.parts}),
         energy=energy,
+        time=time,
         notes=tuple(notes),
     )
 

@@ -4,10 +4,11 @@ from .breakdown import Breakdown, CostReport
 from .energy import EnergyEntry, EnergyEstimate, EnergyProfile
 from .estimate import chipless_cost, shipped_profile
 from .memory import float_memory, integer_memory
+from .time import TimeEstimate
 from .workload import Workload, fan_out, synapse_count, workload
 
 __all__ = [
-    "Breakdown", "CostReport", "EnergyEntry", "EnergyEstimate", "EnergyProfile", "Workload",
-    "chipless_cost", "fan_out", "float_memory", "integer_memory", "shipped_profile",
+    "Breakdown", "CostReport", "EnergyEntry", "EnergyEstimate", "EnergyProfile", "TimeEstimate",
+    "Workload", "chipless_cost", "fan_out", "float_memory", "integer_memory", "shipped_profile",
     "synapse_count", "workload",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .energy import EnergyEstimate
+from .time import TimeEstimate
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class CostReport:
     """What a network costs on a target.
 
     memory_bits is static, by node and memory. The others are means per inference over the run
-    they were measured on, and None without one; energy holds one estimate a profile.
+    they were measured on, and None without one; energy and time hold one estimate a profile.
     """
 
     target: str
@@ -40,6 +41,7 @@ class CostReport:
     spikes: Breakdown | None = None
     cycles: Breakdown | None = None
     energy: tuple[EnergyEstimate, ...] = ()
+    time: tuple[TimeEstimate, ...] = ()
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -53,5 +55,6 @@ class CostReport:
             "target": self.target,
             **figures,
             "energy_pj": {estimate.profile: estimate.as_json() for estimate in self.energy},
+            "time_ns": {estimate.profile: estimate.as_json() for estimate in self.time},
             "notes": list(self.notes),
         }

@@ -17,9 +17,17 @@ from rich.text import Text
 
 from axonc.targets import NodeVerdict, Verdict
 
-from ..cost import CostReport, EnergyEstimate
+from ..cost import CostReport, EnergyEstimate, TimeEstimate
 from .labels import engine_name, event_name, network_name, pair_name
-from .units import bits_text, count_text, duration_text, energy_text, printable, share_text
+from .units import (
+    bits_text,
+    count_text,
+    duration_text,
+    energy_text,
+    printable,
+    share_text,
+    time_text,
+)
 
 _COLOURS = {
     Verdict.EXACT: "green",
@@ -80,6 +88,8 @@ def print_cost(report: CostReport) -> None:
         _print_table(console, title, ("what", ">total", "by part"), rows)
     for estimate in report.energy:
         _print_energy(console, estimate)
+    if report.time:
+        _print_time(console, report.time)
     for note in report.notes:
         console.print(Text(f"note: {printable(note)}", style="dim"))
 
@@ -175,6 +185,30 @@ def _print_energy(console: Console, estimate: EnergyEstimate) -> None:
     told = [f"basis: {estimate.basis}", f"source: {estimate.source}"]
     if estimate.static_power_w is not None:
         told.append(f"static power: {estimate.static_power_w:g} W, told apart and not added")
+    console.print(Text(printable("\n".join(told)), style="dim"))
+
+
+def _print_time(console: Console, estimates: Sequence[TimeEstimate]) -> None:
+    """Print the mean step under every profile side by side."""
+    parts = list(dict.fromkeys(part for e in estimates for part in (*e.parts_ns, *e.unpriced)))
+    rows: list[tuple[Cell, ...]] = [
+        (
+            part,
+            *(
+                "no published figure" if part in e.unpriced else time_text(e.parts_ns[part])
+                for e in estimates
+            ),
+        )
+        for part in parts
+    ]
+    no_total = "no total"
+    steps = [no_total if e.step_ns is None else time_text(e.step_ns) for e in estimates]
+    whole = [no_total if e.inference_ns is None else time_text(e.inference_ns) for e in estimates]
+    rows.append(_total("a step", *steps))
+    rows.append(_total(f"an inference of {estimates[0].steps} steps", *whole))
+    headings = ("busiest core, then all", *(f">{e.profile}" for e in estimates))
+    _print_table(console, "Time of a mean step", headings, rows)
+    told = [f"{e.profile}: {e.basis}; {e.source}" for e in estimates]
     console.print(Text(printable("\n".join(told)), style="dim"))
 
 

@@ -35,6 +35,11 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds < 120 else f"{seconds / 60:.3g} min"
 
 
+def time_text(ns: float) -> str:
+    """Return nanoseconds as ns, µs, ms or s, three digits."""
+    return _scaled(ns, [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns")])
+
+
 def printable(text: str) -> str:
     """Return `text` with every control character but the line break replaced by a mark."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -56,12 +56,46 @@ def test_energy_is_counts_times_figures(program, spikes):
     assert any("barrier" in note for note in report.notes)
 
 
+def test_a_step_takes_what_the_busiest_core_takes(program, spikes):
+    target = Loihi()
+    run = target.run(program, spikes)
+    davies, fit = target.cost(program, run).time
+    steps = 5 * 10
+    first = {name: count / steps for name, count in run.layers["lif1"].items()}
+    active, idle = first["active_updates"], 12 - first["active_updates"]
+    operations = 12 * spikes.sum() / steps
+    arriving, sent = spikes.sum() / steps, first["spikes"]
+    assert davies.parts_ns == pytest.approx(
+        {
+            "synaptic operations": operations * 3.5,
+            "neuron updates": active * 8.4 + idle * 5.3,
+            "spikes and messages": sent * 2.1,
+            "longest way of a message": 0.0,  # both cores are in one tile
+            "barrier": 113.0,
+        }
+    )
+    core = operations * 3.8 + active * 9.7 + idle * 6.0 + sent * (30 + 5.1) + arriving * 16
+    assert fit.step_ns == pytest.approx(core + 600)
+    assert davies.steps == 12 and davies.inference_ns == pytest.approx(12 * davies.step_ns)
+
+
+def test_time_beyond_one_chip_has_no_total(build):
+    weight = np.ones((130 * 8, 4), np.int8)
+    graph = build.affine_graph([weight], [build.integer_neuron(1040, np.arange(1040))])
+    program = Loihi().compile(graph)
+    assert program.mapping.core_count > 128
+    report = Loihi().cost(program, Loihi().run(program, np.ones((1, 3, 4), bool)))
+    for estimate in report.time:
+        assert estimate.step_ns is None and estimate.unpriced == ("barrier between chips",)
+        assert estimate.parts_ns["synaptic operations"] > 0
+
+
 def test_no_energy_is_made_up_for_loihi_2(program, spikes, build):
     target = Loihi(chip_name="loihi2")
     second = target.compile(program.graph)
     report = target.cost(second, target.run(second, spikes))
-    assert report.energy == ()
-    assert "no energy: for Intel Loihi 2 no figures are published" in report.notes
+    assert report.energy == () and report.time == ()
+    assert "no energy and no time: for Intel Loihi 2 no figures are published" in report.notes
 
 
 def test_cost_without_a_run_is_memory_alone(program):
