@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,10 +49,11 @@ class FlatGraph:
         return {name: sorted(sources, key=natural) for name, sources in found.items()}
 
 
-def natural(name: str) -> list[tuple[int, int, str]]:
+@lru_cache(1 << 16)
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return a sort key under which "10" comes after "2"."""
     parts = re.split(r"(\d+)", name)
-    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
+    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p)
 
 
 def flattened(root: RawNode, most_edges: int) -> tuple[FlatGraph, list[InputError]]:

@@ -26,9 +26,11 @@ _MAX_RANK = 8
 _MOST_COMPRESSION = 1032
 """What deflate reaches at most, on constant bytes (RFC 1951: 258 bytes in 2 bits)."""
 _SMALL_BYTES = 1 << 20
+_SLOWER_AS_TEXT = 10
+"""Strings of variable length come one by one."""
 
 Allowance = Callable[[int], None]
-"""Called with the number of bytes about to be read, so that a watchdog grants time for them."""
+"""Called at every object with the number of bytes about to be read: a watchdog grants time."""
 
 
 def read_file(path: str, limits: Limits, allow: Allowance = lambda _: None) -> RawFile:
@@ -105,6 +107,7 @@ class _Reader:
                     expected="a tree of groups", remedy="write the file with nir.write",
                 )  # fmt: skip
             self.seen.add(address)
+            self.allow(0)
             yield name, member
 
     def name(self, encoded: bytes, where: str) -> str:
@@ -232,7 +235,7 @@ class _Reader:
                 f"{self.most_bytes} bytes in all arrays of this file and {_MAX_RANK} axes",
             )  # fmt: skip
         self.bytes_left -= size
-        self.allow(size)
+        self.allow(size * (_SLOWER_AS_TEXT if dataset.dtype.kind == "O" else 1))
         return dataset[()]
 
 

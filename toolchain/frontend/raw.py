@@ -43,15 +43,16 @@ class Limits:
 
     data_bytes counts all arrays together, decompressed, before any of them is allocated (of a small
     file less is taken: no more than deflate can have packed into it);
-    cpu_seconds is what the HDF5 library may spend on a small file (large ones are granted more, in
-    proportion to their size); elements bounds the size of any one population or signal.
+    cpu_seconds is what the HDF5 library may spend on its way from one object in the file to the
+    next, without the time for the bytes it reads; edges: two a node are many;
+    elements bounds the size of any one population or signal.
     """
 
     file_bytes: int = 1 << 30
     data_bytes: int = 1 << 30
     nodes: int = 10_000
-    edges: int = 100_000
+    edges: int = 20_000
     depth: int = 8
     elements: int = 1 << 28
     name_length: int = 256
-    cpu_seconds: float = 0.5
+    cpu_seconds: float = 0.3

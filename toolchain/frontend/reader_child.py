@@ -7,7 +7,6 @@ import os
 import resource
 import signal
 import sys
-import time
 
 import numpy as np
 
@@ -34,14 +33,16 @@ def serve() -> None:
         question = json.loads(line)
         path, limits = question["path"], Limits(**question["limits"])
         _cap_address_space(own_bytes + _WORKING_BYTES + 3 * most_data_bytes(path, limits))
-        watchdog = Watchdog(question["cpu_s"])
+        watchdog = Watchdog(limits.cpu_seconds)
         arrays: list[np.ndarray] = []
         try:
-            tree, arrays = packed(read_file(path, limits, watchdog.allow))
+            found = read_file(path, limits, watchdog.allow)
+            watchdog.stop()
+            tree, arrays = packed(found)
         except InputError as error:
+            watchdog.stop()
             refused = {key: getattr(error, key) for key in ("what", "got", "expected", "remedy")}
             tree = json.dumps({"refused": refused}).encode()
-        watchdog.stop()
         answers.write(len(tree).to_bytes(8, "little"))
         answers.write(sum(array.nbytes for array in arrays).to_bytes(8, "little"))
         answers.write(tree)
@@ -51,24 +52,19 @@ def serve() -> None:
 
 
 class Watchdog:
-    """Ends the process (by SIGPROF) when it has used more processor time than it was granted."""
+    """Ends the process (by SIGPROF) when it makes no progress for `cpu_s` of processor time."""
 
     def __init__(self, cpu_s: float) -> None:
-        self._until_s = time.process_time() + cpu_s
-        self._arm()
+        self._cpu_s = cpu_s
+        self.allow(0)
 
     def allow(self, size: int) -> None:
-        """Grant the time that reading `size` bytes may take."""
-        self._until_s += size / DATA_BYTES_PER_SECOND
-        if size > DATA_BYTES_PER_SECOND // 100:  # each arming rounds up by a tick of the kernel
-            self._arm()
+        """Begin anew, with the time that reading `size` bytes may take on top."""
+        signal.setitimer(signal.ITIMER_PROF, self._cpu_s + size / DATA_BYTES_PER_SECOND)
 
     def stop(self) -> None:
         """Let the process live."""
         signal.setitimer(signal.ITIMER_PROF, 0)
-
-    def _arm(self) -> None:
-        signal.setitimer(signal.ITIMER_PROF, max(self._until_s - time.process_time(), 1e-3))
 
 
 def _address_space() -> int:

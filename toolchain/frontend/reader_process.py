@@ -24,10 +24,6 @@ from ..errors import EngineError, InputError, InternalError
 from .raw import DATA_BYTES_PER_SECOND, Limits, RawFile
 from .wire import unpacked
 
-_FILE_BYTES_PER_SECOND = 4_000_000
-"""How fast the structure of a file must come at least; slower is a file that fights its reader.
-
-A file of 3,000 nodes came at 15 MB/s (HDF5 2.0, one core)."""
 _WALL_PER_CPU = 30.0
 """Wall-clock allowance per second of processor time, for machines that are busy."""
 
@@ -66,10 +62,9 @@ class ReaderProcess:
         self, child: subprocess.Popen[bytes], path: str, limits: Limits
     ) -> tuple[Any, bytearray]:
         file_bytes = os.path.getsize(path) if os.path.exists(path) else 0
-        cpu_s = limits.cpu_seconds + file_bytes / _FILE_BYTES_PER_SECOND
-        longest_s = cpu_s + limits.data_bytes / DATA_BYTES_PER_SECOND
+        longest_s = limits.cpu_seconds + (limits.data_bytes + file_bytes) / DATA_BYTES_PER_SECOND
         deadline = time.monotonic() + _WALL_PER_CPU * longest_s
-        question = {"path": path, "limits": asdict(limits), "cpu_s": cpu_s}
+        question = {"path": path, "limits": asdict(limits)}
         assert child.stdin is not None
         child.stdin.write(json.dumps(question).encode() + b"\n")
         child.stdin.flush()

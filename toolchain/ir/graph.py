@@ -151,10 +151,10 @@ class Graph:
                 found[name] = self.nodes[name].output_shape(feeding[0] if feeding else None)
             except ShapeError as error:
                 raise ShapeError(f"node {name!r} ({self.nodes[name].kind}) {error}") from None
-        for edge in self.edges:  # delayed edges could not be checked on the way
-            others = {found[e.source] for e in self.incoming[edge.target]}
+        for name, edges in self.incoming.items():  # delayed ones could not be checked on the way
+            others = {found[edge.source] for edge in edges}
             if len(others) > 1:
-                raise ShapeError(f"node {edge.target!r} is fed different shapes: {sorted(others)}")
+                raise ShapeError(f"node {name!r} is fed different shapes: {sorted(others)}")
         return found
 
     def carries_spikes(self, name: str) -> bool:

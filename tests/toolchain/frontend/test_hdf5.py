@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import resource
+import signal
+import subprocess
+import sys
 import zlib
 
 import h5py
@@ -246,13 +249,31 @@ def test_an_interrupt_leaves_no_stale_answer(path, tmp_path, monkeypatch):
         reader.close()
 
 
-def test_a_structure_that_takes_too_long_is_given_up(chain, written):
-    """As a damaged one does on which the library loops; here the time is cut instead."""
-    path = written(chain(4, 4, **{f"node{i}": nir.Scale(np.ones(4)) for i in range(500)}))
-    granted_by_size_s = path.stat().st_size / 4e6
+def test_a_structure_that_takes_too_long_is_given_up(path, monkeypatch):
+    """As a damaged one does on which the library loops; here the watchdog bites at once."""
     reader = ReaderProcess()
+    ask = reader._ask
+
+    def bitten(child, *question):
+        child.send_signal(signal.SIGPROF)
+        return ask(child, *question)
+
     try:
+        monkeypatch.setattr(reader, "_ask", bitten)
         with pytest.raises(InputError, match="a structure that keeps the HDF5 library busy"):
-            reader.read(str(path), Limits(cpu_seconds=0.01 - granted_by_size_s))
+            reader.read(str(path), Limits())
     finally:
         reader.close()
+
+
+@pytest.mark.parametrize(("progress", "status"), [("watchdog.allow(0)", 0), ("pass", -27)])
+def test_the_watchdog_lets_live_what_makes_progress(progress, status):
+    code = f"""
+import time
+from axonc.toolchain.frontend.reader_child import Watchdog
+watchdog, end = Watchdog(0.1), time.process_time() + 0.5
+while time.process_time() < end:
+    {progress}
+watchdog.stop()
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == status
