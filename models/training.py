@@ -95,9 +95,9 @@ def train(
     a number; the checkpoint then is that of the last whole epoch.
     """
     start = time.perf_counter()
-    folder = _folder(Path(out))
     with _threads(threads), Processes(), torch.random.fork_rng(devices=[]):
-        run = _Run(config, folder, workers)
+        run = _Run(config, Path(out), workers)
+        _create(run.folder)
         if resume:
             run.load()
         else:
@@ -189,7 +189,7 @@ class _Run:
         sum_gradients(self.network)
         value, right = summed(totals).tolist()
         if not math.isfinite(value):
-            self._report_divergence(value)
+            raise self._divergence(f"a loss of {value}", "a finite loss")
         self.telemetry.observe(rates)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -252,25 +252,36 @@ class _Run:
             self.save()
             raise
 
-    def _report_divergence(self, loss: float) -> None:
+    def _broken(self) -> list[str]:
+        """List the layers with a parameter or gradient that is not finite."""
+
         def broken(tensor: Tensor | None) -> bool:
             return tensor is not None and not bool(torch.isfinite(tensor).all())
 
-        layers = [
+        return [
             name
             for name in self.network.wiring
             if any(broken(p) or broken(p.grad) for p in self.network.layer(name).parameters())
         ]
+
+    def _divergence(self, got: str, expected: str) -> DivergenceError:
+        layers = self._broken()
+        # Gradients come from the read-out: the last layer that broke is the first one that did.
         where = f", first in the gradient of layer {layers[-1]!r}" if layers else ""
-        raise DivergenceError(
+        return DivergenceError(
             f"training, epoch {self.epoch + 1}, batch {self.batch + 1}",
-            got=f"a loss of {loss}{where}",
-            expected="a finite loss",
+            got=got + where,
+            expected=expected,
             remedy=f"lower optimizer.learning_rate; {self.path} holds the last good weights",
         )
 
     def save(self) -> None:
-        """Write the checkpoint of the position between two batches."""
+        """Write the checkpoint of the position between two batches, if its weights are finite.
+
+        Broken weights may leave the loss as it is: neurons without a number never fire.
+        """
+        if self._broken():
+            raise self._divergence("weights that are not numbers", "finite weights")
         if rank() != 0:
             return
         checkpoint.save(
@@ -327,7 +338,7 @@ def _csv(rows: list[dict[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _folder(path: Path) -> Path:
+def _create(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -337,4 +348,3 @@ def _folder(path: Path) -> Path:
             expected="a folder that can be written to",
             remedy="choose another with --out",
         ) from error
-    return path

@@ -236,6 +236,34 @@ def test_divergence_keeps_the_last_checkpoint(
     assert all(torch.isfinite(value).all() for value in weights(tmp_path).values())
 
 
+def test_weights_that_break_without_the_loss_are_found_before_they_are_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from axonc.models import training
+
+    telemetry_observe = training.Telemetry.observe
+    calls = 0
+
+    def break_a_gradient(self: Any, record: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 7:
+            self._network.layer("hidden1").norm.weight.grad.fill_(torch.nan)
+        telemetry_observe(self, record)
+
+    monkeypatch.setattr(training.Telemetry, "observe", break_a_gradient)
+    with pytest.raises(DivergenceError) as error:
+        train(TINY, tmp_path)
+    assert "in the gradient of layer 'hidden1', expected" in str(error.value)
+    assert all(torch.isfinite(value).all() for value in weights(tmp_path).values())
+
+
+def test_data_that_cannot_be_read_leave_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(TrainingInputError):
+        train(replace(TINY, data=DataConfig("cifar10", str(tmp_path))), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(TrainingInputError) as error:

@@ -112,10 +112,13 @@ def execute(options: argparse.Namespace) -> int:
         models.plot_history(result.history, options.out / "training.png")
     if options.tensorboard:
         models.write_tensorboard(result.history, options.out / "tensorboard")
+    size = models.model_size(result.network)
     figures = {
         "checkpoint": str(checkpoint),
         "test_accuracy": result.test_accuracy,
         "validation_accuracy": result.validation_accuracy,
+        "parameters": size.parameters,
+        "size_bits": size.size_bits,
         "wall_s": result.seconds,
     }
     if options.json:
