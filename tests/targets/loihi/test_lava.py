@@ -6,14 +6,25 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from glob import glob
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from axonc.targets.loihi import Loihi, emulate, lava_engine, run_on_lava
+from axonc.targets.loihi import (
+    Loihi,
+    Network,
+    Population,
+    Sign,
+    SynapseGroup,
+    emulate,
+    lava_engine,
+    run_on_lava,
+)
 from axonc.toolchain.errors import EngineError
 
 
@@ -102,26 +113,63 @@ def test_a_process_that_dies_inside_lava_is_an_error_with_its_log(build, monkeyp
         run_on_lava(network, inputs, timeout_s=60)
 
 
+KILLS = int(os.environ.get("AXONC_LAVA_KILLS", "2"))
+"""How many random moments of each kind are tried."""
+
+
+def endless():
+    """A network with work for many minutes."""
+    one, zero = np.array([1]), np.array([0])
+    weight = np.eye(50, dtype=np.int32) * 2
+    population = Population("p", (50,), one, one, one, zero, zero, 1)
+    group = SynapseGroup("s", "in", "p", weight, 8, Sign.MIXED, 0, zero, ("s",))
+    network = Network({"in": (50,)}, (population,), (group,), {"out": "p"})
+    return network, {"in": np.ones((1, 100_000, 50), np.uint8)}
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_a_lava_process_killed_at_a_random_moment_is_an_error(seed):
+    """Any of them, at any time: while Lava is imported, built or run."""
+    rng = np.random.default_rng(seed)
+    killed = []
+
+    def kill():
+        time.sleep(rng.uniform(0.2, 6))
+        while not killed:
+            pattern = f"worker.py {tempfile.gettempdir()}"
+            found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True)
+            for pid in rng.permutation([int(word) for word in found.stdout.split()])[:1]:
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+                    killed.append(int(pid))
+            time.sleep(0.05)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    with pytest.raises(EngineError, match=r"Lava: (its worker ended|did not finish)[^$]*Its log"):
+        run_on_lava(*endless(), timeout_s=60)
+    killer.join(10)
+    assert killed
+
+
 VICTIM = """
 import sys, numpy as np
-from axonc.targets.loihi import Network, Population, Sign, SynapseGroup, run_on_lava
-one = np.array([1]); zero = np.array([0])
-network = Network({"in": (50,)}, (Population("p", (50,), one, one, one, zero, zero, 1),),
-                  (SynapseGroup("s", "in", "p", np.eye(50, dtype=np.int32) * 2, 8, Sign.MIXED, 0,
-                                zero, ("s",)),), {"out": "p"})
+from axonc.targets.loihi import run_on_lava
+from test_lava import endless
 print("go", flush=True)
-run_on_lava(network, {"in": np.ones((1, 100_000, 50), np.uint8)})
+run_on_lava(*endless())
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("after_s", [0.4, 1.5])
-def test_killing_axonc_leaves_nothing_behind(how, after_s, left_behind):
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_killing_axonc_at_a_random_moment_leaves_nothing_behind(how, seed, left_behind):
     victim = subprocess.Popen(
-        [sys.executable, "-c", VICTIM], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+        [sys.executable, "-c", VICTIM], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )  # fmt: skip
     victim.stdout.readline()
-    time.sleep(after_s)
+    time.sleep(np.random.default_rng([how, seed]).uniform(0.05, 5))
     assert victim.poll() is None
     os.kill(victim.pid, how)
     victim.wait(20)
