@@ -91,7 +91,7 @@ class MachineModel:
             CoreModel(Sender((*place, LOCAL)), [b for b in self.blocks if b.block.core == core])
             for core, place in enumerate(program.positions)
         ]
-        self.hosts = {name: Sender((0, 0, TO_HOST)) for name in program.graph.inputs}
+        self.host = Sender((0, 0, TO_HOST))
         self.inputs: dict[str, dict[int, list[tuple[int, int]]]] = {}
         self.at = dict(zip(program.positions, self.cores, strict=True))
         self.arrivals: list[int] = []
@@ -127,12 +127,12 @@ class MachineModel:
                         if fires and 0 <= step - lag < self.steps:
                             done = self._fire(core, model, step - lag, done)
                 if turn == 0:
-                    for name, sender in self.hosts.items():
-                        routes, fired = self.program.host_routes[name], self.inputs[name]
-                        self._send_held(sender, routes, name, fired, step)
-                        for source, _ in fired.get(step, []):
+                    for name, routes in self.program.host_routes.items():
+                        self._send_held(self.host, routes, name, self.inputs[name], step)
+                    for name, routes in self.program.host_routes.items():
+                        for source, _ in self.inputs[name].get(step, []):
                             fresh = [route for route in routes if route.hold_steps == 0]
-                            self._send(sender, fresh, name, source, self.now, step)
+                            self._send(self.host, fresh, name, source, self.now, step)
                 while not self._quiet():
                     self._cycle()
                 self.cycles_of_phase[turn] += self.now - began
@@ -222,7 +222,7 @@ class MachineModel:
         )
 
     def _senders(self) -> list[Sender]:
-        return [core.sender for core in self.cores] + list(self.hosts.values())
+        return [*(core.sender for core in self.cores), self.host]
 
     def _cycle(self) -> None:
         depth = self.machine.mesh.fifo_depth

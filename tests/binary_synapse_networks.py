@@ -93,7 +93,7 @@ def perceptron(sizes: list[int], seed: int = 0) -> Graph:
 
 @st.composite
 def dense_networks(draw: st.DrawFn) -> Graph:
-    """One to three dense layers, maybe recurrent, skipping a layer, or delayed."""
+    """One to three dense layers, maybe recurrent, skipping a layer, delayed, or of two inputs."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     sizes = [draw(st.integers(1, 14)) for _ in range(draw(st.integers(2, 4)))]
     nodes: dict[str, Node] = {"input": Input((sizes[0],))}
@@ -108,7 +108,11 @@ def dense_networks(draw: st.DrawFn) -> Graph:
     if draw(st.booleans()):  # from the input, past all layers, maybe late
         nodes["skip"] = affine(sizes[-1], sizes[0], rng)
         extra += [Edge("input", "skip", draw(st.integers(0, 3))), Edge("skip", last)]
-    feed = [name for name in nodes if name not in ("recurrent", "skip")]
+    if draw(st.booleans()):
+        other = draw(st.integers(1, 6))
+        nodes |= {"other": Input((other,)), "second": affine(sizes[1], other, rng)}
+        extra += [Edge("other", "second", draw(st.integers(0, 1))), Edge("second", "neuron0")]
+    feed = [name for name in nodes if name not in ("recurrent", "skip", "other", "second")]
     edges = [Edge(a, b) for a, b in zip(feed, feed[1:], strict=False)]
     if draw(st.booleans()):
         nodes["late"] = Delay(np.array([float(draw(st.integers(0, 3)))]))
@@ -213,6 +217,16 @@ def spike_counts(
     graph: Graph, samples: int = 2, steps: int = 6, seed: int = 0, most: int = 1
 ) -> np.ndarray:
     """Return random counts 0..most for the graph's input, three bins of ten not empty."""
+    return counts_by_input(graph, samples, steps, seed, most)["input"]
+
+
+def counts_by_input(
+    graph: Graph, samples: int = 2, steps: int = 6, seed: int = 0, most: int = 1
+) -> dict[str, np.ndarray]:
+    """Return what `spike_counts` does for each of the graph's inputs."""
     rng = np.random.default_rng(seed)
-    shape = (samples, steps, *next(iter(graph.inputs.values())).shape)
-    return (rng.random(shape) < 0.3) * rng.integers(1, most + 1, shape)
+    counts = {}
+    for name, node in graph.inputs.items():
+        shape = (samples, steps, *node.shape)
+        counts[name] = (rng.random(shape) < 0.3) * rng.integers(1, most + 1, shape)
+    return counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from axonc.toolchain.cost import Breakdown, CostReport, EnergyProfile
@@ -44,8 +44,7 @@ def cost_report(program: BinaryProgram | SequentialProgram, run: Run | None) -> 
     counts = {name: count / samples for name, count in run.counters.items()}
     updates = per_inference("neuron_updates").parts
     events = component_events(program.architecture, counts)
-    for one in programs:
-        update_events(one, updates, events)
+    update_events(programs, updates, events)
     machine = program.architecture
     bound = getattr(run, "engine", "cycle") == "analytic"
     how = "lower bound of the cycles" if bound else "cycle-level simulation"
@@ -103,15 +102,17 @@ def component_events(machine: Architecture, counts: Mapping[str, float]) -> defa
 
 
 def update_events(
-    program: BinaryProgram, updates_of: Mapping[str, float], events: defaultdict[str, float]
+    programs: Sequence[BinaryProgram],
+    updates_of: Mapping[str, float],
+    events: defaultdict[str, float],
 ) -> None:
-    """Add the neuron updates of a program to `events`.
+    """Add the neuron updates of all parts of a network to `events`.
 
     An update is three additions (sum, bias, compare) and a product where the membrane leaks; one
     of each more with a synaptic current.
     """
-    adder = _priced_as(program.architecture.core.membrane_bits, _ADDERS, "add_32bit")
-    for layer in dict.fromkeys(block.layer for block in program.blocks):
+    adder = _priced_as(programs[0].architecture.core.membrane_bits, _ADDERS, "add_32bit")
+    for layer, program in {name: one for one in programs for name in one.reasons}.items():
         current = program.neuron(layer).current is not None
         events[adder] += updates_of[layer] * (3 + current)
         events["multiply_32bit"] += updates_of[layer] * (program.leaks(layer) + current)

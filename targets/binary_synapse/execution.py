@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,7 +46,7 @@ def parts_of(program: BinaryProgram | SequentialProgram) -> tuple[Part, ...]:
 
 def run_program(
     program: BinaryProgram | SequentialProgram,
-    spikes: np.ndarray,
+    spikes: np.ndarray | Mapping[str, np.ndarray],
     engine: str,
     probes: Sequence[str],
 ) -> BinaryRun:
@@ -78,8 +78,8 @@ def run_program(
             potentials_of=[name for name in own if name in probes],
             method=method,
         )
-        rasters |= result.spikes
-        potentials |= result.potentials
+        _take_over(result.spikes, rasters)
+        _take_over(_of_own_neurons(part.program, result.potentials), potentials)
         totals.append(result.totals)
     wall_s = time.perf_counter() - started
 
@@ -115,13 +115,31 @@ def placed(
     for part in parts_of(program):
         whole = part.program
         inputs = {name: rasters[name] for name in whole.graph.inputs}
-        rasters |= simulate_batch(whole, inputs, spikes_of=[*whole.reasons], method=BOUND).spikes
+        result = simulate_batch(whole, inputs, spikes_of=[*whole.reasons], method=BOUND)
+        _take_over(result.spikes, rasters)
         traffic = measured_traffic(whole, {name: rasters[name] for name in whole.grids})
         whole = place_by_traffic(whole, traffic, calibration.seed)
         parts.append(replace(part, program=whole))
     if isinstance(program, SequentialProgram):
         return replace(program, parts=tuple(parts))
     return parts[0].program
+
+
+def _take_over(found: Mapping[str, np.ndarray], known: dict[str, np.ndarray]) -> None:
+    """Add what a part did to what is known; a layer larger than the mesh comes in several parts."""
+    for name, values in found.items():
+        known[name] = known[name] + values if name in known else values
+
+
+def _of_own_neurons(
+    program: BinaryProgram, potentials: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the potentials with zeros for the neurons that lie in another part."""
+    own = {name: np.zeros(values.shape[2], bool) for name, values in potentials.items()}
+    for block in program.blocks:
+        if block.layer in own:
+            own[block.layer][block.box.flat_ids(block.grid)] = True
+    return {name: values * own[name] for name, values in potentials.items()}
 
 
 def _gathered(
@@ -134,9 +152,14 @@ def _gathered(
         counters, by_layer = count_events(part.program, done)
         each.append(Counter(counters))
         for name, counts in by_layer.items():
-            if name in part.program.graph.inputs and name not in program.graph.inputs:
+            if name in part.program.graph.inputs and (
+                name in layers or name not in program.graph.inputs
+            ):
                 continue  # spikes that came back from external memory are not fired again
-            layers.setdefault(name, {}).update(counts)
+            known = layers.setdefault(name, {})
+            for what, count in counts.items():
+                join = max if what == "event_fifo_most" else sum
+                known[what] = join((known.get(what, 0), count))
     together: Counter[str] = Counter()
     for one in each:
         together.update(one)
@@ -148,42 +171,37 @@ def _gathered(
 
 
 def checked_inputs(
-    graph: Graph, parts: tuple[Part, ...], spikes: np.ndarray
+    graph: Graph, parts: tuple[Part, ...], spikes: np.ndarray | Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Return flat spike counts per input node, checked against what the machine can take.
 
     Raises:
         InputError: wrong shape, values that are no counts, or counts that overflow a sum.
     """
-    name, *others = graph.inputs
-    if others:
-        raise InputError(
-            f"graph {graph.name!r}",
-            got=f"{len(graph.inputs)} input nodes",
-            expected="one",
-            remedy="join the inputs into one node",
-        )
-    array = input_arrays(graph, spikes)[name]
-    if array.dtype.kind not in "biu":
-        if array.dtype.kind != "f" or not np.array_equal(array, np.round(array)):
+    arrays = input_arrays(graph, spikes)
+    for name, array in arrays.items():
+        whole = array.dtype.kind in "biu"
+        if not whole and (array.dtype.kind != "f" or not np.array_equal(array, np.round(array))):
             raise InputError(
                 f"input spikes for node {name!r}",
                 got=f"values of type {array.dtype}",
                 expected="booleans or integer counts",
                 remedy="encode the input as spikes",
             )
-    low, high = int(array.min()), int(array.max())
-    if low < 0 or high > MOST_SPIKES_PER_BIN:
-        raise InputError(
-            f"input spikes for node {name!r}",
-            got=f"counts from {low} to {high}",
-            expected=f"0 to {MOST_SPIKES_PER_BIN} spikes a bin",
-            remedy="encode the input as spikes, or spread it over more time steps",
-        )
-    if high > 1:
-        for part in parts:
-            _check_sums(part.program, name, high)
-    return {name: array.reshape(*array.shape[:2], -1).astype(np.uint8)}
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high > MOST_SPIKES_PER_BIN:
+            raise InputError(
+                f"input spikes for node {name!r}",
+                got=f"counts from {low} to {high}",
+                expected=f"0 to {MOST_SPIKES_PER_BIN} spikes a bin",
+                remedy="encode the input as spikes, or spread it over more time steps",
+            )
+        if high > 1:
+            for part in parts:
+                _check_sums(part.program, name, high)
+    return {
+        name: array.reshape(*array.shape[:2], -1).astype(np.uint8) for name, array in arrays.items()
+    }
 
 
 def _check_sums(program: BinaryProgram, name: str, count: int) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -41,16 +41,31 @@ class Layer:
     wave: int
     """The turn of its owners; helpers go one turn earlier."""
 
+    def with_boxes(self, boxes: tuple[Box, ...]) -> Layer:
+        """Return some boxes of the layer."""
+        return replace(self, tiling=replace(self.tiling, boxes=boxes))
 
-def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
+
+def map_graph(
+    graph: Graph,
+    architecture: Architecture,
+    *,
+    grids: dict[str, Grid] | None = None,
+    only: Mapping[str, tuple[Box, ...]] | None = None,
+) -> BinaryProgram:
     """Lay a checked graph out on the machine.
+
+    grids, only: of a part of a larger graph, the grids that nodes have there, and the boxes of
+    each layer that belong to the part.
 
     Raises:
         LoweringError: layers do not fit cores, cores do not fit the mesh, or an edge goes back
             further than the schedule allows; every reason is listed.
     """
-    layers = split_layers(graph, architecture)
-    grids = population_grids(graph)
+    grids = grids or population_grids(graph)
+    layers = split_layers(graph, architecture, grids)
+    for name, boxes in (only or {}).items():
+        layers[name] = layers[name].with_boxes(boxes)
     blocks = pack(make_blocks(layers.values()), architecture)
     if blocks is None:
         raise LoweringError(
@@ -75,14 +90,15 @@ def map_graph(graph: Graph, architecture: Architecture) -> BinaryProgram:
     )
 
 
-def split_layers(graph: Graph, architecture: Architecture) -> dict[str, Layer]:
+def split_layers(
+    graph: Graph, architecture: Architecture, grids: dict[str, Grid]
+) -> dict[str, Layer]:
     """Return every neuron node of a checked graph with its tiling and its turn, in order.
 
     Raises:
         LoweringError: neurons with more synapses than a core stores; every layer is listed.
     """
     reasons: list[str] = []
-    grids = population_grids(graph)
     layers: dict[str, Layer] = {}
     for name in spiking_sources(graph):
         if isinstance(graph.nodes[name], Input):

@@ -26,7 +26,7 @@ def snake(cores: int, architecture: Architecture) -> tuple[tuple[int, int], ...]
 class Calibration:
     """What a placement is chosen by: spikes as for `Target.run`, and the seed of the search."""
 
-    spikes: np.ndarray
+    spikes: np.ndarray | Mapping[str, np.ndarray]
     seed: int = 0
 
 

@@ -8,7 +8,9 @@ Nothing of a load overlaps with a run.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -20,8 +22,11 @@ from .architecture import Architecture
 from .mapper import Layer, make_blocks, map_graph, split_layers
 from .memory import flit_bits, memory_bits
 from .packing import pack
-from .program import BinaryProgram
-from .projections import Path, paths_into, read_out_of
+from .program import BinaryProgram, Box
+from .projections import Path, paths_into, population_grids, read_out_of, spiking_sources
+
+Group = dict[str, tuple[Box, ...]]
+"""The boxes of each layer of a part."""
 
 _STREAMED = ("signs", "presence", "thresholds", "biases", "decays", "resets", "routes", "branches")
 
@@ -74,30 +79,24 @@ class SequentialProgram(Program):
 
 
 def map_sequentially(graph: Graph, architecture: Architecture) -> SequentialProgram:
-    """Lay a checked graph out in parts, each with as many layers as the mesh has cores for.
+    """Lay a checked graph out in parts, each with as many layers as the mesh holds.
+
+    A layer that the mesh does not hold alone comes in several parts of its own, some boxes each.
 
     Raises:
-        LoweringError: a layer needs more cores than the mesh has, a spike would have to travel
-            back to an earlier part, or the external memory is narrower than a spike.
+        LoweringError: a box needs more cores than the mesh has, a spike would have to travel back
+            to an earlier part, or the external memory is narrower than a spike.
     """
-    layers = split_layers(graph, architecture)
-    groups = _grouped(layers, architecture)
-    reasons = []
-    for name, *_ in groups:
-        blocks = make_blocks([layers[name]])
-        if pack(blocks, architecture) is None:
-            reasons.append(
-                f"layer {name!r} alone needs {len(blocks)} cores, "
-                f"{len(blocks) - architecture.cores} more than the {architecture.cores} of the "
-                "mesh; choose a larger architecture, e.g. wide"
-            )
-    group_of = {name: number for number, group in enumerate(groups) for name in group}
+    layers = split_layers(graph, architecture, population_grids(graph))
+    groups, reasons = _grouped(layers, architecture)
+    first = {name: number for number, group in reversed([*enumerate(groups)]) for name in group}
+    last = {name: number for number, group in enumerate(groups) for name in group}
     paths = [path for name in layers for path in paths_into(graph, name)]
     reasons += [
         f"node {path.target!r}: spikes of {path.source!r} come back to it from a later part; "
         "choose an architecture that holds the loop"
         for path in paths
-        if path.source in group_of and group_of[path.source] > group_of[path.target]
+        if path.source in last and path.target in first and last[path.source] > first[path.target]
     ]
     if reasons:
         raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", reasons)
@@ -119,26 +118,61 @@ def external_counters(program: SequentialProgram, runs: list[Counter[str]]) -> C
     total: Counter[str] = Counter()
     for part, counters in zip(program.parts, runs, strict=True):
         samples = counters["samples"]
-        spikes_in = sum(counters[f"flits_from/{name}"] for name in part.program.graph.inputs)
         width = flit_bits(part.program)
-        total["read_bits/external"] += samples * part.load_bits + spikes_in * width
+        total["read_bits/external"] += samples * part.load_bits
+        total["read_bits/external"] += counters["flits_from_host"] * width
         total["write_bits/external"] += counters["output_spikes"] * width
         total["cycles/load"] += samples * part.load_cycles
     return total
 
 
-def _grouped(layers: dict[str, Layer], architecture: Architecture) -> list[list[str]]:
-    groups: list[list[str]] = []
-    for name in layers:
-        together = [*groups[-1], name] if groups else [name]
-        if groups and pack(make_blocks(layers[n] for n in together), architecture) is not None:
+def _grouped(layers: dict[str, Layer], architecture: Architecture) -> tuple[list[Group], list[str]]:
+    """Return which boxes of which layers make up each part, and why some fit none."""
+
+    def fits(group: Group) -> bool:
+        blocks = make_blocks(layers[name].with_boxes(boxes) for name, boxes in group.items())
+        return pack(blocks, architecture) is not None
+
+    groups: list[Group] = []
+    reasons: list[str] = []
+    joins = False  # whether the last part may take more layers
+    for name, layer in layers.items():
+        boxes = layer.tiling.boxes
+        if joins and fits(together := groups[-1] | {name: boxes}):
             groups[-1] = together
+            continue
+        joins = fits({name: boxes})
+        if joins:
+            groups.append({name: boxes})
+        elif not fits({name: boxes[:1]}):
+            reasons.append(
+                f"layer {name!r}: {boxes[0].volume} neurons and their partial sums need "
+                f"{len(layer.tiling.chunks)} cores at once, more than the {architecture.cores} of "
+                "the mesh; choose a larger architecture, e.g. wide"
+            )
         else:
-            groups.append([name])
-    return groups
+            groups += ({name: some} for some in _runs(name, boxes, fits))
+    return groups, reasons
 
 
-def _part(graph: Graph, group: list[str], paths: list[Path], architecture: Architecture) -> Part:
+def _runs(
+    name: str, boxes: tuple[Box, ...], fits: Callable[[Group], bool]
+) -> Iterator[tuple[Box, ...]]:
+    """Yield the boxes of a layer in order, as many at a time as fit the mesh."""
+    while boxes:
+        left = boxes
+        counts = range(1, len(left) + 1)
+        fitting = bisect_left(counts, True, key=lambda count: not fits({name: left[:count]}))
+        yield boxes[: max(1, fitting)]
+        boxes = boxes[max(1, fitting) :]
+
+
+def _part(
+    graph: Graph,
+    group: Group,
+    paths: list[Path],
+    architecture: Architecture,
+) -> Part:
     """Return the part of `group`: sources outside become inputs, what others need outputs."""
     into = [path for path in paths if path.target in group]
     nodes: dict[str, Node] = {}
@@ -161,5 +195,8 @@ def _part(graph: Graph, group: list[str], paths: list[Path], architecture: Archi
     for output, name in exported.items():
         nodes[output] = Output(graph.shapes[name])
         edges.append(Edge(name, output))
-    part = Graph(graph.stage, nodes, tuple(edges), graph.dialect, f"{graph.name}: {group[0]}")
-    return Part(map_graph(part, architecture), exported)
+    first = next(iter(group))
+    part = Graph(graph.stage, nodes, tuple(edges), graph.dialect, f"{graph.name}: {first}")
+    whole = population_grids(graph)
+    grids = {name: whole[name] for name in spiking_sources(part)}
+    return Part(map_graph(part, architecture, grids=grids, only=group), exported)

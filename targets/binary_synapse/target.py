@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -20,6 +20,7 @@ from .mapper import make_blocks, map_graph, split_layers
 from .packing import pack
 from .placement import Calibration
 from .program import BinaryProgram
+from .projections import population_grids
 from .rules import check
 from .sequential import SequentialProgram, map_sequentially
 
@@ -72,7 +73,7 @@ class BinarySynapse(Target):
     def _in_order(self, graph: Graph) -> BinaryProgram | SequentialProgram:
         machine = self.machine
         if machine.external_memory is not None:
-            blocks = make_blocks(split_layers(graph, machine).values())
+            blocks = make_blocks(split_layers(graph, machine, population_grids(graph)).values())
             if pack(blocks, machine) is None:
                 return map_sequentially(graph, machine)
         return map_graph(graph, machine)
@@ -80,16 +81,17 @@ class BinarySynapse(Target):
     def run(
         self,
         program: Program,
-        spikes: np.ndarray,
+        spikes: np.ndarray | Mapping[str, np.ndarray],
         *,
         engine: str | None = None,
         probes: Sequence[str] = (),
     ) -> BinaryRun:
         """Run spikes through the cycle-level simulator; rasters are aligned to the input.
 
-        A bin that holds a count c > 1 is sent as c events. Engine `cycle` counts every cycle of
-        cores, FIFOs and mesh; `analytic` computes the same spikes and a lower bound of the
-        cycles, as if nothing ever waited for anything else.
+        Spikes are one array, or where there are several input nodes one for each, by name. A bin
+        that holds a count c > 1 is sent as c events. Engine `cycle` counts every cycle of cores,
+        FIFOs and mesh; `analytic` computes the same spikes and a lower bound of the cycles, as if
+        nothing ever waited for anything else.
         """
         from .execution import run_program  # numba is slow to import
 

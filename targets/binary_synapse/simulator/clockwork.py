@@ -19,7 +19,7 @@ class Clockwork(NamedTuple):
     """What the timing of a program follows, beside its image.
 
     Units are numbered as in the image: blocks, then input nodes. Senders are what puts flits into
-    a router: the cores by number, then one sender an input node. A route is a row of `routes`:
+    a router: the cores by number, then the host, for all input nodes. A route is a row of `routes`:
     the first and behind the last of its `targets`, box of sources (6), steps held, delay. A target
     is a destination core, its bank (of the image) and block; all -1 for the host.
     """
@@ -79,7 +79,7 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
     router_core[positions] = np.arange(len(positions))
     inputs = len(program.graph.inputs)
     members = [program.blocks_of(core) for core in range(len(positions))]
-    members += [[len(blocks) + number] for number in range(inputs)]
+    members.append([len(blocks) + number for number in range(inputs)])
 
     # Group by group: Q neurons an access, or one neuron a scan of all axons.
     neurons = _integers([block.box.volume for block in blocks])
@@ -94,7 +94,7 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         barrier_cycles=machine.barrier_cycles,
         pipelined=pipelined,
         waves=program.waves,
-        sender_router=_integers([*positions, *[0] * inputs]),
+        sender_router=_integers([*positions, 0]),
         sender_unit=_integers(np.cumsum([0, *map(len, members)])),
         members=_integers([unit for units in members for unit in units]),
         block_core=_integers([block.core for block in blocks]),

@@ -66,7 +66,7 @@ class Mesh(NamedTuple):
     outputs: np.ndarray  # spikes that reached the host; cycle of the first, of the last
 
 
-def new_mesh(routers: int, cores: int, senders: int, depth: int, event_depth: int) -> Mesh:
+def new_mesh(routers: int, cores: int, depth: int, event_depth: int) -> Mesh:
     """Return an empty mesh."""
 
     def zeros(*shape: int) -> np.ndarray:
@@ -79,7 +79,7 @@ def new_mesh(routers: int, cores: int, senders: int, depth: int, event_depth: in
         events=zeros(cores, event_depth), events_head=zeros(cores),
         events_count=zeros(cores), free=zeros(cores), link_flits=zeros(ports),
         link_waits=zeros(ports), walk=zeros(cores), taken=zeros(cores), events_most=zeros(cores),
-        sent=zeros(senders), send_waits=zeros(senders), outputs=np.array([0, -1, -1]),
+        sent=zeros(cores + 1), send_waits=zeros(cores + 1), outputs=np.array([0, -1, -1]),
     )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ class Totals:
     core_walk_cycles: np.ndarray
     core_events: np.ndarray  # partial sums included
     core_events_most: np.ndarray  # the most that ever waited
-    sender_flits: np.ndarray  # the cores, then the input nodes
+    sender_flits: np.ndarray  # the cores, then the host
     sender_waits: np.ndarray
     link_flits: np.ndarray
     link_waits: np.ndarray
@@ -200,9 +200,8 @@ def simulate_batch(
 def empty_mesh(program: BinaryProgram) -> Mesh:
     """Return the mesh of a program's machine, at rest."""
     machine = program.architecture
-    senders = len(program.positions) + len(program.graph.inputs)
     depths = (machine.mesh.fifo_depth, machine.core.event_fifo_depth)
-    return new_mesh(machine.cores, len(program.positions), senders, *depths)
+    return new_mesh(machine.cores, len(program.positions), *depths)
 
 
 def _places_of(

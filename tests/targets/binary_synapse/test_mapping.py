@@ -30,7 +30,18 @@ from axonc.targets.binary_synapse.placement import links_travelled, measured_tra
 from axonc.targets.binary_synapse.program import BinaryProgram, rows_of, stored_synapses
 from axonc.targets.binary_synapse.projections import DenseProjection
 from axonc.toolchain.errors import LoweringError
-from axonc.toolchain.ir import BIPOLAR, Edge, Graph, Input, IntegerConv, Output, Window
+from axonc.toolchain.ir import (
+    BIPOLAR,
+    Edge,
+    Flatten,
+    Graph,
+    Input,
+    IntegerAffine,
+    IntegerConv,
+    Output,
+    SumPool,
+    Window,
+)
 from axonc.toolchain.reference import execute
 
 
@@ -222,6 +233,52 @@ def test_a_network_larger_than_the_chip_runs_in_parts() -> None:
     report = target.cost(program, run)
     assert report.energy[0].parts_pj["external_bit"] > 0
     assert report.cycles is not None and report.cycles.total == pytest.approx(run.cycles / 3)
+
+
+def test_a_layer_larger_than_the_chip_runs_in_parts_of_its_own() -> None:
+    rng = np.random.default_rng(2)
+    graph = chain(
+        {
+            "input": Input((2, 8, 8)),
+            "conv": IntegerConv(
+                rng.choice([-1, 1], (6, 2, 3, 3)).astype(np.int8), BIPOLAR,
+                Window((1, 1), ((1, 1), (1, 1)), (1, 1)),
+            ),
+            "neuron": neurons((6, 8, 8), rng),
+            "pool": SumPool((4, 4), Window((4, 4), ((0, 0), (0, 0)), (1, 1))),
+            "flatten": Flatten(),
+            "linear": IntegerAffine(rng.choice([-1, 1], (10, 24)).astype(np.int8), BIPOLAR),
+            "last": neurons((10,), rng),
+            "output": Output((10,)),
+        }
+    )  # fmt: skip
+    shipped = load_architecture("edge")
+    machine = shipped.model_copy(
+        update={
+            "core": shipped.core.model_copy(update={"neurons": 50, "blocks": 1}),
+            "mesh": MeshParameters(columns=3, rows=1),
+        }
+    )
+    target = BinarySynapse(machine)
+    program = target.compile(graph)
+    assert isinstance(program, SequentialProgram)
+    taken = [[block.layer for block in part.program.blocks] for part in program.parts]
+    assert taken == [["neuron"] * 3, ["neuron"] * 3, ["neuron"] * 2, ["last"]]
+    spikes = spike_counts(graph, samples=2, steps=5)
+    run = target.run(program, spikes, probes=["neuron"])
+    expected = execute(graph, spikes, probes=["neuron"])
+    np.testing.assert_array_equal(run.spikes["output"], expected.output)
+    np.testing.assert_array_equal(run.spikes["neuron"], expected.spikes["neuron"])
+    np.testing.assert_array_equal(run.potentials["neuron"], expected.potentials["neuron"])
+    whole = BinarySynapse(shipped)
+    once = whole.run(whole.compile(graph), spikes)
+    assert run.layers["neuron"]["neuron_updates"] == once.layers["neuron"]["neuron_updates"]
+    assert run.synaptic_operations == once.synaptic_operations
+    priced = [
+        one.cost(each, done).energy[0].parts_pj["multiply_32bit"]
+        for one, each, done in ((target, program, run), (whole, whole.compile(graph), once))
+    ]
+    assert priced[0] == pytest.approx(priced[1])
 
 
 def test_a_loop_over_parts_is_refused() -> None:

@@ -189,13 +189,17 @@ def test_summed_read_out_and_uneven_delays() -> None:
 
 def test_a_network_that_is_too_large() -> None:
     graph = perceptron([3000, 20_000, 10])
-    with pytest.raises(LoweringError, match="layer 'neuron0' alone needs 60 cores, 44 more than"):
+    need = (
+        "layer 'neuron1': 10 neurons and their partial sums need 20 cores at once, more than the 16"
+    )
+    with pytest.raises(LoweringError, match=need):
         edge().compile(graph)
     on_chip_only = load_architecture("edge").model_copy(update={"external_memory": None})
     with pytest.raises(LoweringError) as caught:
         BinarySynapse(on_chip_only).compile(graph)
     (reason,) = caught.value.reasons
     assert reason.startswith("needs 80 cores (layer 'neuron0' 60, 'neuron1' 20), 64 more than")
+    assert "and does not fit packed" in reason
 
 
 def test_a_kernel_that_is_too_large() -> None:

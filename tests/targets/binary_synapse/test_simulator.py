@@ -3,6 +3,7 @@ cycle, flit and wait)."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from binary_synapse_machine import MachineModel
 from binary_synapse_networks import (
     convolutional_networks,
+    counts_by_input,
     dense_networks,
     machines,
     perceptron,
@@ -31,6 +33,8 @@ from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import Graph, IntegerNeuron
 from axonc.toolchain.reference import execute
 
+MEMORY = {"bits_per_cycle": 256}
+
 
 def compiled(graph: Graph, machine: Architecture):  # type: ignore[no-untyped-def]
     target = BinarySynapse(machine)
@@ -40,11 +44,18 @@ def compiled(graph: Graph, machine: Architecture):  # type: ignore[no-untyped-de
         assume(False)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.one_of(dense_networks(), convolutional_networks()), machines(), st.integers(1, 3))
+EXAMPLES = int(os.environ.get("AXONC_BINARY_SYNAPSE_EXAMPLES", "100"))
+"""Networks and machines of each of the two main tests; see docs/binary_synapse.md."""
+
+NETWORKS = st.one_of(dense_networks(), convolutional_networks())
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(NETWORKS, st.one_of(machines(), machines(external_memory=MEMORY)), st.integers(1, 3))
 def test_every_bin_equals_the_reference(graph: Graph, machine: Architecture, most: int) -> None:
+    """Whether the network is on the mesh as a whole, packed, or runs part by part."""
     target, program = compiled(graph, machine)
-    counts = spike_counts(graph, most=most)
+    counts = counts_by_input(graph, most=most)
     probes = [name for name, node in graph.nodes.items() if isinstance(node, IntegerNeuron)]
     run = target.run(program, counts, probes=probes)
     expected = execute(graph, counts, probes=probes)
@@ -54,22 +65,32 @@ def test_every_bin_equals_the_reference(graph: Graph, machine: Architecture, mos
         np.testing.assert_array_equal(run.potentials[name], expected.potentials[name])
     overflows = {name: run.layers[name]["overflows"] for name in probes}
     assert overflows == {name: expected.overflows[name] for name in probes}
+    for name in probes:  # nobody is updated twice or never, whatever part it lies in
+        assert run.layers[name]["neuron_updates"] == expected.spikes[name].size
+        assert run.layers[name]["spikes"] == expected.spikes[name].sum()
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.one_of(dense_networks(), convolutional_networks()), machines())
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(NETWORKS, machines())
 def test_every_cycle_equals_the_naive_machine(graph: Graph, machine: Architecture) -> None:
     target, program = compiled(graph, machine)
-    counts = spike_counts(graph, samples=1, steps=4)
+    counts = counts_by_input(graph, samples=1, steps=4)
     run = target.run(program, counts)
-    flat = {"input": counts.reshape(*counts.shape[:2], -1)}
+    flat = {name: values.reshape(*values.shape[:2], -1) for name, values in counts.items()}
     slow = simulate_batch(program, flat, spikes_of=[], method=EVERY_CYCLE)
     model = MachineModel(program)
-    model.run({"input": flat["input"][0]})
+    model.run({name: values[0] for name, values in flat.items()})
     assert_same_cycles(run.totals, model)
     assert_same_cycles(slow.totals, model)
     bound = target.run(program, counts, engine="analytic")
     assert 0 < (bound.cycles or 0) <= (run.cycles or 0)
+
+    # The energy is the sum of its parts, and each part a count times its price.
+    horowitz, odin = target.cost(program, run).energy
+    assert horowitz.total_pj == pytest.approx(sum(horowitz.parts_pj.values()))
+    assert odin.total_pj == pytest.approx(12.7 * run.counters["synapses_walked"])
+    parts = [count for name, count in run.counters.items() if name.startswith("cycles/")]
+    assert sum(parts) == run.cycles == sum(model.cycles_of_step)
 
     fired = {block.block.layer: 0 for block in model.blocks}
     for block in model.blocks:
@@ -123,7 +144,7 @@ def test_a_multicast_flit_is_copied_where_its_ways_part() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.one_of(dense_networks(), convolutional_networks()), machines())
+@given(NETWORKS, machines())
 def test_multicast_lines_send_each_spike_where_unicast_lines_do(
     graph: Graph, machine: Architecture
 ) -> None:
@@ -232,7 +253,7 @@ def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
     done = simulate_behaviour(
         prepared.image, spikes, prepared.input_columns, prepared.columns, False
     )
-    mesh = new_mesh(16, len(program.positions), len(prepared.clock.sender_router), 4, 16)
+    mesh = new_mesh(16, len(program.positions), 4, 16)
     mesh.events_count[1] = 16
     timing = simulate_timing(
         prepared.image, prepared.clock, mesh, new_places(mesh), EVERY_CYCLE,
