@@ -280,5 +280,6 @@ def with_room(array: Any, used: int, more: int) -> Any:
     if used + more <= array.size:
         return array
     longer = np.empty(2 * (used + more), array.dtype)
-    longer[:used] = array[:used]
+    for i in range(used):  # slices would have their error texts compiled
+        longer[i] = array[i]
     return longer

@@ -82,23 +82,22 @@ def run_lone_sender(
         earliest = max(ready[k], sent + 1)
         sent = max(earliest, left[entry, next_place[entry]] + 1)
         waited += sent - earliest
-        copies[0, 0], copies[0, 1] = entry, sent
-        n_copies = 1
-        while n_copies:
-            n_copies -= 1
-            at, entered = copies[n_copies, 0], copies[n_copies, 1]
+        at, entered, n_copies = entry, sent, 0
+        while at >= 0:
             router = at // PORTS
             port = at - router * PORTS
+            more = 0
             if flit >= 0:
-                outs = 1 << output_towards(flit, router, sender_router, router_x, router_y)
+                out = output_towards(flit, router, sender_router, router_x, router_y)
             else:
-                outs = branch_outputs(
+                more = branch_outputs(
                     branches, flit, port, router, sender_router, router_x, router_y
                 )
+                out = LOWEST_BIT[more]
+                more &= more - 1
             at_head = gone = max(entered, last_left[at]) + 1
-            while outs:
-                out = LOWEST_BIT[outs]
-                outs &= outs - 1
+            onward = onward_at = -1
+            while out >= 0:
                 link = router * PORTS + out
                 leaves = max(at_head, link_free[link])
                 if out == LOCAL:
@@ -107,8 +106,10 @@ def run_lone_sender(
                 elif out != TO_HOST:
                     ahead = far_end(router, out, columns)
                     leaves = max(leaves, left[ahead, next_place[ahead]] + 1)
-                    copies[n_copies, 0], copies[n_copies, 1] = ahead, leaves
-                    n_copies += 1
+                    if onward >= 0:
+                        copies[n_copies, 0], copies[n_copies, 1] = onward, onward_at
+                        n_copies += 1
+                    onward, onward_at = ahead, leaves
                 link_free[link] = leaves + link_cycles[link]
                 link_flits[link] += 1
                 link_waits[link] += leaves - at_head
@@ -133,9 +134,15 @@ def run_lone_sender(
                     free[core] = popped[core, place] + cycles
                     walk[core] += cycles
                     taken[core] += 1
+                out = LOWEST_BIT[more] if more else -1
+                more &= more - 1
             place = next_place[at]
             left[at, place] = last_left[at] = gone
             next_place[at] = place + 1 if place + 1 < depth else 0
+            at, entered = onward, onward_at
+            if at < 0 and n_copies:
+                n_copies -= 1
+                at, entered = copies[n_copies, 0], copies[n_copies, 1]
     mesh.sent[sender] += last - first
     mesh.send_waits[sender] += waited
     for core in range(free.size):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .behaviour import with_room
 from .bound import bound_phase
 from .clockwork import DELAY, FIRST_TARGET, FROM_BOX, HOLD, LAST_TARGET
 from .compiled import compiled, inlined
@@ -64,19 +65,30 @@ def simulate_timing(
     # Not literals, of which the compiler would make versions of their own.
     now, barriers, forks, none = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
 
+    # Locals: references are counted at each access to a tuple's member, and at each call for all.
+    sender_unit, members, blocks = clock.sender_unit, clock.members, image.blocks
+    lag, block_cycles = clock.unit_lag, clock.block_cycles
+
     for step in range(machine_steps):
         started = now
-        flits, ready, branches = queue_step(image, clock, step, begin, end, ids, slots, first, last,
-                                            flits, ready, branches, block_walk)  # fmt: skip
+        flits, ready, branches, branched = queue_step(
+            image, clock, step, begin, end, ids, slots, first, last, flits, ready, branches,
+            block_walk,
+        )  # fmt: skip
+        if branched:
+            for at in range(last[turns - 1, n_senders - 1]):
+                forks += branches[-1 - flits[at]] - 1 if flits[at] < 0 else 0
         for turn in range(turns):
-            fired = _fire(clock, image.blocks, step, steps, turn, now, mesh.free, block_phase)
+            fired = _fire(
+                sender_unit, members, blocks, lag, block_cycles, clock.phase_overhead_cycles,
+                clock.pipelined, clock.walks_in_phase, step, steps, turn, now, mesh.free,
+                block_phase,
+            )  # fmt: skip
             senders, lone = 0, none
             for sender in range(n_senders):
                 if first[turn, sender] < last[turn, sender]:
                     senders, lone = senders + 1, sender
-                for at in range(first[turn, sender], last[turn, sender]):
-                    ready[at] += now
-                    forks += branches[-1 - flits[at]] - 1 if flits[at] < 0 else 0
+                ready[first[turn, sender] : last[turn, sender]] += now
             if method == BOUND:
                 quiet = bound_phase(
                     now, clock.sender_router, clock.router_x, clock.router_y, mesh, first[turn],
@@ -116,15 +128,19 @@ def simulate_timing(
 
 
 @inlined
-def _is_fired(clock: Any, blocks: Any, block: Any, step: Any, steps: Any, turn: Any) -> Any:
-    own_turn = 0 if clock.pipelined else blocks[block, WAVE] + 1
-    return turn == own_turn and 0 <= step - clock.unit_lag[block] < steps
+def _is_fired(
+    blocks: Any, lag: Any, pipelined: Any, block: Any, step: Any, steps: Any, turn: Any
+) -> Any:
+    own_turn = 0 if pipelined else blocks[block, WAVE] + 1
+    return turn == own_turn and 0 <= step - lag[block] < steps
 
 
 @compiled
 def _fire(
-    clock: Any, blocks: Any, step: int, steps: int, turn: int, now: int, free: Any, block_phase: Any
-) -> int:
+    sender_unit: Any, members: Any, blocks: Any, lag: Any, block_cycles: Any, overhead: int,
+    pipelined: bool, walks_in_phase: bool, step: int, steps: int, turn: int, now: int, free: Any,
+    block_phase: Any,
+) -> int:  # fmt: skip
     """Start the neuron phases of this turn, block after block in each core; return their end.
 
     The overhead of a phase is counted with the first of its blocks.
@@ -132,16 +148,16 @@ def _fire(
     latest = now
     for core in range(free.size):
         free[core] = done = now
-        for at in range(clock.sender_unit[core], clock.sender_unit[core + 1]):
-            block = clock.members[at]
-            if _is_fired(clock, blocks, block, step, steps, turn):
-                cycles = clock.block_cycles[block]
+        for at in range(sender_unit[core], sender_unit[core + 1]):
+            block = members[at]
+            if _is_fired(blocks, lag, pipelined, block, step, steps, turn):
+                cycles = block_cycles[block]
                 if done == now:
-                    cycles += clock.phase_overhead_cycles
+                    cycles += overhead
                 block_phase[block] += cycles
                 done += cycles
         latest = max(latest, done)
-        if not clock.walks_in_phase:
+        if not walks_in_phase:
             free[core] = done
     return latest
 
@@ -157,16 +173,21 @@ def queue_step(
     pipelined) sends its fresh spikes, each ready once its group of neurons is computed.
     block_walk: gets the cycles that the flits will take at their destinations.
     """
-    blocks, members = image.blocks, clock.members
-    hold_of, unit_route, lag = clock.routes[:, HOLD], clock.unit_route, clock.unit_lag
+    blocks, units, banks, table = image.blocks, image.units, image.banks, image.table
+    members, sender_unit, routes, targets = (
+        clock.members, clock.sender_unit, clock.routes, clock.targets
+    )  # fmt: skip
+    costs = (clock.event_overhead_cycles, clock.walk_cycles, clock.lanes, clock.group)
+    neurons, block_core, pipelined = clock.neurons, clock.block_core, clock.pipelined
+    hold_of, unit_route, lag = routes[:, HOLD], clock.unit_route, clock.unit_lag
     block_cycles, group_cycles = clock.block_cycles, clock.group_cycles
-    steps, n_blocks = begin.shape[0], clock.block_core.size
+    steps, n_blocks = begin.shape[0], block_core.size
     none = np.int64(0)  # a literal would be compiled for apart
     used, branched = none, none
     for turn in range(first.shape[0]):
         for sender in range(first.shape[1]):
             first[turn, sender] = used
-            low, high = clock.sender_unit[sender], clock.sender_unit[sender + 1]
+            low, high = sender_unit[sender], sender_unit[sender + 1]
             for at in range(low, high if turn == 0 else low):  # held spikes, the oldest last
                 unit = members[at]
                 route, stop = unit_route[unit], unit_route[unit + 1]
@@ -177,27 +198,29 @@ def queue_step(
                     sent = step - lag[unit] - hold
                     if hold > 0 and 0 <= sent < steps:
                         used, branched, flits, ready, branches = _queue_spikes(
-                            image, clock, unit, run, route, sent, begin, end, ids, slots, none, none,
-                            used, branched, flits, ready, branches, block_walk,
+                            units[unit], routes, targets, banks, table, costs, unit, run, route,
+                            sent, begin, end, ids, slots, none, none, used, branched, flits, ready,
+                            branches, block_walk,
                         )  # fmt: skip
             done = clock.phase_overhead_cycles
             for at in range(low, high):
                 unit, after, each = members[at], none, none
                 if unit < n_blocks:
-                    if not _is_fired(clock, blocks, unit, step, steps, turn):
+                    if not _is_fired(blocks, lag, pipelined, unit, step, steps, turn):
                         continue
                     each = group_cycles[unit]
                     after, done = done + each, done + block_cycles[unit]
                     owner = blocks[unit, HELPS]
                     if owner >= 0:
                         cycles = clock.partial_sum_cycles
-                        flit = (clock.block_core[owner] + 1) << FLIT_CORE_SHIFT | cycles
-                        flits, ready = _with_room(flits, ready, used + clock.neurons[unit])
-                        for slot in range(clock.neurons[unit]):  # whatever its value
+                        flit = (block_core[owner] + 1) << FLIT_CORE_SHIFT | cycles
+                        flits = with_room(flits, used, neurons[unit])
+                        ready = with_room(ready, used, neurons[unit])
+                        for slot in range(neurons[unit]):  # whatever its value
                             flits[used] = flit
                             ready[used] = after + slot // clock.group * each
                             used += 1
-                        block_walk[owner] += clock.neurons[unit] * cycles
+                        block_walk[owner] += neurons[unit] * cycles
                         continue
                 elif turn > 0 or step >= steps:
                     continue
@@ -205,30 +228,40 @@ def queue_step(
                 while route < unit_route[unit + 1] and hold_of[route] == 0:
                     route += 1
                 used, branched, flits, ready, branches = _queue_spikes(
-                    image, clock, unit, run, route, step - lag[unit], begin, end, ids, slots,
-                    after, each, used, branched, flits, ready, branches, block_walk,
+                    units[unit], routes, targets, banks, table, costs, unit, run, route,
+                    step - lag[unit], begin, end, ids, slots, after, each, used, branched, flits,
+                    ready, branches, block_walk,
                 )  # fmt: skip
             last[turn, sender] = used
-    return flits, ready, branches
+    return flits, ready, branches, branched
 
 
 @compiled
 def _queue_spikes(
-    image: Any, clock: Any, unit: int, run: int, run_end: int, sent: int, begin: Any, end: Any,
-    ids: Any, slots: Any, after: int, each: int, used: int, branched: int, flits: Any, ready: Any,
-    branches: Any, block_walk: Any,
+    grid: Any, routes: Any, targets: Any, banks: Any, table: Any, costs: Any, unit: int, run: int,
+    run_end: int, sent: int, begin: Any, end: Any, ids: Any, slots: Any, after: int, each: int,
+    used: int, branched: int, flits: Any, ready: Any, branches: Any, block_walk: Any,
 ) -> Any:  # fmt: skip
     """Append the flits of a unit's spikes of step `sent` along routes run to run_end - 1.
 
     The spikes of the first group are ready `after` cycles into the turn, of the others `each` more.
     """
-    routes, targets, units = clock.routes, clock.targets, image.units
-    banks, table = image.banks, image.table
-    overhead, walk_cycles, lanes = clock.event_overhead_cycles, clock.walk_cycles, clock.lanes
-    steps, group = begin.shape[0], clock.group
-    plane, width = units[unit, 2] * units[unit, 3], units[unit, 3]
+    overhead, walk_cycles, lanes, group = costs
+    steps, plane, width = begin.shape[0], grid[2] * grid[3], grid[3]
     most = (end[sent, unit] - begin[sent, unit]) * (run_end - run)
-    flits, ready = _with_room(flits, ready, used + most)
+    flits, ready = with_room(flits, used, most), with_room(ready, used, most)
+    if run_end - run == 1 and routes[run, LAST_TARGET] - routes[run, FIRST_TARGET] == 1:
+        target = targets[routes[run, FIRST_TARGET]]
+        bank = banks[target[1]]
+        if target[0] < 0 or bank[DENSE]:
+            if sent + routes[run, DELAY] < steps:
+                used = _queue_along(
+                    costs, grid, routes[run, FROM_BOX : FROM_BOX + 6], target, bank, table,
+                    ids[begin[sent, unit] : end[sent, unit]],
+                    slots[begin[sent, unit] : end[sent, unit]], after, each, used, flits, ready,
+                    block_walk,
+                )  # fmt: skip
+            return used, branched, flits, ready, branches
     for e in range(begin[sent, unit], end[sent, unit]):
         source = np.int64(ids[e])
         c, y, x = source, 0, 0
@@ -248,8 +281,7 @@ def _queue_spikes(
             target, stop = routes[r, FIRST_TARGET], routes[r, LAST_TARGET]
             copies = stop - target
             if copies > 1:
-                if branched + 1 + copies > branches.size:
-                    branches = np.concatenate((branches, np.empty(branched + copies, np.int64)))
+                branches = with_room(branches, branched, 1 + copies)
                 branches[branched] = copies
                 flits[used] = -1 - branched
                 branched += 1
@@ -272,6 +304,41 @@ def _queue_spikes(
     return used, branched, flits, ready, branches
 
 
+@compiled
+def _queue_along(
+    costs: Any, grid: Any, box: Any, target: Any, bank: Any, table: Any, ids: Any, slots: Any,
+    after: int, each: int, used: int, flits: Any, ready: Any, block_walk: Any,
+) -> int:  # fmt: skip
+    """Do what `_queue_spikes` does for one route to one dense bank, or to the host: the most."""
+    overhead, walk_cycles, lanes, group = costs
+    plane, width = grid[2] * grid[3], grid[3]
+    low_c, high_c, low_y, high_y, low_x, high_x = box
+    leaves = target[0] < 0
+    flit, starts = (target[0] + 1) << FLIT_CORE_SHIFT, bank[START]
+    groups = (bank[CHANNELS] * bank[ROWS] * bank[COLUMNS] + lanes - 1) // lanes
+    each_row, walked = groups * walk_cycles, 0
+    for e in range(ids.size):
+        source = np.int64(ids[e])
+        c, y, x = source, 0, 0
+        if plane > 1:
+            c = source // plane
+            y = (source - c * plane) // width
+            x = source - c * plane - y * width
+        if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
+            continue
+        cycles = 0
+        if not leaves:
+            rows = np.int64(table[starts + source + 1] - table[starts + source])
+            cycles = max(1, overhead + rows * each_row)
+            walked += cycles
+        flits[used] = flit | cycles
+        ready[used] = after + (slots[e] // group * each if each else 0)
+        used += 1
+    if not leaves:
+        block_walk[target[2]] += walked
+    return used
+
+
 @inlined
 def _walks(table: Any, bank: Any, source: Any, c: Any, y: Any, x: Any) -> Any:
     """Return (rows or taps, neurons each adds to) of one event."""
@@ -282,11 +349,3 @@ def _walks(table: Any, bank: Any, source: Any, c: Any, y: Any, x: Any) -> Any:
     ys, xs = bank[ROW_TAPS], bank[COLUMN_TAPS]
     taps = ((table[ys + y + 1] - table[ys + y]) >> 1) * ((table[xs + x + 1] - table[xs + x]) >> 1)
     return np.int64(taps), np.int64(table[bank[FANOUT] + 3 * c + 1])
-
-
-@inlined
-def _with_room(flits: Any, ready: Any, used: Any) -> Any:
-    if used > flits.size:
-        flits = np.concatenate((flits, np.empty(used, np.int64)))
-        ready = np.concatenate((ready, np.empty(used, np.int64)))
-    return flits, ready
