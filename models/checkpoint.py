@@ -49,6 +49,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         partial.unlink(missing_ok=True)
 
 
+def remove_partial(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote have left behind."""
+    for partial in folder.glob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically."""
     write_atomically(path, lambda file: torch.save({"format": FORMAT, **state}, file))

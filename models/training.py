@@ -98,6 +98,8 @@ def train(
     with _threads(threads), Processes(), torch.random.fork_rng(devices=[]):
         run = _Run(config, Path(out), workers)
         _create(run.folder)
+        if rank() == 0:
+            checkpoint.remove_partial(run.folder)
         if resume:
             run.load()
         else:

@@ -142,6 +142,71 @@ def test_a_real_process_is_stopped_and_resumed(
     assert_equal(weights(out), weights(unbroken))
 
 
+# Children of one process that has read the data and trained once, so that dying is cheap. Writing
+# takes 40 ms longer than it would, so that every other child can be killed in the midst of it.
+KILLED_OVER_AND_OVER = """
+import os, random, signal, sys, time, torch
+torch.set_num_threads(1)
+from pathlib import Path
+from axonc.models import TrainingConfig, dataset, train, training
+config, out = TrainingConfig.from_toml(sys.argv[1]), Path(sys.argv[2])
+data = dataset(config)
+training.dataset = lambda config: data
+fsync = os.fsync
+os.fsync = lambda file: (time.sleep(0.04), fsync(file))
+train(config, out.with_name("warm"))
+start = time.monotonic()
+train(config, out.with_name("whole"))
+whole_s = time.monotonic() - start
+moments = random.Random(0)
+
+def begin():
+    child = os.fork()
+    if child:
+        return child
+    try:
+        train(config, out, resume=(out / "checkpoint.pt").exists())
+    finally:
+        os._exit(0)
+
+def runs(child):
+    return not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+in_writing = 0
+for attempt in range(16):
+    child = begin()
+    end = time.monotonic() + moments.uniform(0, 0.6 * whole_s)
+    while runs(child):
+        time.sleep(0.001)
+        writing = (out / f".checkpoint.pt.{child}.partial").exists()
+        if time.monotonic() > end and (writing or attempt % 2 == 0):
+            in_writing += writing
+            break
+    else:
+        break
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+os.waitpid(begin(), 0)
+print(in_writing)
+"""
+
+
+def test_kill_9_at_any_moment_changes_nothing(unbroken: Path, tmp_path: Path) -> None:
+    settings, out = tmp_path / "tiny.toml", tmp_path / "out"
+    settings.write_text(TINY.to_toml())
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_OVER_AND_OVER, str(settings), str(out)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 1  # killed while it wrote a checkpoint
+    assert_equal(weights(out), weights(unbroken))
+    assert (out / "metrics.csv").read_bytes() == (unbroken / "metrics.csv").read_bytes()
+    assert sorted(path.name for path in out.iterdir()) == ["checkpoint.pt", "metrics.csv"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
