@@ -1,4 +1,7 @@
-"""Inputs and outputs that a file leaves out, added as the package nir adds them, with a note."""
+"""Inputs and outputs that a file leaves out, added as the package nir adds them, with a note.
+
+A node that no edge touches is no part of the network that the others make: it is left out.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,12 @@ def add_missing_ends(graph: FlatGraph, parsed: dict[str, Parsed]) -> list[str]:
     A node that cannot tell the shape of its input gets none; shape inference refuses it.
     Returns the notes.
     """
-    notes = []
     sources, targets = graph.sources, graph.targets
+    notes = _without_loose_nodes(graph, parsed)
     for name in list(graph.nodes):
         kind = graph.nodes[name].kind
         shape = wanted_shape(parsed[name])
-        if not sources[name] and kind != "Input" and shape is not None:
+        if not sources[name] and kind not in ("Input", "Output") and shape is not None:
             added = _free(graph, f"input_{name}")
             graph.nodes[added] = RawNode("Input", {"shape": np.array(shape)})
             parsed[added] = Parsed(ir.Input(shape))
@@ -31,12 +34,22 @@ def add_missing_ends(graph: FlatGraph, parsed: dict[str, Parsed]) -> list[str]:
             notes.append(
                 f"{described(name, kind)} is fed by nothing: an Input {added!r} was added."
             )
-        if not targets[name] and kind != "Output":
+        if not targets[name] and kind not in ("Input", "Output"):
             added = _free(graph, f"output_{name}")
             graph.nodes[added] = RawNode("Output")
             parsed[added] = Parsed(ir.Output(()))
             graph.edges.append((name, added))
             notes.append(f"{described(name, kind)} feeds nothing: an Output {added!r} was added.")
+    return notes
+
+
+def _without_loose_nodes(graph: FlatGraph, parsed: dict[str, Parsed]) -> list[str]:
+    touched = {name for edge in graph.edges for name in edge}
+    loose = [name for name in graph.nodes if name not in touched] if touched else []
+    notes = []
+    for name in loose:
+        notes.append(f"{described(name, graph.nodes[name].kind)} has no edges: it was left out.")
+        del graph.nodes[name], parsed[name]
     return notes
 
 

@@ -10,9 +10,17 @@ MOST_SHOWN = 20
 """How many faults a message lists, and searching for suggestions is worth the time."""
 
 
+_LONGEST_SHOWN = 40
+
+
 def described(name: str, kind: str) -> str:
     """Return how messages name a node."""
-    return f"node {name!r} ({kind})"
+    return f"node {name!r} ({shortened(kind)})"
+
+
+def shortened(text: str) -> str:
+    """Return a text of the file's, cut to what a message can bear."""
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def raise_all(source: str, faults: Sequence[InputError]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InputError
-from .faults import described
+from .faults import described, shortened
 from .raw import RawNode
 
 _LARGEST_WINDOW = 1 << 16
+_LARGEST = 1e30
+"""Larger numbers are no network's, and their products leave the range of floats."""
 
 
 class Fields:
@@ -42,13 +44,17 @@ class Fields:
                 f"every {self.raw.kind} needs it: export the graph again",
             )  # fmt: skip
         if isinstance(value, str):
-            raise self.fault(field, f"the text {value!r}", "an array", "export the graph again")
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            bad = int(np.count_nonzero(~np.isfinite(value)))
+            raise self.fault(
+                field, f"the text {shortened(value)!r}", "an array", "export the graph again"
+            )
+        if value.dtype.kind == "f" and not float(np.abs(value).max(initial=0)) <= _LARGEST:
+            finite = np.isfinite(value)
+            what = "values above 1e30" if finite.all() else "NaN or infinity"
+            bad = int(np.count_nonzero(np.abs(value) > _LARGEST if finite.all() else ~finite))
             self.faults.append(
                 self.fault(
                     field,
-                    f"NaN or infinity in {bad} of {value.size} values",
+                    f"{what} in {bad} of {value.size} values",
                     "finite numbers",
                     "look for the divergence in training, and export the graph again",
                 )  # fmt: skip

@@ -63,7 +63,7 @@ def flattened(root: RawNode, most_edges: int) -> tuple[FlatGraph, list[InputErro
     if not faults:
         faults += _dissolve_ports(flat, most_edges)
     if not faults:
-        faults += _duplicates(flat.edges, "after nested graphs are dissolved")
+        _scale_parallel_paths(flat)
     return flat, faults
 
 
@@ -159,6 +159,19 @@ def _dissolve_ports(flat: FlatGraph, most_edges: int) -> list[InputError]:
         ]
     flat.edges = [(source, target) for source, targets in out_of.items() for target in targets]
     return []
+
+
+def _scale_parallel_paths(flat: FlatGraph) -> None:
+    """Let one edge through a Scale stand for several between the same nodes.
+
+    They come of nested graphs that pass a signal on by several ports: it counts several times.
+    """
+    for (source, target), count in Counter(flat.edges).items():
+        if count > 1:
+            name = f"{source}_{count}_times_into_{target}"
+            flat.nodes[name] = RawNode("Scale", {"scale": np.array(float(count))})
+            flat.edges = [edge for edge in flat.edges if edge != (source, target)]
+            flat.edges += [(source, name), (name, target)]
 
 
 def _replaced(names: list[str], name: str, others: list[str]) -> list[str]:

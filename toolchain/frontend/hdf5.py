@@ -81,7 +81,8 @@ class _Reader:
                 remedy="write it with nir.write, or check that it is the right file",
             )  # fmt: skip
         version = members.get("version")
-        written_by = self.text(version) if isinstance(version, h5py.Dataset) else None
+        told = isinstance(version, h5py.Dataset) and _is_text(version.dtype)
+        written_by = self.text(version) if told else None
         return RawFile(self.node(members["node"], "", depth=0), written_by)
 
     def members(self, group: h5py.Group, where: str) -> Iterator[tuple[str, Any]]:
@@ -148,11 +149,20 @@ class _Reader:
             )  # fmt: skip
         children = {
             name: self.child(member, f"{where}.{name}" if where else name, depth + 1)
-            for name, member in self.members(nodes, where)
+            for name, member in self.named(nodes, where)
         }
         return RawNode(
             type_name, {}, notes, children, self.edges(edges, where), _tracks_order(nodes)
         )
+
+    def named(self, nodes: h5py.Group, where: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Yield the nodes of a graph; of a name with slashes HDF5 has made groups in groups."""
+        for name, member in self.members(nodes, where):
+            full = prefix + name
+            if len(full) < self.limits.name_length and _holds_groups_alone(member):
+                yield from self.named(member, where, f"{full}/")
+            else:
+                yield full, member
 
     def child(self, member: Any, where: str, depth: int) -> RawNode:
         if not isinstance(member, h5py.Group):
@@ -194,7 +204,7 @@ class _Reader:
                 f"node {where!r}, field {key!r}", got="a group or an empty data set",
                 expected="an array or a text", remedy="write the file with nir.write",
             )  # fmt: skip
-        if member.shape == () and _is_text(member.dtype):
+        if member.size == 1 and _is_text(member.dtype):
             return self.text(member)
         if member.dtype.kind not in _NUMBERS or member.dtype.itemsize > 8:
             raise InputError(
@@ -207,7 +217,8 @@ class _Reader:
 
     def text(self, dataset: h5py.Dataset) -> str:
         where = str(dataset.name)
-        value = self.load(dataset, where) if dataset.shape == () else None
+        value = self.load(dataset, where) if dataset.size == 1 else None
+        value = value.item() if isinstance(value, np.ndarray) else value
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
         if not isinstance(text, str) or len(text) > 4096:
             raise InputError(
@@ -249,6 +260,18 @@ def _over(what: str, got: str, most: str) -> InputError:
 def _tracks_order(group: h5py.Group) -> bool:
     order = group.id.get_create_plist().get_link_creation_order()
     return bool(order & h5py.h5p.CRT_ORDER_TRACKED)
+
+
+def _holds_groups_alone(member: Any) -> bool:
+    if not isinstance(member, h5py.Group):
+        return False
+    names: list[bytes] = []
+    member.id.links.iterate(names.append)
+    return bool(names) and all(
+        member.id.links.get_info(name).type == h5py.h5l.TYPE_HARD  # others could lead anywhere
+        and h5py.h5o.get_info(member.id, name).type == h5py.h5o.TYPE_GROUP
+        for name in names
+    )
 
 
 def _is_text(dtype: np.dtype[Any]) -> bool:

@@ -178,6 +178,17 @@ def _broken_paths(flat: FlatGraph) -> list[InputError]:
                 remedy="add them where signals enter and leave: in loops that cannot be guessed",
             )
         ]
+    unfed = [name for name, sources in flat.sources.items() if not sources]
+    if idle := [name for name in unfed if flat.nodes[name].kind == "Output"]:
+        return [
+            InputError(
+                described(name, "Output"),
+                got="no edge into it",
+                expected="a node that feeds it",
+                remedy="connect it, or remove it",
+            )
+            for name in sorted(idle, key=natural)
+        ]
     if loop := loop_without_neuron(flat):
         return [
             InputError(

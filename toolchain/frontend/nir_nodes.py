@@ -11,7 +11,7 @@ import numpy as np
 from .. import ir
 from ..errors import InputError
 from ..ir import Node, Shape
-from .faults import MOST_SHOWN, described
+from .faults import MOST_SHOWN, described, shortened
 from .fields import Fields
 from .flatten_subgraphs import declared_shape
 from .raw import RawNode
@@ -43,7 +43,7 @@ def parsed(name: str, raw: RawNode, faults: list[InputError]) -> Parsed | None:
         faults.append(
             InputError(
                 described(name, raw.kind),
-                got=f"the unknown type {raw.kind!r}",
+                got=f"the unknown type {shortened(raw.kind)!r}",
                 expected=f"one of {', '.join(sorted(_BUILDERS))}",
                 remedy=f"did you mean {near[0]!r}?"
                 if near
@@ -82,6 +82,8 @@ def _bias(fields: Fields, bias: np.ndarray | None, outputs: int) -> np.ndarray |
         return bias
     if bias.size == 1:  # some producers write False or 0.0 for "no bias"
         return None if bias.item() == 0 else np.full(outputs, bias.item(), bias.dtype)
+    if bias.size == outputs:
+        return bias.reshape(outputs)
     raise fields.fault(
         "bias", f"shape {bias.shape}", f"({outputs},), one value an output channel",
         "export the graph again",
@@ -135,7 +137,7 @@ def _padding(fields: Fields, kernel: Shape, dilation: Shape) -> tuple[tuple[int,
             return tuple((total // 2, total - total // 2) for total in totals)
         case other:
             raise fields.fault(
-                "padding", f"the text {other!r}", "'same', 'valid' or integers",
+                "padding", f"the text {shortened(other)!r}", "'same', 'valid' or integers",
                 "export the graph again",
             )  # fmt: skip
 
@@ -173,7 +175,10 @@ def _output(fields: Fields) -> Parsed:
 
 
 def _flatten(fields: Fields) -> Parsed:
-    first, last = fields.array("start_dim"), fields.array("end_dim")
+    first, last = (  # nir's own defaults where a file lacks them
+        fields.array(name) if fields.has(name) else np.array(default)
+        for name, default in (("start_dim", 1), ("end_dim", -1))
+    )
     if any(axis.size != 1 or axis.dtype.kind not in "iu" for axis in (first, last)):
         raise fields.fault(
             "start_dim, end_dim", f"{first} and {last}", "two integers", "export the graph again"

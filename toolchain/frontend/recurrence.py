@@ -27,7 +27,7 @@ def order_along_edges(graph: FlatGraph) -> list[str]:
     unfed = [name for name in names if not sources[name]]
     left: list[str] = []
     seen: set[str] = set()
-    for root in (*inputs, *unfed, *names):
+    for root in (*reversed(inputs), *reversed(unfed), *names):
         if root in seen:
             continue
         seen.add(root)

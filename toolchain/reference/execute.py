@@ -67,7 +67,7 @@ def execute(
         inputs = {name: _as_counts(name, array) for name, array in inputs.items()}
     samples, steps = next(iter(inputs.values())).shape[:2]
     functions = {
-        name: _function(graph, name, samples, real, keeps_potential=name in probes)
+        name: _function(graph, name, samples, steps, real, keeps_potential=name in probes)
         for name, node in graph.nodes.items()
         if not isinstance(node, (Input, Output))
     }
@@ -130,12 +130,14 @@ def execute(
     )
 
 
-def _function(graph: Graph, name: str, batch: int, real: Real, *, keeps_potential: bool) -> Step:
+def _function(
+    graph: Graph, name: str, batch: int, steps: int, real: Real, *, keeps_potential: bool
+) -> Step:
     """Return what a node does to a stretch of time, (batch, time, *shape)."""
     node = graph.nodes[name]
     if isinstance(node, (ContinuousNeuron, Neuron, IntegerNeuron, Delay)):
         return OverTime(
-            lambda size: _stepper(graph, name, size, real),
+            lambda size: _stepper(graph, name, size, steps, real),
             graph.shapes[name],
             batch,
             keeps_potential=keeps_potential,
@@ -143,7 +145,7 @@ def _function(graph: Graph, name: str, batch: int, real: Real, *, keeps_potentia
     return without_state(linear_step(node, real))
 
 
-def _stepper(graph: Graph, name: str, batch: int, real: Real) -> Step:
+def _stepper(graph: Graph, name: str, batch: int, steps: int, real: Real) -> Step:
     node = graph.nodes[name]
     if isinstance(node, ContinuousNeuron):
         if graph.dialect is None:
@@ -160,8 +162,8 @@ def _stepper(graph: Graph, name: str, batch: int, real: Real) -> Step:
         return IntegerNeuronStepper(node, batch)
     assert isinstance(node, Delay)
     dialect = graph.dialect if graph.stage is Stage.IMPORTED else None
-    steps = node.delay if dialect is None else node.in_steps(dialect.dt)
-    return DelayStepper(name, steps, graph.shapes[name], batch)
+    delay = node.delay if dialect is None else node.in_steps(dialect.dt)
+    return DelayStepper(name, delay, graph.shapes[name], batch, steps)
 
 
 def _steps_at_once(graph: Graph, samples: int) -> int:

@@ -202,9 +202,14 @@ class IntegerNeuronStepper:
 
 
 class DelayStepper:
-    """y[t] = x[t - steps], each neuron with its own number of steps, zero before the start."""
+    """y[t] = x[t - steps], each neuron with its own number of steps, zero before the start.
 
-    def __init__(self, name: str, steps: np.ndarray, shape: tuple[int, ...], batch: int) -> None:
+    longest: the steps of the whole run.
+    """
+
+    def __init__(
+        self, name: str, steps: np.ndarray, shape: tuple[int, ...], batch: int, longest: int
+    ) -> None:
         if np.any(steps != np.round(steps)):
             raise InputError(
                 f"delay node {name!r}",
@@ -212,6 +217,7 @@ class DelayStepper:
                 expected="whole steps of dt",
                 remedy="choose a dt that divides every delay, or discretise the graph first",
             )
+        steps = np.minimum(steps, longest)  # what comes after the last step need not be kept
         self.steps = np.broadcast_to(steps.astype(np.int64), shape)
         self.past = np.zeros((int(self.steps.max()) + 1, batch, *shape))
         self.t = 0

@@ -45,6 +45,13 @@ def input_arrays(
         InputError: an input is missing or its shape does not fit.
     """
     if not isinstance(spikes, Mapping):
+        if len(graph.inputs) > 1:
+            raise InputError(
+                f"input of graph {graph.name!r}",
+                got="one array of spikes",
+                expected=f"one for each of its Input nodes: {', '.join(graph.inputs)}",
+                remedy="give a mapping of names to arrays: execute(graph, {name: array, ...})",
+            )
         spikes = {next(iter(graph.inputs)): spikes}
     if missing := set(graph.inputs) - set(spikes):
         raise InputError(

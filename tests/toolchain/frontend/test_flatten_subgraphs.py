@@ -107,16 +107,17 @@ def test_several_inputs_need_a_named_port():
     assert load_graph(source).targets("input") == ["sum.a", "sum.b"]
 
 
-def test_paths_that_fall_together_are_refused():
+def test_paths_that_fall_together_count_twice():
     through = nir.NIRGraph(ends(), [("input", "output")], type_check=False)
     source = nir.NIRGraph(
         {**ends(), "a": through},
         [("input", "a"), ("a", "output"), ("input", "output")],
         type_check=False,
     )
-    message = "edge 'input' -> 'output': got 2 of them after nested graphs are dissolved"
-    with pytest.raises(InputError, match=message):
-        load_graph(source)
+    graph = load_graph(source)
+    (name,) = graph.targets("input")
+    assert graph.targets(name) == ["output"]
+    assert graph.nodes[name].scale == 2
 
 
 def test_names_that_collide_are_refused(recurrent, lif):
