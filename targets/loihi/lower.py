@@ -229,7 +229,8 @@ def _register_notes(made: Compartments, chip: Chip) -> list[str]:
         return []
     return [
         f"{thresholds} different thresholds, while a core of {chip.title} holds {room} threshold "
-        "configurations: it has to be spread over more cores, or its scale moved into the weights"
+        "configurations, so it is spread over more cores; 'loihi{thresholds=measured}' with "
+        "--calibrate tries what takes fewer"
     ]
 
 

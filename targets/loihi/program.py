@@ -10,15 +10,20 @@ from ..base import Program
 from .chip import Chip
 from .mapping import Mapping
 from .network import Network
+from .thresholds import ThresholdChoice
 
 
 @dataclass(frozen=True)
 class LoihiProgram(Program):
-    """The network in the chip's terms, the chip that it was made for, and its place on it."""
+    """The network in the chip's terms, the chip that it was made for, and its place on it.
+
+    choices: the ways to hold its thresholds that were measured, if they were.
+    """
 
     network: Network
     chip: Chip
     mapping: Mapping
+    choices: tuple[ThresholdChoice, ...] = ()
 
     def summary(self) -> list[tuple[str, str]]:
         """Return cores, chips, the fullest core by resource, and the thresholds of a layer."""
@@ -29,6 +34,15 @@ class LoihiProgram(Program):
             rows.append((f"{resource.replace('_', ' ')}, fullest core", f"{used} of {available}"))
         most = max(int(np.unique(p.vth).size) for p in self.network.populations)
         rows.append(("different thresholds in a layer", f"up to {most}"))
+        for choice in self.choices:
+            taken = ", chosen" if choice.chosen else ""
+            rows.append(
+                (
+                    f"thresholds {choice.way}{taken}",
+                    f"{choice.cores} cores, {choice.synapse_bits} bits of synapses, "
+                    f"{choice.mismatch:.2%} of spike bins differ",
+                )
+            )
         if not self.chip.fit_is_verified:
             rows.append(("fit", f"not verified: limits of {self.chip.title} are assumed"))
         return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,7 +28,7 @@ from .network import Network
 from .netx_engine import run_on_netx
 from .picture import draw_chips
 from .program import LoihiProgram
-from .thresholds import with_thresholds
+from .thresholds import MEASURED, ThresholdChoice, threshold_choices, with_thresholds
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Loihi(Target):
     """Intel's Loihi, as its fixed-point arithmetic and its published limits describe it.
 
     chip_name: whose limits hold, `loihi1` or `loihi2`. thresholds: what to do where a core holds
-    too few of them, `own`, `clustered` or `scaled`, see `thresholds.py`. strict: whether a state
+    too few of them, `own`, `clustered` or `scaled`, see `thresholds.py`; `measured` tries them all
+    on calibration spikes and takes the fewest cores that keep the spikes. strict: whether a state
     that overflows in the emulator is an error. lava_timeout_s: when to give Lava or netx up.
     """
 
@@ -49,6 +50,7 @@ class Loihi(Target):
     thresholds: str = "own"
     strict: bool = False
     lava_timeout_s: float = 900.0
+    calibration: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @property
     def chip(self) -> Chip:
@@ -61,15 +63,37 @@ class Loihi(Target):
 
     def compile(self, graph: Graph) -> LoihiProgram:
         """Lower an integer graph; see `Target.compile`."""
+        choices = self._choices(graph)
+        graph = next((choice.graph for choice in choices if choice.chosen), graph)
         lowering = self._lowered(graph)
         network, lowered, split = lowering.network, lowering.graph, lowering.split
         if network is None or lowered is None or split is None:
             self.require_lowerable(graph)
             raise InternalError(f"graph {graph.name!r} has no refusal and no Loihi network")
-        return LoihiProgram(lowered, network.latency_steps, network, self.chip, ChipMapping(split))
+        return LoihiProgram(
+            lowered, network.latency_steps, network, self.chip, ChipMapping(split), choices
+        )
+
+    def calibrated(self, spikes: np.ndarray) -> Loihi:
+        """Return the target with the spikes that `thresholds=measured` chooses by."""
+        return replace(self, calibration=spikes)
+
+    def _choices(self, graph: Graph) -> tuple[ThresholdChoice, ...]:
+        """Return the measured ways to hold thresholds, where they are asked for."""
+        if self.thresholds != MEASURED:
+            return ()
+        if self.calibration is None:
+            raise InputError(
+                "thresholds of target loihi",
+                got=f"{MEASURED!r} without spikes to measure on",
+                expected="calibration spikes",
+                remedy="give them with --calibrate, or name a way: own, clustered or scaled",
+            )
+        return tuple(threshold_choices(graph, self.calibration, self.chip))
 
     def _lowered(self, graph: Graph) -> Lowering:
-        return lower(with_thresholds(graph, self.thresholds, self.chip), self.chip)
+        way = "own" if self.thresholds == MEASURED else self.thresholds
+        return lower(with_thresholds(graph, way, self.chip), self.chip)
 
     def run(
         self,

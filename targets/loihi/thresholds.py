@@ -31,6 +31,9 @@ from .emulator import emulate
 from .lower import lower
 
 WAYS = ("own", "clustered", "scaled")
+MEASURED = "measured"
+MOST_MISMATCH = 0.01
+"""The share of spike bins that a way may change to be chosen for its fewer cores."""
 WIDEST_WEIGHT = 127
 WIDEST_SUM = 1 << 17
 """Sums of weights, in the unit of the threshold, that a current of 24 bits takes."""
@@ -41,7 +44,8 @@ class ThresholdChoice:
     """One way for a whole network: what it differs by and what it takes.
 
     graph: the integer graph to compile. mismatch: the share of spike bins of all neurons in which
-    it differs on the chip from the graph that was asked for.
+    it differs on the chip from the graph that was asked for. chosen: whether it is the one with the
+    fewest cores of those that change at most `MOST_MISMATCH` (the least of all, if none does).
     """
 
     way: str
@@ -49,6 +53,7 @@ class ThresholdChoice:
     mismatch: float
     cores: int
     synapse_bits: int
+    chosen: bool = False
 
 
 def threshold_choices(graph: Graph, spikes: np.ndarray, chip: Chip) -> list[ThresholdChoice]:
@@ -71,7 +76,10 @@ def threshold_choices(graph: Graph, spikes: np.ndarray, chip: Chip) -> list[Thre
                 sum(lowering.split.synapse_bits.values()),
             )
         )  # fmt: skip
-    return sorted(choices, key=lambda choice: (choice.cores, choice.mismatch))
+    choices.sort(key=lambda choice: (choice.cores, choice.mismatch))
+    small = [choice for choice in choices if choice.mismatch <= MOST_MISMATCH]
+    best = small[:1] or sorted(choices, key=lambda choice: choice.mismatch)[:1]
+    return [replace(choice, chosen=choice in best) for choice in choices]
 
 
 def with_thresholds(graph: Graph, way: str, chip: Chip) -> Graph:
@@ -87,8 +95,8 @@ def with_thresholds(graph: Graph, way: str, chip: Chip) -> Graph:
         raise InputError(
             "thresholds of target loihi",
             got=repr(way),
-            expected=f"one of {', '.join(WAYS)}",
-            remedy="threshold_choices measures them all",
+            expected=f"one of {', '.join((*WAYS, MEASURED))}",
+            remedy="`measured`, with --calibrate, tries them all",
         )
     changed: dict[str, Node] = {}
     for name, neuron in graph.of_type(IntegerNeuron).items():

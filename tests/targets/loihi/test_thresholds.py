@@ -37,6 +37,19 @@ def test_the_three_ways_trade_cores_for_mismatch_and_memory(graph, spikes):
     assert choices["own"].mismatch < 0.01
 
 
+def test_measured_takes_the_fewest_cores_that_keep_the_spikes(graph, spikes):
+    target = Loihi(thresholds="measured")
+    with pytest.raises(InputError, match="got 'measured' without spikes to measure on"):
+        target.compile(graph)
+    program = target.calibrated(spikes).compile(graph)
+    (chosen,) = (choice for choice in program.choices if choice.chosen)
+    assert chosen.way == "scaled" and program.mapping.core_count == chosen.cores == 2
+    told = dict(program.summary())
+    assert set(told) > {"thresholds own", "thresholds clustered", "thresholds scaled, chosen"}
+    assert "2 cores" in told["thresholds scaled, chosen"]
+    assert all(row.verdict != "unsupported" for row in target.check(graph))
+
+
 def test_a_scaled_neuron_spikes_when_it_did_before(graph, spikes):
     before = execute(graph, spikes, probes=["lif1"]).spikes["lif1"]
     scaled = with_thresholds(graph, "scaled", CHIP)
@@ -72,5 +85,7 @@ def test_clusters_are_means_and_few_values_stay():
 
 
 def test_an_unknown_way_is_refused(graph):
-    with pytest.raises(InputError, match="got 'rounded', expected one of own, clustered, scaled"):
+    with pytest.raises(
+        InputError, match="got .rounded., expected one of own, clustered, scaled, "
+    ):
         Loihi(thresholds="rounded").check(graph)
