@@ -14,8 +14,9 @@ from ._split import Split as Split
 from .archive import npz
 from .cifar import cifar10, cifar100
 from .digits import mnist5k
-from .events import cifar10_dvs, dvs_gesture, nmnist
+from .events import cifar10_dvs, nmnist
 from .folder import image_folder
+from .gesture import dvs_gesture
 from .idx import fashion_mnist, mnist
 
 LOADERS: dict[str, Callable[[DataConfig], RawDataset]] = {

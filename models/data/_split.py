@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,15 @@ Labels = NDArray[np.int64]
 class LazyImages:
     """Images that are read from their files when they are asked for, by index or slice.
 
-    files: one a sample. read: turns a file into uint8 values of `shape`.
+    files: one a sample, or what else says where it lies. read: turns that into uint8 values of
+    `shape`.
     """
 
     def __init__(
         self,
-        files: Sequence[Path],
+        files: Sequence[Any],
         shape: tuple[int, ...],
-        read: Callable[[Path], NDArray[np.uint8]],
+        read: Callable[[Any], NDArray[np.uint8]],
     ):
         self._files, self._read = files, read
         self.shape = (len(files), *shape)

@@ -6,10 +6,10 @@ event of that polarity in that part. Frames are (bins, 2, side, side), channel 1
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from ..errors import DataError
 from ._split import LazyImages, RawDataset
 
 _MAX_BYTES = 1 << 28
-_GESTURES = 11
 _CIFAR_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 
 
@@ -51,20 +50,8 @@ def nmnist(config: DataConfig) -> RawDataset:
     for split in ("Train", "Test"):
         files = sorted((root / split).glob("[0-9]/*.bin"))
         labels = [int(file.parent.name) for file in files]
-        splits.append(_lazy("nmnist", config, files, labels, read_nmnist, 34, remedy))
+        splits.append(lazy_frames("nmnist", config, files, labels, read_nmnist, 34, remedy))
     return RawDataset(10, *splits)
-
-
-def dvs_gesture(config: DataConfig) -> RawDataset:
-    """Read DVS-Gesture (Amir et al. 2017) as cut by tonic: ibmGestureTrain/PERSON/LABEL.npy."""
-    root = Path(config.path)
-    remedy = "get it with tonic.datasets.DVSGesture(save_to=...) and name the DVSGesture folder"
-    splits = []
-    for split in ("ibmGestureTrain", "ibmGestureTest"):
-        files = sorted((root / split).glob("*/*.npy"))
-        labels = [int(file.stem) if file.stem.isdigit() else -1 for file in files]
-        splits.append(_lazy("dvs-gesture", config, files, labels, read_gesture, 128, remedy))
-    return RawDataset(_GESTURES, *splits)
 
 
 def cifar10_dvs(config: DataConfig) -> RawDataset:
@@ -81,57 +68,50 @@ def cifar10_dvs(config: DataConfig) -> RawDataset:
             labels.extend([label] * len(chosen))
     return RawDataset(
         10,
-        _lazy("cifar10-dvs", config, *train, read_aedat2, 128, remedy),
-        _lazy("cifar10-dvs", config, *test, read_aedat2, 128, remedy),
+        lazy_frames("cifar10-dvs", config, *train, read_aedat2, 128, remedy),
+        lazy_frames("cifar10-dvs", config, *test, read_aedat2, 128, remedy),
     )
 
 
 def read_nmnist(path: Path) -> Events:
-    """Read events of 40 bits: x, y, then one bit polarity and 23 bits microseconds."""
-    data = _bytes(path)
+    """Read events of 40 bits: x, y, then one bit polarity and 23 bits microseconds.
+
+    A y of 240 is no event: from there on, 2^13 microseconds are added.
+    """
+    data = read_bytes(path)
     if len(data) % 5:
-        raise _corrupt(path, f"{len(data)} bytes", "a multiple of 5")
+        raise corrupt(path, f"{len(data)} bytes", "a multiple of 5")
     x, y, high, middle, low = data.reshape(-1, 5).T.astype(np.int64)
-    return Events(x, y, (high & 0x7F) << 16 | middle << 8 | low, high >> 7)
+    overflow = y == 240
+    t = ((high & 0x7F) << 16 | middle << 8 | low) + (np.cumsum(overflow) << 13)
+    return Events(*(values[~overflow] for values in (x, y, t, high >> 7)))
 
 
 def read_aedat2(path: Path) -> Events:
-    """Read AER-DAT 2.0 of a DVS128: lines of comment, then big-endian (address, microseconds)."""
-    data = _bytes(path).tobytes()
+    """Read AER-DAT 2.0 of a DVS128: lines of comment, then big-endian (address, microseconds).
+
+    Bits 8 to 14 of an address are the column and 1 to 7 the row, both counted from the far corner;
+    bit 0 is 1 for darker. Pictures come out upright, as spikingjelly's reader has them.
+    """
+    data = read_bytes(path).tobytes()
     while data.startswith(b"#"):
         _, _, data = data.partition(b"\n")
     if len(data) % 8:
-        raise _corrupt(path, f"{len(data)} bytes behind the comments", "a multiple of 8")
+        raise corrupt(path, f"{len(data)} bytes behind the comments", "a multiple of 8")
     address, t = np.frombuffer(data, ">u4").reshape(-1, 2).T.astype(np.int64)
-    return Events((address >> 1) & 0x7F, (address >> 8) & 0x7F, t, address & 1)
+    return Events(127 - (address >> 8 & 0x7F), 127 - (address >> 1 & 0x7F), t, 1 - (address & 1))
 
 
-def read_gesture(path: Path) -> Events:
-    """Read a NumPy array of rows (x, y, polarity, milliseconds)."""
-    try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _corrupt(path, str(error), "a NumPy array of events") from error
-    if rows.ndim != 2 or rows.shape[1] != 4:
-        raise _corrupt(path, f"an array of shape {rows.shape}", "(events, 4)")
-    x, y, polarity, ms = rows.T
-    return Events(
-        x.astype(np.int64),
-        y.astype(np.int64),
-        np.round(ms * 1000).astype(np.int64),
-        polarity.astype(np.int64),
-    )
-
-
-def _lazy(
+def lazy_frames(
     name: str,
     config: DataConfig,
-    files: list[Path],
+    files: Sequence[Any],
     labels: list[int],
-    read: Callable[[Path], Events],
+    read: Callable[[Any], Events],
     sensor: int,
     remedy: str,
 ) -> tuple[LazyImages, NDArray[np.int64]]:
+    """Return recordings as frames that are read when they are asked for, and their labels."""
     if not files:
         raise DataError(
             f"data set {name}",
@@ -145,21 +125,25 @@ def _lazy(
 
 
 def _load(
-    path: Path, read: Callable[[Path], Events], sensor: int, side: int, bins: int
+    source: Any, read: Callable[[Any], Events], sensor: int, side: int, bins: int
 ) -> NDArray[np.uint8]:
-    events = read(path)
-    for axis, values, end in (("x", events.x, sensor), ("y", events.y, sensor)):
+    events = read(source)
+    path = source if isinstance(source, Path) else source.path
+    for name, end in (("x", sensor), ("y", sensor), ("polarity", 2)):
+        values = getattr(events, name)
         if len(values) and not 0 <= values.min() <= values.max() < end:
-            raise _corrupt(path, f"{axis} up to {values.max()}", f"pixels below {end}")
+            raise corrupt(path, f"{name} from {values.min()} to {values.max()}", f"0 to {end - 1}")
     return frames(events, sensor, side, bins)
 
 
-def _bytes(path: Path) -> NDArray[np.uint8]:
+def read_bytes(path: Path) -> NDArray[np.uint8]:
+    """Read a recording's bytes."""
     try:
         return np.fromfile(path, np.uint8, count=_MAX_BYTES)
     except OSError as error:
-        raise _corrupt(path, str(error), "a readable file") from error
+        raise corrupt(path, str(error), "a readable file") from error
 
 
-def _corrupt(path: Path, got: str, expected: str) -> DataError:
+def corrupt(path: Path, got: str, expected: str) -> DataError:
+    """Return the error of a damaged recording."""
     return DataError(f"recording {path}", got=got, expected=expected, remedy="get the file again")

@@ -4,6 +4,7 @@ import gzip
 import struct
 from pathlib import Path
 
+import event_files
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from PIL import Image
 from axonc.models import TrainingConfig, data
 from axonc.models.config import DataConfig, EncoderConfig, Encoding
 from axonc.models.data._split import LazyImages
-from axonc.models.data.events import Events, frames
+from axonc.models.data.events import Events, frames, read_nmnist
 from axonc.models.errors import DataError
 from axonc.models.evaluate import encode
 
@@ -168,9 +169,15 @@ def test_nmnist(tmp_path: Path) -> None:
         found.test.images[:]
 
 
+def test_nmnist_time_that_overflows(tmp_path: Path) -> None:
+    content = bytes([1, 2, 0, 0, 5]) + bytes([0, 240, 0, 0, 0]) + bytes([3, 4, 0x80, 0, 6])
+    (tmp_path / "one.bin").write_bytes(content)
+    read = read_nmnist(tmp_path / "one.bin")
+    assert np.array(read).T.tolist() == [[1, 2, 5, 0], [3, 4, 8192 + 6, 1]]
+
+
 def test_cifar10_dvs(tmp_path: Path) -> None:
-    address = 5 << 8 | 9 << 1 | 1
-    content = b"#!AER-DAT2.0\r\n# comment\r\n" + struct.pack(">4I", address, 10, 0, 20)
+    content = event_files.aedat2(np.array([[9, 5, 10, 1], [0, 0, 20, 0]]))
     for name in "airplane automobile bird cat deer dog frog horse ship truck".split():
         (tmp_path / name).mkdir()
         for i in range(10):
@@ -180,7 +187,7 @@ def test_cifar10_dvs(tmp_path: Path) -> None:
     assert np.argwhere(found.test.images[:1][0]).tolist() == [[0, 1, 2, 4], [1, 0, 0, 0]]
 
 
-def test_dvs_gesture(tmp_path: Path) -> None:
+def test_dvs_gesture_as_tonic_cuts_it(tmp_path: Path) -> None:
     for split in ("ibmGestureTrain", "ibmGestureTest"):
         folder = tmp_path / split / "user01_led"
         folder.mkdir(parents=True)
@@ -190,6 +197,42 @@ def test_dvs_gesture(tmp_path: Path) -> None:
     assert found.classes == 11
     assert found.test.labels.tolist() == [0, 10]
     assert np.argwhere(found.test.images[:1][0]).tolist() == [[0, 1, 0, 31], [1, 0, 16, 0]]
+    np.save(tmp_path / "ibmGestureTest" / "user01_led" / "0.npy", np.full((1, 4), 2.0))
+    with pytest.raises(DataError, match="0.npy: got polarity from 2 to 2, expected 0 to 1"):
+        found.test.images[:]
+
+
+def test_dvs_gesture_as_ibm_ships_it(tmp_path: Path) -> None:
+    events = event_files.random_events(0, 128)
+    cut = int(events[150, 2])
+    for name in ("user01_led", "user24_lab"):
+        (tmp_path / f"{name}.aedat").write_bytes(event_files.aedat3(events))
+        table = f"class,startTime_usec,endTime_usec\n11,0,{cut}\n1,{cut},300000\n"
+        (tmp_path / f"{name}_labels.csv").write_text(table)
+    (tmp_path / "trials_to_train.txt").write_text("user01_led.aedat\n")
+    (tmp_path / "trials_to_test.txt").write_text("user24_lab.aedat\n\n")
+    found = load("dvs-gesture", tmp_path, bins=1)
+    assert found.test.labels.tolist() == [10, 0]
+    for image, part in zip(
+        found.test.images[:], (events[:, 2] < cut, events[:, 2] >= cut), strict=True
+    ):
+        x, y, _, polarity = events[part].T
+        expected = np.zeros((1, 2, 128, 128), np.uint8)
+        expected[0, polarity, y, x] = 1
+        assert np.array_equal(image, expected)
+    recording = tmp_path / "user24_lab.aedat"
+    whole = recording.read_bytes()
+    for content, got in (
+        (b"#!AER-DAT2.0\r\n", "no header of AER-DAT3"),
+        (whole[:-4], "a packet of 796 bytes"),
+        (whole + b"12", "a packet header of 2 bytes"),
+    ):
+        recording.write_bytes(content)
+        with pytest.raises(DataError, match=f"user24_lab.aedat: got {got}"):
+            found.test.images[:]
+    (tmp_path / "user24_lab_labels.csv").unlink()
+    with pytest.raises(DataError, match="user24_lab_labels.csv: got .*expected a table of class"):
+        load("dvs-gesture", tmp_path)
 
 
 def test_missing_recordings(tmp_path: Path) -> None:
