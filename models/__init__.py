@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .training import TrainingProgress as TrainingProgress
     from .training import TrainingResult as TrainingResult
     from .training import train as train
+    from .user_network import load_user_network as load_user_network
 
 _HOME = {
     "Dataset": "data",
@@ -43,6 +44,7 @@ _HOME = {
     "export_nir": "export",
     "export_norse": "norse_export",
     "load_network": "checkpoint",
+    "load_user_network": "user_network",
     "model_size": "size",
     "plot_history": "plots",
     "predict": "evaluate",

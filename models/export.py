@@ -30,6 +30,7 @@ from ._norse import reset_subtract
 from .binarize import channel_scale, sign
 from .checkpoint import write_atomically
 from .errors import ExportError
+from .grouped_kernels import ungrouped
 from .layers import SpikingLayer
 from .network import INPUT, SpikingNetwork
 from .neurons import IFCell, LIFCell
@@ -165,26 +166,13 @@ def _synapses(
         return nir.Affine(weight=weight, bias=bias)
     return nir.Conv2d(
         input_shape=(shape_in[1], shape_in[2]),
-        weight=_ungrouped(weight, synapses.groups),
+        weight=ungrouped(weight, synapses.groups),
         stride=_pair(synapses.stride),
         padding=_pair(synapses.padding),
         dilation=_pair(synapses.dilation),
         groups=1,
         bias=bias,
     )
-
-
-def _ungrouped(weight: NDArray[Any], groups: int) -> NDArray[Any]:
-    """Write a grouped kernel as a whole one with absent synapses (0) between the groups.
-
-    nir (1.0.8) infers a wrong input shape for groups > 1 and refuses the graph.
-    """
-    outs, ins = weight.shape[0] // groups, weight.shape[1]
-    whole = np.zeros((weight.shape[0], ins * groups, *weight.shape[2:]), weight.dtype)
-    for group in range(groups):
-        rows = slice(group * outs, (group + 1) * outs)
-        whole[rows, group * ins : (group + 1) * ins] = weight[rows]
-    return whole
 
 
 def _neurons(cell: nn.Module, shape: tuple[int, ...]) -> Any:
@@ -251,8 +239,9 @@ def _time_step(network: SpikingNetwork, dt: float | None) -> float:
 def _refuse_unfoldable(network: SpikingNetwork) -> None:
     faults = [fault for name in network.wiring for fault in _faults(name, network.layer(name))]
     if faults:
+        names = dict.fromkeys(name for name, _, _ in faults)
         raise ExportError(
-            f"layer{'s' if len(faults) > 1 else ''} {', '.join(name for name, _, _ in faults)}",
+            f"layer{'s' if len(names) > 1 else ''} {', '.join(names)}",
             got="; ".join(dict.fromkeys(got for _, got, _ in faults)),
             expected="what a static graph can say",
             remedy="; ".join(dict.fromkeys(remedy for _, _, remedy in faults)),
@@ -265,9 +254,10 @@ def _faults(name: str, layer: SpikingLayer) -> list[tuple[str, str, str]]:
     gate = layer.gate
     if gate is not None and not gate.config.gradient_only:
         if gate.per_sample:
-            faults.append(
-                (name, "a gate computed from each sample", "train with gate.mean = 'layer'")
-            )
+            remedy = "train with gate.mean = 'layer'"
+            if not gate.config.running:
+                remedy += " and gate.running = true"
+            faults.append((name, "a gate computed from each sample", remedy))
         elif not gate.config.running:
             faults.append(
                 (name, "a gate computed from each batch", "train with gate.running = true")

@@ -65,7 +65,11 @@ class Equivalence:
 
 
 def export_norse(
-    module: nn.Module, path: str | Path, sample: Tensor, *, dt: float | None = None
+    module: nn.Module,
+    path: str | Path,
+    sample: Tensor | NDArray[Any],
+    *,
+    dt: float | None = None,
 ) -> Equivalence:
     """Write a module of norse cells and torch layers to a NIR file, whole or not at all.
 
@@ -83,6 +87,8 @@ def export_norse(
     Raises ExportError, naming every fault and its remedy, for what a static graph cannot say, and
     when the graph computes something else than the module on the sample.
     """
+    if isinstance(sample, np.ndarray):
+        sample = torch.from_numpy(sample.astype(np.float32))
     graph, calls = _graph(module, sample, dt)
     found = _prove(module, graph, calls, sample)
     file = io.BytesIO()

@@ -31,7 +31,7 @@ from ._norse import (
     reset_value,
 )
 from .binarize import BinaryConv2d, BinaryLinear, channel_scale, sign
-from .export import _ungrouped as ungrouped
+from .grouped_kernels import ungrouped
 from .norse_trace import Call, Fault
 
 Array = NDArray[np.float64]

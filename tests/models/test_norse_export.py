@@ -338,8 +338,8 @@ def test_training_mode_and_a_wrong_sample_are_refused(tmp_path: Path) -> None:
         export_norse(nn.Linear(3, 3), tmp_path / "network.nir", spikes(4, 2, 3))
     with pytest.raises(ExportError, match=r"torch.float32 of shape \(4, 3\)"):
         export_norse(nn.Linear(3, 3).eval(), tmp_path / "network.nir", spikes(4, 3))
-    with pytest.raises(ExportError, match="the sample: got ndarray, expected a torch Tensor"):
-        export_norse(nn.Linear(3, 3).eval(), tmp_path / "n.nir", np.zeros((4, 2, 3)))  # type: ignore
+    with pytest.raises(ExportError, match="the sample: got list, expected a torch Tensor"):
+        export_norse(nn.Linear(3, 3).eval(), tmp_path / "n.nir", [[[0.0]]])  # type: ignore
 
 
 def test_another_time_step_is_refused(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def dialect_of(
     without_reset: the spiking neurons for which the file has no v_reset.
     """
     notes: list[str] = []
-    ours = "axonc_format" in metadata
+    ours = metadata.get("producer") == "axonc"
     neurons = [node for node in nodes.values() if isinstance(node, ir.ContinuousNeuron)]
     hint = _hint(neurons, options.dt)
     dt = _dt(neurons, nodes, metadata, options, hint, notes)

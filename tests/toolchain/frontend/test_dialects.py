@@ -41,7 +41,7 @@ def test_options_win_and_need_no_note(network):
 
 def test_dt_is_read_from_the_metadata(network, written):
     source = network()
-    source.metadata = {"dt": 1e-3, "axonc_format": 1, "note": "anything", "list": np.arange(3)}
+    source.metadata = {"dt": 1e-3, "producer": "axonc", "note": "anything", "list": np.arange(3)}
     for way in (source, written(source)):
         found = dialect(way)
         assert found.dt == 1e-3
