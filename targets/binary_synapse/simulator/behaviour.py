@@ -132,8 +132,10 @@ def simulate_behaviour(
                     add_rows(image.words, banks[bank], rows, n_rows, sums[low:high], counts, planes)
             owner = blocks[block, HELPS]
             if owner >= 0:
-                sums[blocks[owner, FIRST_SLOT] : blocks[owner, LAST_SLOT]] += sums[low:high]
-                sums[low:high] = 0
+                helped = blocks[owner, FIRST_SLOT]
+                for n in range(high - low):
+                    sums[helped + n] += sums[low + n]
+                    sums[low + n] = 0
                 continue
             ids, slots = with_room(ids, used, high - low), with_room(slots, used, high - low)
             begin[t, block] = used
@@ -167,6 +169,7 @@ def _take_events(
     dense, starts, listed, words, weights = (
         bank[DENSE], bank[START], bank[LISTED], bank[WORDS], bank[EFFECTIVE]
     )  # fmt: skip
+    whole = box_covers(bank[ACCEPTS : ACCEPTS + 6], grid)
     if dense:
         most = np.int64(0)
         for unit in feeding:
@@ -174,14 +177,15 @@ def _take_events(
         rows = with_room(rows, np.int64(0), most)
     for unit in feeding:
         for e in range(begin[unit], end[unit]):
-            source = ids[e]
-            c, y, x = int(source), 0, 0
-            if plane > 1:
-                c = source // plane
-                y = (source - c * plane) // width
-                x = source - c * plane - y * width
-            if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
-                continue
+            source = np.int64(ids[e])
+            c, y, x = source, 0, 0
+            if not (whole and dense):
+                if plane > 1:
+                    c = source // plane
+                    y = (source - c * plane) // width
+                    x = source - c * plane - y * width
+                if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
+                    continue
             events += 1
             if dense:
                 start = starts + source
@@ -241,7 +245,8 @@ def _neuron_phase(
             lost += potential[n] != exact
     arriving[:] = 0
     if noted.size:
-        noted[first:last] = potential
+        for n in range(potential.size):
+            noted[first + n] = potential[n]
     subtracts = block[SUBTRACTS]
     for n in range(potential.size):
         fires = potential[n] > threshold[n]
@@ -272,6 +277,15 @@ def _fit(value: Any, low: Any, high: Any, wraps: Any) -> Any:
     if wraps:
         return ((value - low) & (high - low)) + low
     return min(max(value, low), high)
+
+
+@inlined
+def box_covers(box: Any, grid: Any) -> Any:
+    """Return whether all neurons of a unit's grid lie in a box of sources."""
+    return (
+        box[0] == 0 and box[1] == grid[1] and box[2] == 0 and box[3] == grid[2]
+        and box[4] == 0 and box[5] == grid[3]
+    )  # fmt: skip
 
 
 @compiled

@@ -2,13 +2,15 @@
 
 Numba looks only at the file of a cached function, not at those of the functions it calls. So the
 cache lies in a folder named after all sources of the simulator: whatever changes, nothing stale is
-loaded.
+loaded. The folders of versions that were not used lately are removed.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TypeVar
 
 import numba
 
+VERSIONS_KEPT = 4
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
@@ -51,6 +54,16 @@ def _cache_folder() -> str | None:
     folder = Path(base) / f"binary_synapse-{digest.hexdigest()[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)  # used now
     except OSError:
         return None
+    with suppress(OSError):  # another process may prune at the same time
+        _prune(folder.parent)
     return str(folder) if os.access(folder, os.W_OK) else None
+
+
+def _prune(base: Path) -> None:
+    """Keep the folders of the versions used last; whoever still runs another compiles anew."""
+    versions = sorted(base.glob("binary_synapse-*"), key=lambda found: found.stat().st_mtime)
+    for old in versions[:-VERSIONS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)

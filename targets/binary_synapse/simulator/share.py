@@ -60,7 +60,7 @@ def simulate_share(
     Fills fired[sample, time, k] with the spikes of column fired_columns[k], and likewise
     potentials with those of slot potential_slots[k].
     """
-    with_potentials = potential_slots.size > 0
+    with_potentials, unit_spikes = potential_slots.size > 0, tally.unit_spikes
     for sample in range(inputs.shape[0]):
         done = simulate_behaviour(image, inputs[sample], input_columns, columns, with_potentials)
         mesh.served[:] = 0  # a sample starts with every arbiter at rest
@@ -71,19 +71,28 @@ def simulate_share(
         if timing.deadlock >= 0:
             tally.deadlock[0] = timing.deadlock
             return
-        tally.counters[:] += done.counters
-        tally.overflows[:] += done.overflows
-        tally.block_phase[:] += timing.block_phase
-        tally.block_walk[:] += timing.block_walk
-        tally.phase_cycles[:] += timing.phase_cycles
-        tally.step_cycles[sample] = timing.step_cycles
-        tally.ends[sample] = mesh.outputs[1:]
+        for kind in range(tally.counters.shape[0]):
+            _add(done.counters[kind], tally.counters[kind])
+        _add(done.overflows, tally.overflows)
+        _add(timing.block_phase, tally.block_phase)
+        _add(timing.block_walk, tally.block_walk)
+        _add(timing.phase_cycles, tally.phase_cycles)
+        _add(timing.step_cycles, tally.step_cycles[sample])
+        _add(mesh.outputs[1:], tally.ends[sample])
         tally.barriers[0] += timing.barrier_cycles
         tally.forks[0] += timing.forks
+        begin, end, all_fired, all_potentials = done.begin, done.end, done.fired, done.potentials
         for t in range(inputs.shape[1]):
-            for unit in range(tally.unit_spikes.size):
-                tally.unit_spikes[unit] += done.end[t, unit] - done.begin[t, unit]
+            for unit in range(unit_spikes.size):
+                unit_spikes[unit] += end[t, unit] - begin[t, unit]
             for k in range(fired_columns.size):
-                fired[sample, t, k] = done.fired[t, fired_columns[k]]
+                fired[sample, t, k] = all_fired[t, fired_columns[k]]
             for k in range(potential_slots.size):
-                potentials[sample, t, k] = done.potentials[t, potential_slots[k]]
+                potentials[sample, t, k] = all_potentials[t, potential_slots[k]]
+
+
+@compiled
+def _add(more: Any, total: Any) -> None:
+    """Add in place; of `total += more` the texts of all its errors would be compiled too."""
+    for i in range(total.size):
+        total[i] += more[i]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .behaviour import with_room
+from .behaviour import box_covers, with_room
 from .bound import bound_phase
 from .clockwork import DELAY, FIRST_TARGET, FROM_BOX, HOLD, LAST_TARGET
 from .compiled import compiled, inlined
@@ -67,7 +67,9 @@ def simulate_timing(
 
     # Locals: references are counted at each access to a tuple's member, and at each call for all.
     sender_unit, members, blocks = clock.sender_unit, clock.members, image.blocks
-    lag, block_cycles = clock.unit_lag, clock.block_cycles
+    lag, block_cycles, link_cycles = clock.unit_lag, clock.block_cycles, clock.link_cycles
+    router, router_core = clock.sender_router, clock.router_core
+    router_x, router_y, free = clock.router_x, clock.router_y, mesh.free
 
     for step in range(machine_steps):
         started = now
@@ -81,30 +83,33 @@ def simulate_timing(
         for turn in range(turns):
             fired = _fire(
                 sender_unit, members, blocks, lag, block_cycles, clock.phase_overhead_cycles,
-                clock.pipelined, clock.walks_in_phase, step, steps, turn, now, mesh.free,
-                block_phase,
+                clock.pipelined, clock.walks_in_phase, step, steps, turn, now, free, block_phase,
             )  # fmt: skip
             senders, lone = 0, none
             for sender in range(n_senders):
                 if first[turn, sender] < last[turn, sender]:
                     senders, lone = senders + 1, sender
-                ready[first[turn, sender] : last[turn, sender]] += now
-            if method == BOUND:
+                waiting = ready[first[turn, sender] : last[turn, sender]]
+                for at in range(waiting.size):
+                    waiting[at] += now
+            if senders == 0 and method != EVERY_CYCLE:
+                quiet = now
+                for core in range(n_cores):
+                    quiet = max(quiet, free[core])
+            elif method == BOUND:
                 quiet = bound_phase(
-                    now, clock.sender_router, clock.router_x, clock.router_y, mesh, first[turn],
-                    last[turn], flits, ready, branches,
+                    now, router, router_x, router_y, mesh, first[turn], last[turn], flits, ready,
+                    branches,
                 )  # fmt: skip
             elif method == SHORTCUTS and senders == 1:
                 quiet = run_lone_sender(
-                    now, lone, clock.columns, clock.sender_router, clock.router_core,
-                    clock.router_x, clock.router_y, clock.link_cycles, mesh, places,
-                    first[turn, lone], last[turn, lone], flits, ready, branches,
+                    now, lone, clock.columns, router, router_core, router_x, router_y, link_cycles,
+                    mesh, places, first[turn, lone], last[turn, lone], flits, ready, branches,
                 )  # fmt: skip
             else:
                 quiet = run_phase(
-                    now, clock.columns, clock.sender_router, clock.router_core, clock.router_x,
-                    clock.router_y, clock.link_cycles, mesh, first[turn], last[turn], flits, ready,
-                    branches,
+                    now, clock.columns, router, router_core, router_x, router_y, link_cycles, mesh,
+                    first[turn], last[turn], flits, ready, branches,
                 )  # fmt: skip
             if quiet < 0:
                 return Timing(step_cycles, phase_cycles, barriers, block_phase, block_walk,
@@ -115,8 +120,8 @@ def simulate_timing(
                 for core in range(n_cores):
                     core_times[step, turn, core, 0] = mesh.walk[core] - walked[core]
                     core_times[step, turn, core, 1] = mesh.taken[core] - taken[core]
-                    core_times[step, turn, core, 2] = mesh.free[core]
-                walked[:], taken[:] = mesh.walk, mesh.taken
+                    core_times[step, turn, core, 2] = free[core]
+                    walked[core], taken[core] = mesh.walk[core], mesh.taken[core]
             phase_cycles[turn] += quiet - now
             now = quiet + clock.barrier_cycles
             barriers += clock.barrier_cycles
@@ -316,23 +321,28 @@ def _queue_along(
     leaves = target[0] < 0
     flit, starts = (target[0] + 1) << FLIT_CORE_SHIFT, bank[START]
     groups = (bank[CHANNELS] * bank[ROWS] * bank[COLUMNS] + lanes - 1) // lanes
-    each_row, walked = groups * walk_cycles, 0
+    each_row, walked, group_end = groups * walk_cycles, 0, np.int64(group)
+    whole = box_covers(box, grid)
     for e in range(ids.size):
         source = np.int64(ids[e])
-        c, y, x = source, 0, 0
-        if plane > 1:
-            c = source // plane
-            y = (source - c * plane) // width
-            x = source - c * plane - y * width
-        if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
-            continue
+        if each:
+            while slots[e] >= group_end:  # spikes come in the order of the groups
+                group_end, after = group_end + group, after + each
+        if not whole:
+            c, y, x = source, 0, 0
+            if plane > 1:
+                c = source // plane
+                y = (source - c * plane) // width
+                x = source - c * plane - y * width
+            if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
+                continue
         cycles = 0
         if not leaves:
             rows = np.int64(table[starts + source + 1] - table[starts + source])
             cycles = max(1, overhead + rows * each_row)
             walked += cycles
         flits[used] = flit | cycles
-        ready[used] = after + (slots[e] // group * each if each else 0)
+        ready[used] = after
         used += 1
     if not leaves:
         block_walk[target[2]] += walked
