@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -57,9 +59,18 @@ def test_value_and_gradients_equal_the_definition(
     torch.testing.assert_close(gradients, references)
 
 
-@pytest.mark.parametrize("alpha", [Alpha.SIGMOID, Alpha.CLAMP, Alpha.FREE])
-def test_gradients_equal_finite_differences(alpha: Alpha) -> None:
-    gate = ForwardGate(GateConfig(alpha=alpha, alpha_init=0.4, per_step=True), 5, 3).double()
+@pytest.mark.parametrize("alpha", list(Alpha))
+@pytest.mark.parametrize("mean", list(Mean))
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_gradients_equal_finite_differences(
+    alpha: Alpha, mean: Mean, per_step: bool, training: bool
+) -> None:
+    config = GateConfig(
+        mean=mean, alpha=alpha, alpha_init=0.4, per_step=per_step, alpha_per_channel=per_step
+    )
+    gate = ForwardGate(config, 5, 3).double().train(training)
+    gate.config = replace(config, momentum=0.0)  # the running mean must not drift under the check
     x = X[:, :2, :, 0, 0].clone().requires_grad_()
 
     def run(x: Tensor, a: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """The exported graph, run by a small interpreter of NIR, against the norse network."""
 
+import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from axonc.models import SpikingNetwork, export_nir, run_network
-from axonc.models.agmm import ForwardGate, GateConfig, Mean
+from axonc.models.agmm import Alpha, ForwardGate, GateConfig, Mean
 from axonc.models.batchnorm import TemporalBatchNorm
 from axonc.models.binarize import BinaryConv2d, BinaryLinear, WeightScale
 from axonc.models.errors import ExportError, TrainingInputError
@@ -230,12 +232,40 @@ def test_refused_gates(gate: GateConfig, got: str, remedy: str, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_gradient_only_gates_are_no_obstacle(tmp_path: Path) -> None:
-    network = mlp(GateConfig(gradient_only=True, per_step=True))
-    export_nir(network, tmp_path / "model.nir")
-    spikes = random_spikes(network)
-    theirs = interpret(tmp_path / "model.nir", spikes)
-    assert (run_network(network, spikes)["output"] != theirs["output"]).mean() <= MISMATCH
+def folds(gate: GateConfig) -> bool:
+    """What docs/training.md promises."""
+    constant = gate.mean in (Mean.LAYER, Mean.CHANNEL) and gate.running and not gate.per_step
+    return gate.gradient_only or constant
+
+
+@pytest.mark.parametrize("mean", list(Mean))
+@pytest.mark.parametrize("alpha", list(Alpha))
+def test_every_gate_is_folded_exactly_or_refused(mean: Mean, alpha: Alpha, tmp_path: Path) -> None:
+    path = tmp_path / "model.nir"
+    for switches in itertools.product((False, True), repeat=4):
+        names = ("alpha_per_channel", "per_step", "running", "gradient_only")
+        options = dict(zip(names, switches, strict=True))
+        gate = GateConfig(mean=mean, alpha=alpha, alpha_init=0.8, **options)
+        network = mlp(gate)
+        if not folds(gate):
+            with pytest.raises(ExportError) as error:
+                export_nir(network, path)
+            told = str(error.value)
+            assert told.startswith("layers hidden1, hidden2, output: got a gate ")
+            assert not path.exists()
+            remedied = replace(
+                gate,
+                mean=Mean.LAYER if "gate.mean = 'layer'" in told else mean,
+                running=gate.running or "gate.running = true" in told,
+                per_step=gate.per_step and "gate.per_step = false" not in told,
+            )
+            assert folds(remedied), told
+            continue
+        export_nir(network, path)
+        spikes = random_spikes(network, batch=10)
+        ours, theirs = run_network(network, spikes), interpret(path, spikes)
+        assert all((ours[name] != theirs[name]).mean() <= MISMATCH for name in ours), gate
+        path.unlink()
 
 
 def test_refused_reset_and_pooling(tmp_path: Path) -> None:
@@ -253,6 +283,7 @@ def test_refused_reset_and_pooling(tmp_path: Path) -> None:
     )
     with pytest.raises(ExportError) as error:
         export_nir(network, tmp_path / "model.nir")
+    assert str(error.value).startswith("layer conv: got")
     assert "a soft reset, which NIR does not have; maximum pooling" in str(error.value)
     assert "Train with neuron.reset = 'hard'; use average pooling." in str(error.value)
 

@@ -42,6 +42,49 @@ def test_resnet19_has_12_57_million_parameters() -> None:
 
 
 @pytest.mark.parametrize(
+    ("architecture", "shape", "classes", "parameters"),
+    [
+        # ResNet-18 has 11,689,512 (torchvision's table). Ours: one binary 1x1 convolution of 64
+        # channels with BatchNorm more, behind the stem's pooling.
+        ("resnet18", (3, 224, 224), 1000, 11_689_512 + 64 * 64 + 2 * 64),
+        # Fang et al.'s network has 1,698,926 in spikingjelly. Ours: BatchNorm (2 * 512) in place of
+        # the hidden layer's bias.
+        ("dvs-gesture", (2, 128, 128), 11, 1_698_926 + 2 * 512 - 512),
+        # No published count was found for these two: their convolutions, BatchNorm and classifier.
+        (
+            "vgg13",
+            (3, 64, 64),
+            200,
+            9 * (3 * 64 + 64**2 + 64 * 128 + 128**2 + 128 * 256 + 256**2 + 256 * 512 + 3 * 512**2)
+            + 2 * 2 * (64 + 128 + 256 + 2 * 512)
+            + 513 * 200,
+        ),
+        (
+            "vggsnn",
+            (2, 48, 48),
+            10,
+            9 * (2 * 64 + 64 * 128 + 128 * 256 + 256**2 + 256 * 512 + 3 * 512**2)
+            + 2 * (64 + 128 + 2 * 256 + 4 * 512)
+            + (512 * 3 * 3 + 1) * 10,
+        ),
+    ],
+)
+def test_parameters_are_those_of_the_architecture(
+    architecture: str, shape: tuple[int, ...], classes: int, parameters: int
+) -> None:
+    size = model_size(build_network(published(architecture), shape, classes))
+    assert size.parameters == parameters
+
+
+def test_a_binary_resnet18_for_imagenet_has_3_52_mb() -> None:
+    # With 32-bit shortcuts, the convention of BSO's table 2 (4.22 MB), ours would have 4.21.
+    size = model_size(build_network(published("resnet18"), (3, 224, 224), 1000))
+    assert round(size.size_mb, 2) == 3.52
+    shortcuts = 64**2 + 64 * 128 + 128 * 256 + 256 * 512
+    assert round(size.size_mb + shortcuts * 31 / 8e6, 2) == 4.21
+
+
+@pytest.mark.parametrize(
     ("architecture", "shape"),
     [
         ("vgg11", (3, 32, 32)),

@@ -15,7 +15,14 @@ from axonc.models.neurons import (
     over_time,
     step_by_step,
 )
-from axonc.models.surrogates import Sigmoid, Surrogate, Triangle
+from axonc.models.surrogates import (
+    Rectangle,
+    Sigmoid,
+    StraightThrough,
+    SuperSpike,
+    Surrogate,
+    Triangle,
+)
 
 CURRENTS = torch.randn(9, 4, 5, 2, generator=torch.Generator().manual_seed(3)) * 1.5 + 0.3
 
@@ -47,6 +54,50 @@ def test_spikes_are_equal_and_gradients_agree(
     expected = torch.autograd.grad((steps * weight).sum(), inputs)
     # The same sums in another order, in float32.
     torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-5)
+
+
+def every_surrogate() -> list[Surrogate]:
+    derived = MembraneRectangle(9)
+    derived.adapt(torch.linspace(0.5, 2, 9), k=0.5, decay=0.5)
+    return [
+        StraightThrough(),
+        Rectangle(0.8),
+        Triangle(0.7),
+        SuperSpike(3.0),
+        Sigmoid(4.0),
+        derived,
+        MembraneRectangle(9, measured=True),
+        AdaLi(AdaLiConfig(left=(0.9, 0.1), right=(0.5, 0.1))),
+        AdaLi(AdaLiConfig(automatic=True)),
+    ]
+
+
+@pytest.mark.parametrize("number", range(len(every_surrogate())))
+@pytest.mark.parametrize("kind", [LIFCell, IFCell])
+def test_every_surrogate_passes_the_gradient_of_its_definition(kind: type, number: int) -> None:
+    """Against autograd through z = h(u)*(u - u.detach()) + step, written out step by step."""
+    fused, plain = every_surrogate()[number], every_surrogate()[number]
+    cell = make(kind, fused, False, False, -0.3).double()
+    threshold, k = (0.8, 1.0) if kind is IFCell else (0.4, 1 / 3)
+    x = CURRENTS.double().requires_grad_()
+    weight = torch.linspace(-1, 1, x.numel(), dtype=x.dtype).view_as(x)
+    ours = over_time(cell, x)
+    plain = plain.double()
+    plain.load_state_dict(fused.state_dict())  # what it has learnt from the potentials by now
+    v, spikes = torch.zeros_like(x[0]), []
+    for step, current in enumerate(x):
+        u = v + current if kind is IFCell else v + k * (current - v)
+        distance = u - threshold
+        slope = plain.derivative(distance.detach(), step)
+        z = (distance > 0).to(x.dtype) + slope * (u - u.detach())
+        v = u * (1 - z) - 0.3 * z
+        spikes.append(z)
+    expected = torch.stack(spikes)
+    assert torch.equal(ours, expected.detach())
+    (gradient,) = torch.autograd.grad((ours * weight).sum(), x)
+    (reference,) = torch.autograd.grad((expected * weight).sum(), x)
+    # The thresholds and time constants of the cell are float32 numbers.
+    torch.testing.assert_close(gradient, reference, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("measured", [False, True])
