@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from axonc.targets.binary_synapse import Architecture
+from axonc.targets.binary_synapse.architecture import Dataflow
 from axonc.toolchain.ir import (
     BIPOLAR,
     TERNARY,
@@ -125,7 +126,7 @@ def dense_networks(draw: st.DrawFn) -> Graph:
 
 @st.composite
 def convolutional_networks(draw: st.DrawFn) -> Graph:
-    """Convolution, neurons, pool, convolution, neurons, flatten, dense, neurons; maybe residual."""
+    """Convolution, neurons, pool, convolution, neurons, flatten, dense, neurons; some left out."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rank = draw(st.integers(1, 2))
     groups = draw(st.sampled_from([1, 1, 2]))
@@ -144,13 +145,13 @@ def convolutional_networks(draw: st.DrawFn) -> Graph:
 
     def convolution(name: str, outputs: int, groups: int, stride: int) -> None:
         nonlocal shape
-        kernel = tuple(draw(st.integers(1, 2 if size > 2 else 1)) for size in shape[1:])
+        kernel = tuple(min(draw(st.integers(1, 3)), 1 + (size > 2)) for size in shape[1:])
         weight = rng.choice([-1, 0, 1], (outputs, shape[0] // groups, *kernel)).astype(np.int8)
         node = IntegerConv(weight, TERNARY, window(stride), groups)
         nodes[name] = node
         shape = node.output_shape(shape)
 
-    convolution("conv0", groups * draw(st.integers(1, 3)), groups, 2)
+    convolution("conv0", groups * draw(st.integers(1, 5)), groups, 2)
     nodes["neuron0"] = neurons(shape, rng)
     if min(shape[1:]) >= 2 and draw(st.booleans()):
         pool = SumPool(
@@ -158,7 +159,7 @@ def convolutional_networks(draw: st.DrawFn) -> Graph:
         )
         nodes["pool"] = pool
         shape = pool.output_shape(shape)
-    if draw(st.booleans()):
+    if draw(st.sampled_from([True, True, False])):
         convolution("conv1", draw(st.integers(1, 3)), 1, 1)
     if draw(st.booleans()):
         nodes["neuron1"] = neurons(shape, rng)
@@ -166,9 +167,12 @@ def convolutional_networks(draw: st.DrawFn) -> Graph:
     else:
         nodes["flatten"] = Flatten()
         nodes["neuron1"] = neurons((int(np.prod(shape)),), rng)
-    nodes["linear"] = affine(3, int(np.prod(shape)), rng)
-    nodes["neuron2"] = neurons((3,), rng)
-    nodes["output"] = Output((3,))
+    outputs = int(np.prod(shape))
+    if draw(st.booleans()):
+        nodes["linear"] = affine(3, outputs, rng)
+        nodes["neuron2"] = neurons((3,), rng)
+        outputs = 3
+    nodes["output"] = Output((outputs,))
     return verify(chain(nodes), "the test's own hands")
 
 
@@ -179,7 +183,7 @@ def machines(draw: st.DrawFn, **changes: Any) -> Architecture:
         "axons": draw(st.sampled_from([4, 16, 512])),
         "neurons": draw(st.sampled_from([5, 16, 512])),
         "blocks": draw(st.sampled_from([1, 2, 8])),
-        "synapse_capacity_bits": draw(st.sampled_from([8, 64, 1 << 16])),
+        "synapse_capacity_bits": draw(st.sampled_from([12, 64, 1 << 16])),
         "synapse_lanes": draw(st.integers(1, 5)),
         "scan_lanes": draw(st.integers(1, 5)),
         "neuron_lanes": draw(st.integers(1, 5)),
@@ -211,6 +215,29 @@ def machines(draw: st.DrawFn, **changes: Any) -> Architecture:
         },
     }
     return Architecture.model_validate(fields | changes)
+
+
+@st.composite
+def convolutions_in_parts(draw: st.DrawFn) -> tuple[Graph, Architecture]:
+    """A convolution of which one neuron has more synapse bits than a core, and its machine."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    groups, inputs = draw(st.integers(1, 2)), draw(st.integers(2, 5))
+    shape = (groups * inputs, draw(st.integers(2, 4)), draw(st.integers(2, 4)))
+    weight = rng.choice([-1, 0, 1], (groups * draw(st.integers(1, 2)), inputs, 2, 2))
+    window = Window((1, 1), ((draw(st.integers(0, 1)), 0),) * 2, (1, 1))
+    node = IntegerConv(weight.astype(np.int8), TERNARY, window, groups)
+    nodes: dict[str, Node] = {"input": Input(shape), "conv": node}
+    shape = node.output_shape(shape)
+    nodes |= {"neuron0": neurons(shape, rng), "output": Output(shape)}
+    machine = draw(machines())
+    core = {
+        "synapse_capacity_bits": draw(st.integers(4, 4 * inputs - 1)),
+        "neurons": draw(st.sampled_from([16, 512])),
+        "dataflow": Dataflow.EVENT_MAJOR,
+    }
+    mesh = machine.mesh.model_copy(update={"columns": 7, "rows": 7})
+    core = machine.core.model_copy(update=core)
+    return chain(nodes), machine.model_copy(update={"core": core, "mesh": mesh})
 
 
 def spike_counts(

@@ -107,9 +107,9 @@ def split_layers(
             follow(graph, path, grids, unroll=architecture.core.unrolls)
             for path in paths_into(graph, name)
         ]
-        tiling = tile_layer(name, grids[name], projections, architecture.core)
+        tiling = tile_layer(grids[name], projections, architecture.core)
         if isinstance(tiling, str):
-            reasons.append(tiling)
+            reasons.append(f"layer {name!r}: {tiling}")
             continue
         before = [
             layers[p.path.source].wave

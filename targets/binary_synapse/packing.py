@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from .architecture import Architecture, Packing
-from .program import Block, rows_of, stored_synapses
-from .projections import DenseProjection
+from .program import Block, axons_of, stored_synapses
 
 
 def pack(blocks: list[Block], architecture: Architecture) -> list[Block] | None:
@@ -41,11 +40,8 @@ def pack(blocks: list[Block], architecture: Architecture) -> list[Block] | None:
 
 def _needs(block: Block) -> tuple[int, int, int, int]:
     """Return what a block takes of a core: axons, neurons, synapse bits, block registers."""
-    axons = sum(
-        len(rows_of(bank)) for bank in block.banks if isinstance(bank.projection, DenseProjection)
-    )
     bits = sum(stored_synapses(bank, block) for bank in block.banks)
-    return axons, block.box.volume, bits, 1
+    return axons_of(block), block.box.volume, bits, 1
 
 
 def _filled(needs: np.ndarray, limits: np.ndarray, cores: int, emptiest: bool) -> list[int] | None:

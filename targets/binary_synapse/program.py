@@ -170,11 +170,13 @@ class BinaryProgram(Program):
         synapses = sum(
             stored_synapses(bank, block) for block in self.blocks for bank in block.banks
         )
+        axons = sum(axons_of(block) for block in self.blocks)
         count = len(self.positions)
         rows = [
             ("architecture", f"{machine.name}, {machine.clock_mhz:g} MHz, {machine.schedule}"),
             ("cores", f"{count} of {machine.cores}"),
             ("neurons", f"{neurons} of {count * size.neurons} in these cores"),
+            ("axons", f"{axons} of {count * size.axons} in these cores"),
             ("sign bits", f"{synapses} of {count * size.synapse_capacity_bits} in these cores"),
         ]
         if len(self.blocks) > count:
@@ -189,6 +191,13 @@ class BinaryProgram(Program):
             text += f", shared with {', '.join(sorted(others))}" if others else ""
             rows.append((f"layer {layer}", text))
         return rows
+
+
+def axons_of(block: Block) -> int:
+    """Return the rows of a block's dense banks; a kernel has none."""
+    return sum(
+        len(rows_of(bank)) for bank in block.banks if isinstance(bank.projection, DenseProjection)
+    )
 
 
 def stored_synapses(bank: Bank, block: Block) -> int:

@@ -145,7 +145,8 @@ def _steps_of(name: str, node: Delay) -> int:
         raise ProjectionError(
             name,
             f"delays its neurons by {steps.min():g} to {steps.max():g} steps; the machine has one "
-            "delay a projection: give all neurons of the node the same whole number of steps",
+            "delay a projection: give all neurons of the node the same whole number of steps, or "
+            "split the node into one for each delay",
         )
     return int(steps[0])
 
@@ -157,23 +158,24 @@ def read_out_of(graph: Graph, output: str) -> tuple[str, int]:
 
 
 def population_grids(graph: Graph) -> dict[str, Grid]:
-    """Return the grid of every spiking node; a flattened convolution keeps the grid it had.
+    """Return the grid of every spiking node; what is flattened keeps the grid it had.
 
     Raises:
         ProjectionError: see `paths_into`.
     """
-    grids = {}
+    grids: dict[str, Grid] = {}
     for name in spiking_sources(graph):
-        shape = graph.shapes[name]
-        if isinstance(graph.nodes[name], IntegerNeuron) and len(shape) == 1:
+        grids[name] = grid_of(graph.shapes[name])
+        if isinstance(graph.nodes[name], IntegerNeuron) and len(graph.shapes[name]) == 1:
             for path in paths_into(graph, name):
                 for node in reversed(path.through):
                     if isinstance(graph.nodes[node], IntegerAffine):
                         break
                     if isinstance(graph.nodes[node], (IntegerConv, SumPool)):
-                        shape = graph.shapes[node]
+                        grids[name] = grid_of(graph.shapes[node])
                         break
-        grids[name] = grid_of(shape)
+                else:
+                    grids[name] = grids.get(path.source, grids[name])
     return grids
 
 

@@ -35,6 +35,7 @@ from .projections import (
     population_grids,
     spiking_sources,
 )
+from .tiling import tile_layer
 
 
 def check(graph: Graph, architecture: Architecture) -> tuple[NodeVerdict, ...]:
@@ -73,6 +74,8 @@ def check(graph: Graph, architecture: Architecture) -> tuple[NodeVerdict, ...]:
             reasons[name].append("is fed by nothing")
         elif into:
             reasons[name] += _accumulator_faults(into, architecture)
+            tiling = tile_layer(grids[name], into, architecture.core)
+            reasons[name] += [tiling] if isinstance(tiling, str) else []
     return tuple(
         NodeVerdict(
             name,

@@ -75,6 +75,12 @@ class SequentialProgram(Program):
                     f"{part.load_bits} bits loaded in {part.load_cycles} cycles",
                 )
             )
+        reasons = {name: why for part in self.parts for name, why in part.program.reasons.items()}
+        for name, why in reasons.items():
+            held = [sum(b.layer == name for b in part.program.blocks) for part in self.parts]
+            parts = sum(count > 0 for count in held)
+            split = f"{sum(held)} blocks in {parts} part{'s' * (parts > 1)} ({why})"
+            rows.append((f"layer {name}", split if sum(held) > 1 else "1 block"))
         return rows
 
 

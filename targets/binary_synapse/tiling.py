@@ -24,9 +24,7 @@ class Tiling:
     reason: str
 
 
-def tile_layer(
-    name: str, grid: Grid, projections: list[Projection], core: CoreParameters
-) -> Tiling | str:
+def tile_layer(grid: Grid, projections: list[Projection], core: CoreParameters) -> Tiling | str:
     """Return the split of a layer that takes fewest cores, or why there is none.
 
     Sources are cut only where one neuron's synapses exceed a core. Then every number of channel
@@ -38,16 +36,17 @@ def tile_layer(
     for projection in projections:
         if isinstance(projection, ConvProjection) and _kernel_area(projection) > capacity:
             return (
-                f"layer {name!r}: one neuron has {_kernel_area(projection)} synapse bits from one "
-                f"channel, {_kernel_area(projection) - capacity} more than the {capacity} of a core"
+                f"one neuron has {_kernel_area(projection)} synapse bits from one channel, "
+                f"{_kernel_area(projection) - capacity} more than the {capacity} of a core; use a "
+                "larger core, or a smaller kernel"
             )
     chunks = _chunks(projections, core.axons, capacity)
     for bank in (bank for chunk in chunks for bank in chunk):
         if _rows(bank) > min(core.axons, capacity):
             return (
-                f"layer {name!r}: one spike of {bank.projection.path.source!r} is counted in "
-                f"{_rows(bank)} pooled positions, {_rows(bank) - min(core.axons, capacity)} more "
-                "than a core has axons or synapse bits for one neuron"
+                f"one spike of {bank.projection.path.source!r} is counted in {_rows(bank)} pooled "
+                f"positions, {_rows(bank) - min(core.axons, capacity)} more than a core has axons "
+                "or synapse bits for one neuron; use a larger core, or windows that overlap less"
             )
     needs = [
         (sum(map(_kernel_bits, chunk)), sum(_rows(bank) for bank in chunk)) for chunk in chunks

@@ -264,6 +264,8 @@ def test_a_layer_larger_than_the_chip_runs_in_parts_of_its_own() -> None:
     assert isinstance(program, SequentialProgram)
     taken = [[block.layer for block in part.program.blocks] for part in program.parts]
     assert taken == [["neuron"] * 3, ["neuron"] * 3, ["neuron"] * 2, ["last"]]
+    split = "8 blocks in 3 parts (384 neurons, a core holds 50)"
+    assert program.summary()[-2:] == [("layer neuron", split), ("layer last", "1 block")]
     spikes = spike_counts(graph, samples=2, steps=5)
     run = target.run(program, spikes, probes=["neuron"])
     expected = execute(graph, spikes, probes=["neuron"])

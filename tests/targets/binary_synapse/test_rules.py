@@ -184,7 +184,11 @@ def test_summed_read_out_and_uneven_delays() -> None:
     )  # fmt: skip
     found = refusals(graph, edge())
     assert found["output"].startswith("sums 2 signals into a read-out")
-    assert found["late"].startswith("delays its neurons by 1 to 2 steps")
+    assert found["late"] == (
+        "delays its neurons by 1 to 2 steps; the machine has one delay a projection: give all "
+        "neurons of the node the same whole number of steps, or split the node into one for each "
+        "delay"
+    )
 
 
 def test_a_network_that_is_too_large() -> None:
