@@ -90,8 +90,9 @@ def _refusals(neuron: IntegerNeuron, chip: Chip) -> list[str]:
     found = []
     if neuron.reset is not Reset.HARD:
         found.append(
-            f"{chip.title} resets to 0 and cannot subtract the threshold; train or export the "
-            "network with a hard reset"
+            f"{chip.title} resets to 0 and cannot subtract the threshold, of which something is "
+            "left for the next step here; train with a hard reset, or, where the file leaves the "
+            "reset open, read it with --reset hard"
         )
     elif np.any(neuron.v_reset != 0):
         found.append(f"{chip.title} resets to 0, not to v_reset; shift the potentials by v_reset")

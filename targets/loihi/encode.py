@@ -20,13 +20,28 @@ class Encoding:
     exponent: int
 
 
-def encoded_weights(weight: np.ndarray, scale_bits: int, chip: Chip) -> Encoding | str:
+def encoded_weights(weight: np.ndarray, scale_bits: int, chip: Chip) -> list[Encoding] | str:
     """Return weight * 2^scale_bits in the narrowest synapse format that holds it exactly.
+
+    Signed weights of 9 bits take two: one for the positive weights and one for the negative, which
+    an unsigned format of 8 bits holds. Where nothing will do, the reason comes back instead.
+    """
+    whole = _encoded(weight, scale_bits, chip)
+    if isinstance(whole, Encoding):
+        return [whole]
+    if weight.min() >= 0 or weight.max() <= 0:
+        return whole
+    halves = [_encoded(part(weight, 0), scale_bits, chip) for part in (np.maximum, np.minimum)]
+    found = [half for half in halves if isinstance(half, Encoding)]
+    return found if len(found) == 2 else whole
+
+
+def _encoded(weight: np.ndarray, scale_bits: int, chip: Chip) -> Encoding | str:
+    """Return one format that holds weight * 2^scale_bits exactly, or why there is none.
 
     A format of b bits stores multiples of 2^(8-b), 0 to 255 or 0 to -255, or, with mixed signs,
     multiples of 2^(9-b) from -256 to 255. So +-1 takes 2 bits and is stored as +-128 with exponent
-    -7. A power of two that all weights share moves into the exponent. Where no format will do, the
-    reason comes back instead.
+    -7. A power of two that all weights share moves into the exponent.
     """
     magnitude = np.abs(weight[weight != 0])
     if magnitude.size == 0:

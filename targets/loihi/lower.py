@@ -16,6 +16,7 @@ from .connection import Connection, Refusal, connection_of, paths_into
 from .encode import encoded_weights
 from .network import ALIGN_SHIFT, Network, Population, SynapseGroup
 from .schedule import Timing, depths_of, synaptic_delay
+from .soft_reset import as_hard_reset
 from .splitting import Split, split_network
 
 
@@ -77,7 +78,13 @@ def lower(graph: Graph, chip: Chip) -> Lowering:
     for name, neuron in neurons.items():
         into = _connections(lowering, name)
         connections += into
-        made, reasons = compartments_of(neuron, _sum_range(neuron, into), chip)
+        sums = _sum_range(neuron, into)
+        if hard := as_hard_reset(neuron, sums.high):
+            lowering.notes[name].append(
+                "its reset by subtraction leaves nothing that the next step keeps, so it is the "
+                "reset to 0"
+            )
+        made, reasons = compartments_of(hard or neuron, sums, chip)
         for reason in reasons:
             lowering.refuse(name, reason)
         if made is not None:
@@ -91,7 +98,7 @@ def lower(graph: Graph, chip: Chip) -> Lowering:
     groups = [
         group
         for connection in connections
-        if (group := _group(lowering, connection, compartments, depths)) is not None
+        for group in _groups(lowering, connection, compartments, depths)
     ]
     populations = tuple(
         _population(name, neurons[name], compartments[name], depths[name]) for name in neurons
@@ -176,20 +183,21 @@ def _depths(lowering: Lowering, connections: list[Connection]) -> dict[str, int]
     return depths
 
 
-def _group(
+def _groups(
     lowering: Lowering,
     connection: Connection,
     compartments: dict[str, Compartments],
     depths: dict[str, int],
-) -> SynapseGroup | None:
+) -> list[SynapseGroup]:
+    """Return the synapses of one connection; two groups where one cannot hold both signs."""
     path, chip = connection.path, lowering.chip
     blamed = next((n for n in path.nodes if hasattr(lowering.source.nodes[n], "weight")), None)
     node = blamed or path.target
     made = compartments[path.target]
-    encoding = encoded_weights(connection.weight, made.weight_shift, chip)
-    if isinstance(encoding, str):
-        lowering.refuse(node, encoding)
-        return None
+    encodings = encoded_weights(connection.weight, made.weight_shift, chip)
+    if isinstance(encodings, str):
+        lowering.refuse(node, encodings)
+        return []
     added = synaptic_delay(0, depths[path.source], depths[path.target])
     delay = connection.delay + added
     if int(delay.max()) > chip["delay_max"]:
@@ -199,20 +207,25 @@ def _group(
             f"a synaptic delay of {int(delay.max())} steps is above the {chip['delay_max']} that "
             f"{chip.title} can store; shorten it",
         )
-        return None
+        return []
     if blamed:
-        lowering.notes[node].append(
+        lowering.notes[node] += [
             f"{encoding.bits}-bit {encoding.sign} synapses, exponent {encoding.exponent}"
-        )
+            for encoding in encodings
+        ]
     for other in path.nodes:
         if other != blamed:
             lowering.notes[other].append(f"part of the synapses onto {path.target!r}")
-    return SynapseGroup(
-        name=path.name if len(path.nodes) == 0 else f"{path.name}->{path.target}",
-        source=path.source, target=path.target, weight=encoding.weight, bits=encoding.bits,
-        sign=encoding.sign, exponent=encoding.exponent, delay=delay, nodes=path.nodes,
-        kernel=connection.kernel,
-    )  # fmt: skip
+    name = path.name if len(path.nodes) == 0 else f"{path.name}->{path.target}"
+    return [
+        SynapseGroup(
+            name=name if len(encodings) == 1 else f"{name} {encoding.sign}",
+            source=path.source, target=path.target, weight=encoding.weight, bits=encoding.bits,
+            sign=encoding.sign, exponent=encoding.exponent, delay=delay, nodes=path.nodes,
+            kernel=connection.kernel,
+        )
+        for encoding in encodings
+    ]  # fmt: skip
 
 
 def _population(name: str, neuron: IntegerNeuron, made: Compartments, depth: int) -> Population:

@@ -14,21 +14,21 @@ from .mapping import Mapping
 def draw_chips(mapping: Mapping, path: Path) -> None:
     """Write a picture of `mapping` to `path`; its ending says the format (svg, png, pdf).
 
-    A tile is a square of four cores; colours tell populations apart, and the more opaque a core,
-    the fuller its fullest resource.
+    A tile is a square of four cores; colours tell populations apart, and the number in a core, and
+    how opaque it is, say how full its fullest resource is, in percent.
 
     Raises:
         InputError: the file cannot be written, or its ending names no format.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.cm import tab20
+    from matplotlib.cm import tab10
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch, Rectangle
 
     mesh, cores = mapping.split.chip.mesh, mapping.cores
     across = int(ceil(sqrt(mesh.cores_per_tile)))
     names = list(dict.fromkeys(core.population for core in cores))
-    colour = {name: tab20(i % 20) for i, name in enumerate(names)}
+    colour = {name: tab10(i % 10) for i, name in enumerate(names)}
     columns = 1 + max(core.tile[0] for core in cores)
     rows = 1 + max(core.tile[1] for core in cores)
     columns, rows = _whole(columns, mesh.columns), _whole(rows, mesh.rows)
@@ -43,6 +43,8 @@ def draw_chips(mapping: Mapping, path: Path) -> None:
         alpha = 0.25 + 0.75 * min(load, 1.0)
         side = 0.92 / across
         axes.add_patch(Rectangle(corner, side, side, color=colour[core.population], alpha=alpha))
+        middle = (corner[0] + side / 2, corner[1] + side / 2)
+        axes.annotate(f"{100 * load:.0f}", middle, ha="center", va="center", fontsize=5)
     axes.set_xticks(range(0, columns + 1, mesh.columns))
     axes.set_yticks(range(0, rows + 1, mesh.rows))
     axes.set_xticks(range(columns + 1), minor=True)
@@ -51,7 +53,9 @@ def draw_chips(mapping: Mapping, path: Path) -> None:
     axes.grid(which="minor", color="0.8", linewidth=0.4)
     axes.set_title(
         f"{len(cores)} cores on {mapping.placement.chips} x {mapping.split.chip.title}, "
-        f"{mapping.placement.mean_hops:.2f} hops a message"
+        f"{mapping.placement.mean_hops:.2f} hops a message\n"
+        "in each core: its fullest resource, in percent",
+        fontsize=9,
     )
     handles = [Patch(color=colour[name], label=name) for name in names]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(names), 6))

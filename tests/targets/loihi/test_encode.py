@@ -27,7 +27,7 @@ def lava_truncates(encoding):
 @given(st.lists(st.integers(-128, 127), min_size=1, max_size=8), st.integers(0, 6))
 def test_what_is_stored_is_what_was_meant_and_lava_keeps_it(weights, shift):
     weight = np.array(weights)
-    encoding = encoded_weights(weight, shift, CHIP)
+    (encoding,) = encoded_weights(weight, shift, CHIP)
     assert isinstance(encoding, Encoding)
     np.testing.assert_array_equal(meant(encoding), weight << shift)
     np.testing.assert_array_equal(lava_truncates(encoding), encoding.weight)
@@ -49,14 +49,24 @@ def test_what_is_stored_is_what_was_meant_and_lava_keeps_it(weights, shift):
     ],
 )
 def test_the_narrowest_format_is_taken(weights, bits, sign, stored, exponent):
-    encoding = encoded_weights(np.array(weights), 0, CHIP)
+    (encoding,) = encoded_weights(np.array(weights), 0, CHIP)
     assert (encoding.bits, encoding.sign, encoding.exponent) == (bits, sign, exponent)
     assert encoding.weight.tolist() == stored
 
 
+def test_signed_weights_of_nine_bits_take_two_formats():
+    weight = np.array([255, -255, 3, 0, -8])
+    positive, negative = encoded_weights(weight, 2, CHIP)
+    assert (positive.sign, negative.sign) == (Sign.EXCITATORY, Sign.INHIBITORY)
+    np.testing.assert_array_equal(meant(positive) + meant(negative), weight << 2)
+    for encoding in (positive, negative):
+        assert encoding.bits == 8
+        np.testing.assert_array_equal(lava_truncates(encoding), encoding.weight)
+
+
 def test_what_takes_more_bits_or_another_exponent_is_told():
-    assert encoded_weights(np.array([255, -2]), 0, CHIP) == (
-        "weights from -2 to 255 take 9 bits, Intel Loihi has 8 for mixed signs; "
+    assert encoded_weights(np.array([257, -3]), 0, CHIP) == (
+        "weights from -3 to 257 take 10 bits, Intel Loihi has 8 for mixed signs; "
         "quantise them to fewer"
     )
     assert "need the exponent 8, it goes from -7 to 7" in encoded_weights(np.array([1]), 15, CHIP)

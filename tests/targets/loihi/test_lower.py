@@ -1,10 +1,13 @@
 """An integer graph, lowered: the emulator equals the reference on the graph that it says it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from axonc.targets.base import Verdict
 from axonc.targets.loihi import Loihi
+from axonc.targets.loihi.soft_reset import as_hard_reset
 from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import (
     Delay,
@@ -209,6 +212,55 @@ def test_a_delay_node_delays_each_neuron_by_its_own(build):
     assert_equals_its_reference(Graph(Stage.INTEGER, nodes, edges), spikes, ["lif1"])
 
 
+def test_signed_weights_of_nine_bits_are_exact(build):
+    rng = np.random.default_rng(11)
+    weight = rng.integers(-255, 256, (6, 20)).astype(np.int16)
+    graph = build.affine_graph([weight], [build.integer_neuron(6, 900, bits=20)])
+    spikes = rng.random((2, 20, 20)) < 0.4
+    program, run = assert_equals_its_reference(graph, spikes, ["lif1"])
+    assert [g.sign for g in program.network.synapses] == ["excitatory", "inhibitory"]
+    assert run.synaptic_operations == np.count_nonzero(weight, axis=0) @ spikes.sum((0, 1))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_reset_by_subtraction_is_rewritten_where_that_is_exact(seed, build):
+    """Strong leaks and few inputs a step: against the reference of the graph as it was."""
+    rng = np.random.default_rng(seed)
+    inputs, fraction = int(rng.integers(1, 6)), int(rng.integers(0, 7))
+    weight = signs(rng, 4, inputs)
+    neuron = build.integer_neuron(
+        4, rng.integers(0, 3 << fraction, 4), multiplier=int(rng.integers(1, 5)), shift=3, bits=20,
+        fraction_bits=fraction, bias=rng.integers(-3, 4, 4), reset=Reset.SUBTRACT,
+    )  # fmt: skip
+    graph = build.affine_graph([weight], [neuron])
+    most = np.maximum(weight, 0).sum(axis=1)
+    hard = as_hard_reset(neuron, most)
+    spikes = rng.random((3, 200, inputs)) < 0.7
+    asked = execute(graph, spikes).output
+    if hard is None:
+        assert "cannot subtract the threshold" in verdict_of(graph, "lif1").detail
+        return
+    np.testing.assert_array_equal(execute(graph.with_nodes({"lif1": hard}), spikes).output, asked)
+    assert "it is the reset to 0" in verdict_of(graph, "lif1").detail
+
+
+def test_a_leak_that_forgets_every_residue_needs_no_subtraction(build):
+    """At most 96 + 97 arrive above 192: what a spike leaves is 1, and half of 1 is 0."""
+    weight = np.ones((1, 1), np.int8)
+    neuron = build.integer_neuron(
+        1, 192, multiplier=1, shift=1, fraction_bits=6, bias=np.array([33]), bits=20,
+        reset=Reset.SUBTRACT,
+    )  # fmt: skip
+    graph = build.affine_graph([weight], [neuron])
+    spikes = np.random.default_rng(0).random((2, 300, 1)) < 0.95
+    asked = execute(graph, spikes).output
+    assert asked.any()
+    run = TARGET.run(TARGET.compile(graph), spikes)
+    np.testing.assert_array_equal(run.spikes["out"], asked)
+    lower_threshold = replace(neuron, threshold=np.array([190]))
+    assert as_hard_reset(lower_threshold, np.ones(1, np.int64)) is None
+
+
 def test_a_shortcut_waits_for_the_longer_way(build):
     rng = np.random.default_rng(10)
     graph = build.affine_graph([signs(rng, 6, 6)] * 3, [build.integer_neuron(6, 2)] * 3)
@@ -224,7 +276,10 @@ def test_a_shortcut_waits_for_the_longer_way(build):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"reset": Reset.SUBTRACT}, "resets to 0 and cannot subtract the threshold"),
+        (
+            {"reset": Reset.SUBTRACT, "multiplier": 4},
+            "resets to 0 and cannot subtract the threshold",
+        ),
         ({"v_reset": np.array([2])}, "resets to 0, not to v_reset"),
         ({"threshold": np.array([-1])}, "thresholds down to -1: the register is unsigned"),
         ({"multiplier": 0}, "needs dv = 4096, the register ends at 4095"),
@@ -252,12 +307,13 @@ def test_what_no_register_can_hold_is_refused(options, message, build):
 def test_every_reason_is_told_at_once(build):
     rng = np.random.default_rng(0)
     wide = rng.integers(-300, 300, (3, 4)).astype(np.int16)
-    bad = build.integer_neuron(4, reset=Reset.SUBTRACT, multiplier=0)
+    current = LeakyState(np.array([1]), 0, -99, 99)
+    bad = build.integer_neuron(4, reset=Reset.SUBTRACT, multiplier=4, current=current)
     graph = build.affine_graph([signs(rng, 4, 4), wide], [bad, build.integer_neuron(3, -2)])
     with pytest.raises(LoweringError) as caught:
         TARGET.compile(graph)
     assert len(caught.value.reasons) == 2
-    assert "subtract" in str(caught.value) and "dv = 4096" in str(caught.value)
+    assert "subtract" in str(caught.value) and "du = -1" in str(caught.value)
     assert "unsigned" in str(caught.value)
 
 

@@ -85,7 +85,5 @@ def test_clusters_are_means_and_few_values_stay():
 
 
 def test_an_unknown_way_is_refused(graph):
-    with pytest.raises(
-        InputError, match="got .rounded., expected one of own, clustered, scaled, "
-    ):
+    with pytest.raises(InputError, match="got .rounded., expected one of own, clustered, scaled, "):
         Loihi(thresholds="rounded").check(graph)
