@@ -42,6 +42,9 @@ def add_parser(subparsers: Any) -> None:
         help="also write spikes/NODE and potential/NODE; may be repeated",
     )
     parser.add_argument(
+        "--strict", action="store_true", help="an overflow of any integer state is an error"
+    )
+    parser.add_argument(
         "--trace", type=Path, metavar="FILE.json",
         help="binary_synapse: when each core did what, for ui.perfetto.dev (first sample)",
     )  # fmt: skip
@@ -55,6 +58,7 @@ def add_parser(subparsers: Any) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run, write OUT.npz, print the figures."""
     from ..driver import draw, run, write_trace
+    from ..errors import InputError
     from ..report import print_figures, progress_bar
     from ..spike_files import read_spikes, write_arrays
 
@@ -69,6 +73,13 @@ def execute(options: argparse.Namespace) -> int:
             precision=options.precision,
             probes=options.probe,
             progress=progress,
+        )
+    if options.strict and (overflows := done.run.counters.get("overflows", 0)):
+        raise InputError(
+            f"run of {options.model} on {done.target}",
+            got=f"{overflows} overflows of integer states",
+            expected="none, since --strict is set",
+            remedy="use fewer fraction bits or smaller weights, or leave --strict out",
         )
     first = next(iter(lowering.imported.outputs))
     arrays = {"spikes": done.run.spikes[first]}

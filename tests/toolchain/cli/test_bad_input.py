@@ -200,3 +200,23 @@ def test_training_overwrites_nothing_unasked(tmp_path: Path, capsys: Run) -> Non
         f"folder {tmp_path}: got a folder that holds a checkpoint already, expected a new folder. "
         "--resume goes on with it, --overwrite starts anew."
     )
+
+
+def test_an_overflow_where_none_is_allowed(tmp_path: Path, capsys: Run) -> None:
+    layer = {"shape": [1], "inFeatures": 2000, "weight": np.full((1, 2000), -2)}
+    neuron = {"iDecay": 4096, "vDecay": 0, "vThMant": 5}
+    with h5py.File(tmp_path / "a.net", "w") as file:
+        group = file.create_group("layer/0")
+        for name, value in layer.items():
+            group[name] = value
+        for name, number in neuron.items():
+            group[f"neuron/{name}"] = number
+        group["type"], group["neuron/type"] = np.array([b"dense"]), np.array([b"CUBA"])
+    np.savez(tmp_path / "in.npz", spikes=np.ones((1, 70, 2000), bool))
+    files = ["--input", str(tmp_path / "in.npz"), "--output", str(tmp_path / "out.npz")]
+    command = ["run", str(tmp_path / "a.net"), "--target", "loihi", *files]
+    message = refused([*command, "--strict"], capsys)
+    assert "overflows of integer states, expected none, since --strict is set" in message
+    assert not (tmp_path / "out.npz").exists()
+    assert main(command) == 0
+    assert "overflows" in capsys.readouterr().out
