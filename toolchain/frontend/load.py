@@ -76,7 +76,7 @@ def load_graph(
         options=options,
     )
     if options.fires_at_threshold:
-        fitted = firing_at_threshold(fitted, dialect)
+        fitted = firing_at_threshold(fitted)
     title = "network" if is_nir_object(source) else Path(name).stem
     graph = _assembled(title, flat, fitted, order, dialect)
     raise_all(name, [_from_verifier(fault) for fault in ir.faults_of(graph)])

@@ -142,13 +142,17 @@ def _rounding_error(node: Neuron, fraction: int, horizon_steps: int) -> np.ndarr
     """Return a bound, in synapses of weight 1, on how far rounding moves u from its real value.
 
     Each step rounds the decayed potential (by less than one unit, unless nothing decays) and the
-    bias (by its own error); the errors add up over the membrane's memory. Where the potential
-    itself stays on the grid, the threshold's floor changes nothing.
+    bias (by its own error); the errors add up over the membrane's memory. The threshold's floor
+    changes nothing where the potential itself stays on the grid, but for a subtracting reset, which
+    takes that much too little off at every spike.
     """
     unit = 2.0**-fraction
     settle = np.minimum(1 / np.maximum(1 - node.decay, 1e-12), horizon_steps)
     decays = (node.decay != 0) & (node.decay != 1)
     per_step = decays * unit + np.abs(node.leak - np.round(node.leak / unit) * unit)
+    if node.reset is not Reset.HARD:
+        assert node.threshold is not None
+        per_step = per_step + node.threshold - np.floor(node.threshold / unit) * unit
     if node.current_decay is not None:
         current_settle = np.minimum(1 / np.maximum(1 - node.current_decay, 1e-12), horizon_steps)
         per_step = per_step + unit * current_settle

@@ -14,6 +14,7 @@ from graph_strategies import (
 )
 from hypothesis import given, settings
 
+from axonc.toolchain.driver import lower
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import (
     BIPOLAR,
@@ -26,6 +27,7 @@ from axonc.toolchain.ir import (
     Input,
     IntegerNeuron,
     Neuron,
+    Node,
     Output,
     Reset,
     Scale,
@@ -346,3 +348,20 @@ def test_pruning_and_merging_keep_every_spike(graph: Graph) -> None:
     expected = recorded(before, spikes)
     if decided(expected, before):
         assert np.array_equal(execute(after, spikes).output, expected.output)
+
+
+@pytest.mark.parametrize("threshold", [1.5, 2.3, 7.9])
+def test_a_subtracting_reset_keeps_what_it_takes_off(threshold: float) -> None:
+    """Floored to a whole number, 1.5 would be 1, and every step of input 1 a spike."""
+    param = np.array([1.0])
+    nodes: dict[str, Node] = {
+        "input": Input((1,)),
+        "fc": Affine(np.array([[1]], np.int8)),
+        "if": IF((1,), param, threshold * param, 0 * param),
+        "output": Output((1,)),
+    }
+    lowering = lower(chain(nodes, Dialect(1e-3, reset=Reset.SUBTRACT)))
+    spikes = np.ones((1, 60, 1), bool)
+    assert np.array_equal(
+        execute(lowering.integer, spikes).output, execute(lowering.discrete, spikes).output
+    )
