@@ -72,13 +72,14 @@ class Delay(Node):
         return input_shape
 
     def in_steps(self, dt: float) -> np.ndarray:
-        """Return the delays in steps of `dt`, whole where only float64's rounding says otherwise.
+        """Return the delays in steps of `dt`, whole where only rounding says otherwise.
 
-        3 ms at dt = 0.1 ms is 30.000000000000004 steps in float64: 1e-6 of a step is noise.
+        80 ms that were stored in float32 are 80.0000012 steps of 1 ms: one millionth of a step, and
+        of the delay, is noise.
         """
         steps = self.delay / dt
         whole = np.round(steps)
-        return np.where(np.abs(steps - whole) < 1e-6, whole, steps)
+        return np.where(np.abs(steps - whole) < 1e-6 * np.maximum(whole, 1), whole, steps)
 
     def faults(self) -> list[str]:
         found = super().faults()

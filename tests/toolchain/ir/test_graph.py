@@ -118,3 +118,10 @@ def test_nodes_are_values() -> None:
     assert Affine(np.ones((1, 2))) != Affine(np.ones((1, 2), np.float32))
     with pytest.raises(ValueError, match="read-only"):
         Affine(np.ones((1, 2))).weight[0, 0] = 5
+
+
+def test_delays_stored_in_float32_are_whole_steps_where_they_were_meant_to_be() -> None:
+    stored = np.array([0.08, 0.003, 0.0015, 0.0], np.float32).astype(np.float64)
+    steps = Delay(stored).in_steps(1e-3)
+    assert steps[[0, 1, 3]].tolist() == [80, 3, 0]
+    assert steps[2] != round(steps[2])
