@@ -59,6 +59,13 @@ class Program:
         """Return (what, value) rows for people: cores used, memories, fits."""
         return []
 
+    def cores(self) -> list[dict[str, Any]]:
+        """Return one row a core in use: where it is, and used and available by resource.
+
+        Empty where the target does not tell.
+        """
+        return []
+
 
 @dataclass(frozen=True)
 class Run:
@@ -185,6 +192,10 @@ class Target(ABC):
             InputError: there is no such format, or the file is not what it says.
         """
         raise self._not_offered("format to read", name, ", ".join(self.formats_read) or "none")
+
+    def tables(self, program: Program, run: Run) -> dict[str, list[dict[str, Any]]]:
+        """Return what was counted in a run as {table: rows of {column: value}}, all in one unit."""
+        return {"layers": [{"layer": name, **counts} for name, counts in run.layers.items()]}
 
     def draw(self, program: Program, run: Run | None, path: Path) -> None:
         """Draw where the program lies on the chip; with a run, how loaded it was.

@@ -66,6 +66,22 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         raise unwritable(path, error) from None
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file of text; nothing half-written is left.
+
+    Raises:
+        InputError: `path` cannot be written.
+    """
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text)
+        os.replace(beside, path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise unwritable(path, error) from None
+
+
 def unwritable(path: Path, error: OSError) -> InputError:
     """Return the error to raise when an output cannot be written."""
     return InputError(

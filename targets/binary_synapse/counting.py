@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from .architecture import Dataflow, Schedule
 from .memory import flit_bits
@@ -24,20 +25,13 @@ def count_events(
     """
     counters: Counter[str] = Counter()
     layers: dict[str, Counter[str]] = {}
-    size = program.architecture.core
     for bank_number, (block, bank) in enumerate(_banks(program)):
         layer = layers.setdefault(bank.projection.layer, Counter())
-        walked = int(totals.bank_performed[bank_number])
-        if size.dataflow is Dataflow.NEURON_MAJOR:
-            walked = totals.core_phases * len(rows_of(bank)) * block.box.volume
+        walked = _walked(program, totals, bank_number, block, bank)
         layer["events"] += int(totals.bank_events[bank_number])
         layer["synaptic_operations"] += int(totals.bank_effective[bank_number])
         layer["synapses_walked"] += walked
         layer["cores"] += 1
-        if not isinstance(bank.projection, DenseProjection) and not bank.projection.stored:
-            continue
-        counters["read_bits/signs"] += walked
-        counters["read_bits/presence"] += walked * has_absent_synapses(bank, block)
     for number, block in enumerate(program.blocks):
         phases = totals.core_phases * block.box.volume
         layer = layers.setdefault(block.layer, Counter())
@@ -47,36 +41,19 @@ def count_events(
             layer["event_fifo_most"], int(totals.core_events_most[block.core])
         )
         counters["partial_sums"] += phases * (block.helps is not None)
-        counters["read_bits/accumulators"] += phases * size.accumulator_bits
-        counters["write_bits/accumulators"] += phases * size.accumulator_bits
         if block.helps is not None:
             continue
         layer["neuron_updates"] += phases
         layer["overflows"] += int(totals.block_overflows[number])
-        counters["read_bits/membranes"] += phases * size.membrane_bits
-        counters["write_bits/membranes"] += phases * size.membrane_bits
-        if program.neuron(block.layer).current is not None:
-            counters["read_bits/currents"] += phases * size.current_bits
-            counters["write_bits/currents"] += phases * size.current_bits
-        counters["read_bits/thresholds"] += phases * size.threshold_bits
-        if program.neuron(block.layer).bias.any():
-            counters["read_bits/biases"] += phases * size.bias_bits
     for name in ("events", "synaptic_operations", "synapses_walked", "neuron_updates",
                  "overflows"):  # fmt: skip
         counters[name] = sum(layer[name] for layer in layers.values())
-    if size.dataflow is Dataflow.EVENT_MAJOR:
-        touched = counters["synapses_walked"] + counters["partial_sums"]
-    else:
-        touched = counters["partial_sums"]  # a scan sums in a register
-    counters["read_bits/accumulators"] += touched * size.accumulator_bits
-    counters["write_bits/accumulators"] += touched * size.accumulator_bits
+    for access, bits in memory_accesses(program, totals).items():
+        counters[f"{access.kind}_bits/{access.memory}"] += bits
 
     links = totals.link_flits.reshape(-1, PORTS)
-    hops = int(links[:, :LOCAL].sum())
-    stored = int(totals.sender_flits.sum()) + hops + int(totals.core_events.sum())
-    counters["read_bits/fifos"] = counters["write_bits/fifos"] = stored * flit_bits(program)
     counters["flits"] = int(totals.sender_flits.sum())
-    counters["hops"] = hops
+    counters["hops"] = int(links[:, :LOCAL].sum())
     counters["chip_hops"] = int(totals.link_flits[between_chips(program.architecture.mesh)].sum())
     counters["flits_from_host"] = int(totals.sender_flits[-1])
     counters["output_spikes"] = int(links[:, TO_HOST].sum())
@@ -89,6 +66,63 @@ def count_events(
         layers.setdefault(name, Counter())["spikes"] += fired
     counters.update(phase_cycles(program, totals))
     return dict(counters), {name: dict(layer) for name, layer in layers.items()}
+
+
+@dataclass(frozen=True)
+class Access:
+    """One way to one memory: `kind` is read or write, `core` the one that has it (-1: routers)."""
+
+    core: int
+    memory: str
+    kind: str
+
+
+def memory_accesses(program: BinaryProgram, totals: Totals) -> Counter[Access]:
+    """Return the bits read and written over the batch, by core, memory and way."""
+    size, bits = program.architecture.core, Counter[Access]()
+    event_major = size.dataflow is Dataflow.EVENT_MAJOR  # a scan sums in a register
+
+    def reads(block: Block, memory: str, count: int, *, writes: bool = False) -> None:
+        bits[Access(block.core, memory, "read")] += count
+        if writes:
+            bits[Access(block.core, memory, "write")] += count
+
+    for bank_number, (block, bank) in enumerate(_banks(program)):
+        walked = _walked(program, totals, bank_number, block, bank)
+        if event_major:
+            reads(block, "accumulators", walked * size.accumulator_bits, writes=True)
+        if isinstance(bank.projection, DenseProjection) or bank.projection.stored:
+            reads(block, "signs", walked)
+            reads(block, "presence", walked * has_absent_synapses(bank, block))
+    for block in program.blocks:
+        phases = totals.core_phases * block.box.volume
+        reads(block, "accumulators", phases * size.accumulator_bits, writes=True)
+        if block.helps is not None:
+            owner = program.blocks[block.helps]
+            reads(owner, "accumulators", phases * size.accumulator_bits, writes=True)
+            continue
+        neuron = program.neuron(block.layer)
+        reads(block, "membranes", phases * size.membrane_bits, writes=True)
+        if neuron.current is not None:
+            reads(block, "currents", phases * size.current_bits, writes=True)
+        reads(block, "thresholds", phases * size.threshold_bits)
+        if neuron.bias.any():
+            reads(block, "biases", phases * size.bias_bits)
+    hops = int(totals.link_flits.reshape(-1, PORTS)[:, :LOCAL].sum())
+    stored = {-1: int(totals.sender_flits.sum()) + hops}
+    stored |= dict(enumerate(totals.core_events.tolist()))
+    width = flit_bits(program)
+    for core, flits in stored.items():
+        for kind in ("read", "write"):
+            bits[Access(core, "fifos", kind)] += flits * width
+    return bits
+
+
+def _walked(program: BinaryProgram, totals: Totals, number: int, block: Block, bank: Bank) -> int:
+    """Return the synapses that the machine visited in a bank; a scan visits all in every step."""
+    if program.architecture.core.dataflow is Dataflow.NEURON_MAJOR:
+        return totals.core_phases * len(rows_of(bank)) * block.box.volume
+    return int(totals.bank_performed[number])
 
 
 def phase_cycles(program: BinaryProgram, totals: Totals) -> Counter[str]:

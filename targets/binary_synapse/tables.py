@@ -1,12 +1,65 @@
-"""What each core and each link did, as rows for people and files."""
+"""What each step, layer, core, link and memory did, as rows for people and files."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .counting import memory_accesses
 from .program import BinaryProgram
 from .simulator.flits import PORTS
 from .simulator.run import PORT_NAMES, Totals
+
+
+def run_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
+    """Return what happened in a sample: mean, least and most of cycles and of latencies."""
+    per_us = program.architecture.clock_mhz
+    measured = {
+        "cycles of a sample": totals.step_cycles.sum(axis=1),
+        "cycle of the first output spike": totals.first_output_cycle,
+        "cycle of the last output spike": totals.last_output_cycle,
+    }
+    return [
+        {
+            "what": what,
+            "mean": float(cycles.mean()),
+            "least": int(cycles.min()),
+            "most": int(cycles.max()),
+            "mean_us": float(cycles.mean()) / per_us,
+            "samples": len(cycles),
+        }
+        for what, all_cycles in measured.items()
+        for cycles in [all_cycles[all_cycles >= 0]]
+        if len(cycles)  # a sample without output spikes has no latency
+    ]
+
+
+def step_rows(totals: Totals) -> list[dict[str, Any]]:
+    """Return one row a step of the machine: its cycles over the samples."""
+    return [
+        {
+            "step": step,
+            "mean_cycles": float(cycles.mean()),
+            "least_cycles": int(cycles.min()),
+            "most_cycles": int(cycles.max()),
+        }
+        for step, cycles in enumerate(totals.step_cycles.T)
+    ]
+
+
+def memory_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
+    """Return one row for each memory of each core, and for the FIFOs of all routers together."""
+    rows: dict[tuple[int, str], dict[str, Any]] = {}
+    for access, bits in memory_accesses(program, totals).items():
+        if bits:
+            empty = {
+                "core": access.core if access.core >= 0 else "routers",
+                "memory": access.memory,
+                "read_bits": 0,
+                "write_bits": 0,
+            }
+            row = rows.setdefault((access.core, access.memory), empty)
+            row[f"{access.kind}_bits"] = bits
+    return [rows[key] for key in sorted(rows)]
 
 
 def core_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -99,6 +99,32 @@ class BinarySynapse(Target):
 
     def cost(self, program: Program, run: Run | None = None) -> CostReport:
         return cost_report(_own(program), run)
+
+    def tables(self, program: Program, run: Run) -> dict[str, list[dict[str, Any]]]:
+        """Return tables by run, step, layer, core, link and memory; columns say their units.
+
+        Of a program in several parts, each row but those of layers names its part.
+        """
+        from .execution import BinaryRun, parts_of
+        from .tables import core_rows, link_rows, memory_rows, run_rows, step_rows
+
+        if not isinstance(run, BinaryRun):
+            raise self._not_offered("tables", "a run of another target", "tables of its own runs")
+        found: dict[str, list[dict[str, Any]]] = {
+            "run": [], "steps": [], **super().tables(program, run), "cores": [], "links": [],
+            "memories": [],
+        }  # fmt: skip
+        parts = parts_of(_own(program))
+        for number, (part, totals) in enumerate(zip(parts, run.part_totals, strict=True)):
+            which = {"part": number} if len(parts) > 1 else {}
+            rows_of = {
+                "run": run_rows(part.program, totals), "steps": step_rows(totals),
+                "cores": core_rows(part.program, totals), "links": link_rows(part.program, totals),
+                "memories": memory_rows(part.program, totals),
+            }  # fmt: skip
+            for name, rows in rows_of.items():
+                found[name] += [which | row for row in rows]
+        return found
 
     def draw(self, program: Program, run: Run | None, path: Path) -> None:
         """Draw the mesh with the load of its cores and links in `run`."""

@@ -52,15 +52,19 @@ def add_parser(subparsers: Any) -> None:
         "--picture", type=Path, metavar="FILE.svg",
         help="binary_synapse: the load of cores and links; loihi: the chips",
     )  # fmt: skip
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.html",
+        help="all that the target counted, by step, layer, core, link and memory; or FILE.json",
+    )  # fmt: skip
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run, write OUT.npz, print the figures."""
-    from ..driver import draw, run, write_trace
+    from ..driver import draw, run, tables_of, write_trace
     from ..errors import InputError
-    from ..report import print_figures, progress_bar
-    from ..spike_files import read_spikes, write_arrays
+    from ..report import print_figures, print_rows, progress_bar, tables_text
+    from ..spike_files import read_spikes, write_arrays, write_text
 
     spikes = read_spikes(options.input)
     lowering = lowered(options)
@@ -94,9 +98,16 @@ def execute(options: argparse.Namespace) -> int:
         write_trace(lowering, spikes, options.target, options.trace)
     if options.picture:
         draw(lowering, done, options.target, options.picture)
+    title = f"{options.model} on {done.target} ({done.engine})"
+    tables = tables_of(lowering, done)
+    if options.report:
+        write_text(options.report, tables_text(options.report, title, done.summary(), tables))
     if options.json:
         print_json(done.summary())
     else:
         print_dialect(lowering)
-        print_figures(done.summary(), f"{options.model} on {done.target} ({done.engine})")
+        print_figures(done.summary(), title)
+        for name in ("run", "layers"):
+            if tables.get(name):
+                print_rows(name, tables[name])
     return 0

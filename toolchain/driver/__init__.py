@@ -5,12 +5,12 @@ by name.
 """
 
 from ._cost import cost_of, cost_of_run
-from ._execution import Execution, draw, measure, run, workload_of, write_trace
+from ._execution import Execution, draw, measure, run, tables_of, workload_of, write_trace
 from ._lowering import Lowering, lower, lower_foreign
 from ._reading import read_foreign
 from ._verdicts import verdicts
 
 __all__ = [
     "Execution", "Lowering", "cost_of", "cost_of_run", "draw", "lower", "lower_foreign",
-    "measure", "read_foreign", "run", "verdicts", "workload_of", "write_trace",
+    "measure", "read_foreign", "run", "tables_of", "verdicts", "workload_of", "write_trace",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -113,6 +114,14 @@ def draw(lowering: Lowering, done: Execution, target: str, path: Path) -> None:
     """Draw where the network lies on a target's chip and how loaded it was in a run."""
     chip = _chip(target, "picture")
     chip.draw(lowering.program(chip), done.run, path)
+
+
+def tables_of(lowering: Lowering, done: Execution) -> dict[str, list[dict[str, Any]]]:
+    """Return what the target of a run counted, as rows by table; none on the reference."""
+    if done.target == REFERENCE:
+        return {}
+    chip = load_target(done.target)
+    return chip.tables(lowering.program(chip), done.run)
 
 
 def write_trace(lowering: Lowering, spikes: np.ndarray, target: str, path: Path) -> None:

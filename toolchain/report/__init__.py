@@ -1,10 +1,11 @@
 """Reports: tables on the terminal, progress, HTML."""
 
-from .console import print_cost, print_demo, print_doctor, print_figures, print_verdicts
+from .console import print_cost, print_demo, print_doctor, print_figures, print_rows, print_verdicts
 from .html import html_report
 from .progress import progress_bar, training_bar
+from .tables import tables_text
 
 __all__ = [
     "html_report", "print_cost", "print_demo", "print_doctor", "print_figures", "print_verdicts",
-    "progress_bar", "training_bar",
+    "print_rows", "progress_bar", "tables_text", "training_bar",
 ]  # fmt: skip

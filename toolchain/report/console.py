@@ -19,6 +19,7 @@ from axonc.targets import NodeVerdict, Verdict
 
 from ..cost import CostReport, EnergyEstimate, TimeEstimate
 from .labels import engine_name, event_name, network_name, pair_name
+from .tables import cell, columns_of
 from .units import (
     bits_text,
     count_text,
@@ -57,6 +58,14 @@ def print_figures(figures: Mapping[str, Any], title: str) -> None:
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
         rows.append((name.replace("_", " "), shown))
     _print_table(Console(), title, ("", ""), rows)
+
+
+def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows of {column: value}."""
+    columns = columns_of(rows)
+    cells = [tuple(cell(row.get(column)) for column in columns) for row in rows]
+    headings = (columns[0], *(">" + column.replace("_", " ") for column in columns[1:]))
+    _print_table(Console(), title, headings, cells)
 
 
 def print_cost(report: CostReport) -> None:

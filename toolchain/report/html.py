@@ -43,7 +43,7 @@ def html_report(
     """
     costs = list(result["costs"].values())
     energies = list(_energies(costs))
-    page = _template().render(
+    page = page_template("report.html").render(
         result=result,
         headline=_headline(result),
         figures=_key_figures(result, energies),
@@ -65,7 +65,8 @@ def html_report(
 
 
 @cache
-def _template() -> Template:
+def page_template(name: str) -> Template:
+    """Return one of the shipped pages; every value put into it is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -75,7 +76,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html")
+    return environment.get_template(name)
 
 
 # -- words and rows --------------------------------------------------------------------------------

@@ -40,6 +40,27 @@ def test_rows_add_up(done) -> None:  # type: ignore[no-untyped-def]
     assert sum(row["wait_cycles"] for row in links) == run.counters["mesh_wait_cycles"]
 
 
+def test_tables_say_every_step_layer_core_link_and_memory(done) -> None:  # type: ignore[no-untyped-def]
+    program, _, run = done
+    tables = BinarySynapse("edge").tables(program, run)
+    assert list(tables) == ["run", "steps", "layers", "cores", "links", "memories"]
+    by_sample, first, last = tables["run"]
+    assert by_sample["mean"] * by_sample["samples"] == run.cycles
+    assert first["least"] >= 0 and last["most"] < by_sample["most"]
+    assert sum(row["mean_cycles"] for row in tables["steps"]) * 2 == pytest.approx(run.cycles)
+    for column in ("synaptic_operations", "synapses_walked", "spikes"):
+        assert sum(row.get(column, 0) for row in tables["layers"]) == run.counters[column]
+    for memory in ("signs", "accumulators", "membranes", "thresholds", "fifos"):
+        rows = [row for row in tables["memories"] if row["memory"] == memory]
+        for kind in ("read", "write"):
+            total = sum(row[f"{kind}_bits"] for row in rows)
+            assert total == run.counters.get(f"{kind}_bits/{memory}", 0)
+    assert {row["core"] for row in tables["memories"]} == {
+        *range(len(program.positions)),
+        "routers",
+    }
+
+
 def test_timeline_opens_and_stays_within_its_phases(done, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     program, spikes, run = done
     write_trace(tmp_path / "trace.json", program, {"input": spikes})

@@ -195,6 +195,25 @@ def test_the_zoo_is_there_without_a_file(capsys: pytest.CaptureFixture[str]) -> 
     assert "no network 'nothing' in the zoo, which has" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("target", ["reference", *EVERY_TARGET])
+def test_a_report_holds_all_tables(
+    target: str, model: Path, spikes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ["--input", str(spikes), "--output", str(tmp_path / "o.npz")]
+    run = ["run", str(model), "--target", target, *files, "--report"]
+    assert main([*run, str(tmp_path / "run.html")]) == 0
+    page = (tmp_path / "run.html").read_text()
+    assert "synaptic operations" in page and "<script" not in page
+    assert main([*run, str(tmp_path / "run.json")]) == 0
+    tables = json.loads((tmp_path / "run.json").read_text())["tables"]
+    if target == "binary_synapse":
+        assert list(tables) == ["run", "steps", "layers", "cores", "links", "memories"]
+        assert {"core", "memory", "read_bits", "write_bits"} == set(tables["memories"][0])
+    capsys.readouterr()
+    assert main([*run, str(tmp_path / "nowhere" / "run.html")]) == 1
+    assert "nowhere/run.html: got No such file or directory" in capsys.readouterr().err
+
+
 def test_pictures_traces_and_files_of_other_tools(
     model: Path, spikes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
