@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,21 @@ class LoihiProgram(Program):
             )
         if not self.chip.fit_is_verified:
             rows.append(("fit", f"not verified: limits of {self.chip.title} are assumed"))
+        return rows
+
+    def cores(self) -> list[dict[str, Any]]:
+        """Return one row a core: whose it is, where, and used and available by resource."""
+        rows = []
+        for core in self.mapping.cores:
+            row: dict[str, Any] = {
+                "population": core.population,
+                "chip": core.chip,
+                "tile_x": core.tile[0],
+                "tile_y": core.tile[1],
+            }
+            for resource, (used, available) in core.used.items():
+                row |= {f"{resource}_used": used, f"{resource}_available": available}
+            rows.append(row)
         return rows
 
     def utilisation(self) -> dict[str, tuple[int, int]]:

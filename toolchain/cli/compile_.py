@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 Writes into DIR: integer.axonc (the graph that runs, safe to read back), integer.txt (the same as
-text, for people and diffs) and, for a target, the graph as the target runs it.
+text, for people and diffs) and, for a target, the graph as the target runs it; where the target
+tells its cores, cores.csv: used and available by core and resource.
 
 examples:
   axonc compile model.nir --out build
@@ -59,6 +61,9 @@ def execute(options: argparse.Namespace) -> int:
             program = lowering.program(chip)
             summary = {"latency_steps": str(program.latency_steps), **dict(program.summary())}
             written += _write_graph(program.graph, out, chip.name)
+            if rows := program.cores():
+                written.append(out / "cores.csv")
+                _write_rows(rows, written[-1])
             if options.format:
                 written.append(out / f"network.{options.format}")
                 chip.write_format(program, options.format, written[-1])
@@ -92,3 +97,10 @@ def _write_graph(graph: Graph, folder: Path, name: str) -> list[Path]:
     save_graph(graph, binary)
     text.write_text(graph_text(graph))
     return [binary, text]
+
+
+def _write_rows(rows: list[dict[str, Any]], path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

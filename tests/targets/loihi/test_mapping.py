@@ -147,3 +147,14 @@ def test_a_picture_is_drawn_or_the_reason_told(build, tmp_path):
     with pytest.raises(InputError, match="Choose another name or folder"):
         draw_chips(mapping, tmp_path / "absent" / "chip.png")
     assert [file.name for file in tmp_path.iterdir()] == ["chip.svg"]
+
+
+def test_every_core_tells_used_and_available(build):
+    rng = np.random.default_rng(0)
+    weights = [(rng.integers(0, 2, s) * 2 - 1).astype(np.int8) for s in ((2000, 40), (5, 2000))]
+    graph = build.affine_graph(weights, [build.integer_neuron(2000), build.integer_neuron(5)])
+    rows = Loihi().compile(graph).cores()
+    assert [row["population"] for row in rows] == ["lif1", "lif1", "lif2"]
+    assert [row["compartments_used"] for row in rows] == [1000, 1000, 5]
+    assert {row["input_axons_available"] for row in rows} == {4096}
+    assert all(row["output_axons_used"] <= row["output_axons_available"] for row in rows)
