@@ -46,7 +46,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
     dialect.add_argument(
         "--reset",
-        choices=["hard", "subtract", "subtract-next", "subtract-held"],
+        choices=["hard", "hard-next", "subtract", "subtract-next", "subtract-held"],
         help="what a spike does to the membrane potential",
     )
     dialect.add_argument(

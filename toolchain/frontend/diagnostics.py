@@ -59,7 +59,7 @@ def _check_thresholds(name: str, node: Node, dialect: Dialect, found: Diagnosis)
     if not isinstance(node, ir.IF | ir.LIF | ir.CubaLIF):
         return
     what = described(name, node.kind)
-    if dialect.reset is Reset.HARD:
+    if dialect.reset in (Reset.HARD, Reset.HARD_NEXT):
         stuck = np.broadcast_to(node.v_reset > node.v_threshold, node.shape)
         if count := int(np.count_nonzero(stuck)):
             found.notes.append(

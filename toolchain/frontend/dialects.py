@@ -193,7 +193,7 @@ def _reset(
 def _note_unused_reset(
     nodes: Mapping[str, Node], reset: Reset, without_reset: Collection[str], notes: list[str]
 ) -> None:
-    if reset is Reset.HARD:
+    if reset in (Reset.HARD, Reset.HARD_NEXT):
         return
     names = [
         repr(name)

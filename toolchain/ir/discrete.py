@@ -16,6 +16,9 @@ class Reset(StrEnum):
 
     HARD = "hard"
     """v[t] = v_reset where z[t]."""
+    HARD_NEXT = "hard-next"
+    """u[t] = v_reset where z[t-1], whatever comes in: the step after a spike is lost. snnTorch's
+    "zero" with reset_delay=True in Synaptic, RLeaky and RSynaptic."""
     SUBTRACT = "subtract"
     """v[t] = u[t] - threshold where z[t]."""
     SUBTRACT_NEXT = "subtract-next"
@@ -72,6 +75,6 @@ class Neuron(Node):
                 found.append(f"{field.name} has shape {value.shape}, expected {self.shape}")
         if (self.current_decay is None) != (self.current_gain is None):
             found.append("current_decay and current_gain must both be there or both be absent")
-        if self.spikes and self.reset is Reset.HARD and self.v_reset is None:
+        if self.spikes and self.reset in (Reset.HARD, Reset.HARD_NEXT) and self.v_reset is None:
             found.append("a hard reset needs v_reset")
         return found

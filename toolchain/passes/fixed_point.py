@@ -236,7 +236,7 @@ def refuse_neuron(name: str, node: Neuron, findings: Findings) -> None:
             "a neuron that never spikes sends real numbers",
             "give it a threshold, or run with --precision float",
         )
-    if node.reset in (Reset.SUBTRACT_NEXT, Reset.SUBTRACT_HELD):
+    if node.reset not in (Reset.HARD, Reset.SUBTRACT):
         findings.unsupported(
             name,
             f"the reset {node.reset} has no integer form",

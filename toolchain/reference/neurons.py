@@ -53,8 +53,12 @@ def fire(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Compare and reset: return (z[t], the potential compared, v[t], what the next step holds).
 
-    held: where the delayed flavours take a threshold off in this step; unused by the others.
+    held: where the delayed flavours reset, or take a threshold off, in this step; unused by others.
     """
+    if reset is Reset.HARD_NEXT:
+        u = _reset_where(held, u, v_reset)
+        z = u > threshold
+        return z, u, u, z
     compared = u
     if reset is Reset.SUBTRACT_NEXT:
         u = compared = u - held * threshold
@@ -62,12 +66,16 @@ def fire(
         compared = u - held * threshold
     z = compared > threshold
     if reset is Reset.HARD:
-        v = u * ~z  # a choice by np.where mispredicts a branch at every spike
-        return z, compared, v + v_reset * z if np.any(v_reset) else v, held
+        return z, compared, _reset_where(z, u, v_reset), held
     if reset is Reset.SUBTRACT_NEXT:
         return z, compared, u, z
     v = u - z * threshold
     return z, compared, v, v > threshold
+
+
+def _reset_where(z: np.ndarray, u: np.ndarray, v_reset: np.ndarray | float) -> np.ndarray:
+    v: np.ndarray = u * ~z  # a choice by np.where mispredicts a branch at every spike
+    return v + v_reset * z if np.any(v_reset) else v
 
 
 class ContinuousStepper:

@@ -153,7 +153,7 @@ def test_a_v_reset_that_the_reset_ignores_is_told(network):
             "option integrator: got 'rk4', expected one of euler, exponential, exponential-delta,"
             " exponential-jump. Choose the convention of the program that wrote the graph.",
         ),
-        ({"reset": "none"}, "option reset: got 'none', expected one of hard, subtract, "),
+        ({"reset": "none"}, "option reset: got 'none', expected one of hard, hard-next, "),
         ({"if_convention": "x"}, "option if_convention: got 'x', expected one of per-step, "),
     ],
 )

@@ -144,6 +144,14 @@ def test_the_delayed_subtracting_reset() -> None:
         assert (spike, potential) == (fired, pytest.approx(v))
 
 
+def test_the_hard_reset_that_loses_a_step() -> None:
+    node = IF((1,), param(1.0), param(1.5), param(-1.0))
+    graph = one(node, Stage.IMPORTED, Dialect(1.0, reset=Reset.HARD_NEXT))
+    spikes, potentials = traces(graph, [1.0] * 7)
+    assert potentials == [1, 2, -1, 0, 1, 2, -1]
+    assert spikes == [u > 1.5 for u in potentials]
+
+
 def shifted(x: int, shift: int, rounding: Rounding) -> int:
     if rounding is Rounding.FLOOR:
         return x >> shift
