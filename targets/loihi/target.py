@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -176,6 +176,10 @@ class Loihi(Target):
     def read_format(self, name: str, path: Path) -> ForeignNetwork:
         """Read lava-dl's netx file (`net`); see `Target.read_format`."""
         return read_net(path) if name in self.formats_read else super().read_format(name, path)
+
+    def tables(self, program: Program, run: Run) -> dict[str, list[dict[str, Any]]]:
+        """Return tables by layer and by core; see `Target.tables`."""
+        return {**super().tables(program, run), "cores": program.cores()}
 
     def draw(self, program: Program, run: Run | None, path: Path) -> None:
         """Draw the chips with every core where it sits, whose it is and how full it is."""
