@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 _TITLES = {
     "flips": "share of weights that changed sign",
     "firing_rate": "spikes per neuron and step",
@@ -19,22 +21,28 @@ def plot_history(history: Sequence[dict[str, float]], path: str | Path) -> None:
 
     history: the rows of metrics.csv, as `TrainingResult.history` has them.
     """
+    from matplotlib import colormaps
     from matplotlib.figure import Figure  # not pyplot: no window, no global state
 
     epochs = [row["epoch"] for row in history]
-    figure = Figure(figsize=(10, 9), layout="constrained")
+    layers = list(dict.fromkeys(key.partition("/")[2] for key in history[0] if "/" in key))
+    colours = colormaps["turbo"](np.linspace(0.1, 0.9, len(layers)))
+    figure = Figure(figsize=(12, 9), layout="constrained")
     axes = figure.subplots(3, 2).flatten()
     for key in ("train_accuracy", "validation_accuracy"):
         axes[0].plot(epochs, [row[key] for row in history], label=key.split("_")[0])
+    axes[0].legend()
     axes[0].set_title("accuracy")
+    drawn = {}
     for axis, (kind, title) in zip(axes[1:], _TITLES.items(), strict=True):
-        for column in history[0]:
-            if column.startswith(kind + "/"):
+        for layer, colour in zip(layers, colours, strict=True):
+            if (column := f"{kind}/{layer}") in history[0]:
                 values = [row[column] for row in history]
-                axis.plot(epochs, values, label=column.partition("/")[2])
+                (drawn[layer],) = axis.plot(epochs, values, color=colour)
         axis.set_title(title)
     axes[3].set_yscale("log")
     for axis in axes:
         axis.set_xlabel("epoch")
-        axis.legend(fontsize="small")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    figure.legend(drawn.values(), drawn.keys(), loc="outside right upper", fontsize="small")
     figure.savefig(path)

@@ -1,8 +1,9 @@
 """Step time and peak memory of training, against spikingjelly and snnTorch and against itself.
 
 One thread, the same weights, samples and machine, the runs interleaved; the least time of each
-counts. Memory is what Linux says that the process grew by at most while it trained (VmHWM), each
-framework in a process of its own. Needs the extra `peers`: `make bench-peers`.
+counts, in seconds of the processor, which other work on the machine hardly lengthens. Memory is
+what Linux says that the process grew by at most while it trained (VmHWM), each framework in a
+process of its own. Needs the extra `peers`: `make bench-peers`.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ def least_seconds(jobs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
     best = dict.fromkeys(jobs, float("inf"))
     for round_ in range(ROUNDS + 1):
         for name, job in jobs.items():
-            start = time.perf_counter()
+            start = time.process_time()
             job()
             if round_:
-                best[name] = min(best[name], time.perf_counter() - start)
+                best[name] = min(best[name], time.process_time() - start)
     return best
 
 
