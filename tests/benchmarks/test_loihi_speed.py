@@ -28,7 +28,7 @@ def test_the_emulator_against_lava(graph: Graph, steps: int, least_rate: float) 
     program = target.compile(graph)
     shape = next(iter(graph.inputs.values())).shape
     spikes = np.random.default_rng(0).random((1, steps, *shape)) < 0.1
-    runs = [target.run(program, spikes) for _ in range(7)]
+    runs = [target.run(program, spikes) for _ in range(40)]
     wall_s = min(run.wall_s for run in runs)
     lava = target.run(program, spikes, engine="lava")
     np.testing.assert_array_equal(lava.spikes["out"], runs[0].spikes["out"])
