@@ -12,8 +12,8 @@ The paper's text was not at hand: that alpha is per layer and step, and a sigmoi
 read; what E averages over, how alpha starts and whether it is bounded are a reconstruction, and
 therefore options here. Behind BatchNorm, whose output has the mean beta over batch, time and space,
 an E over all of these is a function of beta alone: the gate then is a learned factor of the layer
-or channel that no sample changes, and it costs no pass over the current. A free alpha is redundant with BatchNorm's own gain and can undo the gate,
-so the default is bounded, alpha = sigmoid(a).
+or channel that no sample changes, and it costs no pass over the current. A free alpha is redundant
+with BatchNorm's own gain and can undo the gate, so the default is bounded, alpha = sigmoid(a).
 """
 
 from __future__ import annotations
