@@ -159,8 +159,10 @@ class Graph:
 
     def carries_spikes(self, name: str) -> bool:
         """Whether what `name` sends is bits: a spiking neuron, or one passed through unchanged."""
-        if isinstance(self.nodes[name], (Flatten, Delay, Output)):
-            return len(self.incoming[name]) == 1 and self.carries_spikes(self.sources(name)[0])
+        while isinstance(self.nodes[name], (Flatten, Delay, Output)):
+            if len(self.incoming[name]) != 1:
+                return False
+            name = self.incoming[name][0].source
         return name in self.spiking
 
     def input_shape(self, name: str) -> Shape:

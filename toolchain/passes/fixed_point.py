@@ -30,6 +30,7 @@ from .range_analysis import input_range, membrane_range
 
 _WIDEST_DECAY = 12  # bits of a decay's fraction, what Loihi has
 _WIDEST_FRACTION = 16
+_WIDEST_MEMBRANE = 41  # so that no sum of an int64 reference overflows
 _SAME_DECAY = 2e-7  # files hold tau in float32: 1 - dt/tau carries its error of 2^-24, relative
 
 
@@ -70,6 +71,7 @@ class FixedPoint(Pass):
         made: dict[str, Node] = {}
         for name, node in graph.of_type(Neuron).items():
             made[name] = self.integer_neuron(graph, name, node, findings)
+        findings.raise_if_unsupported(graph, "made integer")
         for name, connection in graph.nodes.items():
             if isinstance(connection, (Affine, Conv)):
                 made[name] = _integer_connection(connection)
@@ -104,6 +106,13 @@ class FixedPoint(Pass):
         if self.membrane_bits is not None:
             holds = holds and bits <= self.membrane_bits
             bits = self.membrane_bits
+        if bits > _WIDEST_MEMBRANE:
+            findings.unsupported(
+                name,
+                f"its membrane would need {bits} bits, {_WIDEST_MEMBRANE} are the most",
+                "scale weights and threshold down, or fix the fraction bits (--fraction-bits)",
+            )
+            bits = _WIDEST_MEMBRANE
         top = (1 << bits - 1) - 1
         threshold = np.minimum(np.floor(theta * one), top)
         threshold = np.where(silent, top, threshold)

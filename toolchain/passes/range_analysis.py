@@ -23,13 +23,26 @@ def signal_bound(graph: Graph, name: str, input_count: int = 1) -> float:
     Spikes are bits; an Input delivers at most `input_count` spikes a step; a sum pool counts up to
     its window's area; edges that join add up.
     """
-    if name in graph.spiking:
-        return 1.0
-    if name in graph.inputs:
-        return float(input_count)
-    arriving = sum(signal_bound(graph, source, input_count) for source in graph.sources(name))
-    node = graph.nodes[name]
-    return arriving * float(np.prod(node.kernel)) if isinstance(node, SumPool) else arriving
+    spiking, inputs = set(graph.spiking), graph.inputs
+    found: dict[str, float] = {}
+    waiting, opened = [name], set[str]()
+    while waiting:  # sources before what they feed, without recursion: files nest without end
+        here = waiting[-1]
+        ends = here in spiking or here in inputs
+        if here not in opened and not ends:
+            opened.add(here)
+            waiting += [source for source in graph.sources(here) if source not in opened]
+            continue
+        waiting.pop()
+        if here in spiking:
+            found[here] = 1.0
+        elif here in inputs:
+            found[here] = float(input_count)
+        elif here not in found:
+            node = graph.nodes[here]
+            area = float(np.prod(node.kernel)) if isinstance(node, SumPool) else 1.0
+            found[here] = area * sum(found.get(source, 0.0) for source in graph.sources(here))
+    return found[name]
 
 
 def input_range(graph: Graph, neuron: str, input_count: int = 1) -> InputRange:

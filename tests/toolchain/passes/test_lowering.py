@@ -23,6 +23,7 @@ from axonc.toolchain.ir import (
     Affine,
     Dialect,
     Edge,
+    Flatten,
     Graph,
     Input,
     IntegerNeuron,
@@ -365,3 +366,20 @@ def test_a_subtracting_reset_keeps_what_it_takes_off(threshold: float) -> None:
     assert np.array_equal(
         execute(lowering.integer, spikes).output, execute(lowering.discrete, spikes).output
     )
+
+
+def test_a_signal_that_doubles_at_every_node_is_refused_at_once() -> None:
+    """Forty diamonds are 2^40 paths: they are not walked one by one, nor by recursion."""
+    nodes: dict[str, Node] = {"input": Input((1,))}
+    edges: list[Edge] = []
+    last = "input"
+    for i in range(400):
+        nodes |= {f"{side}{i}": Flatten() for side in "abc"}
+        edges += [Edge(last, f"a{i}"), Edge(last, f"b{i}")]
+        edges += [Edge(f"a{i}", f"c{i}"), Edge(f"b{i}", f"c{i}")]
+        last = f"c{i}"
+    param = np.array([1.0])
+    nodes |= {"if": IF((1,), param, param, 0 * param), "output": Output((1,))}
+    edges += [Edge(last, "if"), Edge("if", "output")]
+    refusal = lower(Graph(Stage.IMPORTED, nodes, tuple(edges), Dialect(1.0))).refusal
+    assert "its membrane would need 40" in str(refusal)
