@@ -96,10 +96,18 @@ def _build(cls: type[Any], mapping: dict[str, Any], what: str, prefix: str) -> A
                 what,
                 got=f"unknown key {prefix + key!r}",
                 expected="a setting of axonc",
-                remedy=nearest(key, names),
+                remedy=_remedy(key, names, hints),
             )
         values[key] = _convert(hints[key], value, what, prefix + key)
     return cls(**values)
+
+
+def _remedy(key: str, names: list[str], hints: dict[str, Any]) -> str:
+    """Name the table that a key belongs to, or the nearest key of this one."""
+    for name, hint in hints.items():
+        if dataclasses.is_dataclass(hint) and key in (f.name for f in dataclasses.fields(hint)):
+            return f"put it into the table [{name}]"
+    return nearest(key, names)
 
 
 def _convert(kind: Any, value: Any, what: str, key: str) -> Any:

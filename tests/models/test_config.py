@@ -39,6 +39,11 @@ def test_a_file_may_say_only_what_differs(tmp_path: Path) -> None:
             "Did you mean 'learning_rate'?",
         ),
         (
+            "learning_rate = 3",
+            "settings: got unknown key 'learning_rate', expected a setting of axonc. "
+            "Put it into the table [optimizer].",
+        ),
+        (
             "[gate]\nmean = 'chanel'",
             "settings: got gate.mean = 'chanel', expected one of layer, channel, sample, "
             "sample-channel. Did you mean 'channel'?",
