@@ -11,7 +11,7 @@ import numpy as np
 
 from axonc.toolchain.cost import CostReport
 from axonc.toolchain.errors import InputError, InternalError
-from axonc.toolchain.ir import Graph
+from axonc.toolchain.ir import Graph, IntegerNeuron
 from axonc.toolchain.reference import input_arrays
 
 from ..base import EngineStatus, ForeignNetwork, NodeVerdict, Program, Run, Target
@@ -93,7 +93,14 @@ class Loihi(Target):
 
     def _lowered(self, graph: Graph) -> Lowering:
         way = "own" if self.thresholds == MEASURED else self.thresholds
-        return lower(with_thresholds(graph, way, self.chip), self.chip)
+        changed = with_thresholds(graph, way, self.chip)
+        lowering = lower(changed, self.chip)
+        for name, neuron in graph.of_type(IntegerNeuron).items():
+            made = changed.nodes[name]
+            if isinstance(made, IntegerNeuron) and made is not neuron:
+                before, after = (np.unique(n.threshold).size for n in (neuron, made))
+                lowering.losses[name].append(f"thresholds {way}: {after} values for {before}")
+        return lowering
 
     def run(
         self,

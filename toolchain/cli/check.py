@@ -44,7 +44,7 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the verdicts; 1 when the graph cannot be lowered."""
-    from axonc.targets import Verdict, describe
+    from axonc.targets import REFERENCE, Verdict, describe
 
     from ..driver import measure, verdicts
     from ..report import print_verdicts
@@ -52,10 +52,12 @@ def execute(options: argparse.Namespace) -> int:
 
     lowering = lowered(options)
     measurement = None
-    if options.input and lowering.refusal is None:
-        measurement = measure(lowering, *read_labelled_spikes(options.input))
-    rows = verdicts(lowering, options.target, measurement)
+    rows = verdicts(lowering, options.target)
     refused = any(row.verdict is Verdict.UNSUPPORTED for row in rows)
+    if options.input and lowering.refusal is None:
+        target = REFERENCE if refused else options.target
+        measurement = measure(lowering, *read_labelled_spikes(options.input), target=target)
+        rows = verdicts(lowering, options.target, measurement)
     dialect = lowering.imported.dialect
     if options.json:
         print_json(

@@ -192,12 +192,19 @@ def _joined(split: Split, before: Recording | None, done: Run, probes: Sequence[
 
 
 def measure(
-    lowering: Lowering, spikes: np.ndarray, labels: np.ndarray | None = None
+    lowering: Lowering,
+    spikes: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    target: str = REFERENCE,
 ) -> Measurement:
     """Run the discrete and the integer graph on the same spikes and compare every layer.
 
+    Args:
+        target: whose integer graph: what a chip computes may differ from what it was given.
+
     Raises:
-        LoweringError: there is no integer graph.
+        LoweringError: there is no integer graph, or the target refuses it.
         InputError: the spikes do not fit, or there are not as many labels as samples.
     """
     if labels is not None and labels.shape != spikes.shape[:1]:
@@ -209,9 +216,12 @@ def measure(
         )
     nodes = list(lowering.integer.spiking)
     output = next(iter(lowering.imported.outputs))
+    on_chip = lowering
+    if target != REFERENCE:
+        on_chip = replace(lowering, integer_graph=lowering.program(load_target(target)).graph)
     real, integer = (
-        run(lowering, spikes, precision=precision, probes=nodes).run.spikes
-        for precision in ("float", "int")
+        run(each, spikes, precision=precision, probes=nodes).run.spikes
+        for each, precision in ((lowering, "float"), (on_chip, "int"))
     )
     return measured(real, integer, nodes, output, labels)
 

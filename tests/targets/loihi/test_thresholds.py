@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from axonc.targets import ForeignNetwork
 from axonc.targets.loihi import Loihi, load_chip, threshold_choices
 from axonc.targets.loihi.thresholds import clustered, with_thresholds
+from axonc.toolchain.driver import lower_foreign, measure
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.ir import Reset
 from axonc.toolchain.reference import execute
@@ -48,6 +50,17 @@ def test_measured_takes_the_fewest_cores_that_keep_the_spikes(graph, spikes):
     assert set(told) > {"thresholds own", "thresholds clustered", "thresholds scaled, chosen"}
     assert "2 cores" in told["thresholds scaled, chosen"]
     assert all(row.verdict != "unsupported" for row in target.check(graph))
+
+
+def test_drawn_together_thresholds_are_told_and_measured_on_the_chip(graph, spikes):
+    rows = {row.node: row for row in Loihi(thresholds="clustered").check(graph)}
+    assert rows["lif1"].verdict == "approximate"
+    assert "thresholds clustered: 8 values for 86" in rows["lif1"].detail
+    assert "clustered" not in rows["lif2"].detail
+    lowering = lower_foreign(ForeignNetwork(graph))
+    assert measure(lowering, spikes).mismatch["lif1"] == 0
+    on_chip = measure(lowering, spikes, target="loihi{thresholds=clustered}")
+    assert 0.001 < on_chip.mismatch["lif1"] < 0.1
 
 
 def test_a_scaled_neuron_spikes_when_it_did_before(graph, spikes):
