@@ -85,6 +85,7 @@ _NETX = (
     "opencv-python-headless==4.11.0.86", "contourpy==1.3.2", "cycler==0.12.1",
     "fonttools==4.65.0", "kiwisolver==1.5.1", "packaging==26.3", "pyparsing==3.3.3",
     "python-dateutil==3.0.0", "six==1.17.0", "ninja==1.13.2", "tzdata==2026.6",
+    "setuptools==65.5.0",
 )  # fmt: skip
 
 LAVA = Environment(
