@@ -97,6 +97,28 @@ def test_iaf_spikes_are_equal(
     assert np.array_equal(ours(graph, inputs, reset=reset), theirs)
 
 
+@pytest.mark.parametrize("reset", ["subtract", "hard"])
+def test_whole_weights_meet_the_threshold_often(
+    reset: str, layers: Any, activation: Any, exported: Any, ours: Any, spikes: Any
+) -> None:
+    """sinabs fires at v >= threshold: with whole weights in most steps that is not above it."""
+    net = nn.Sequential(
+        nn.Linear(8, 12, bias=False),
+        layers.IAFSqueeze(
+            batch_size=BATCH, spike_threshold=3.0, spike_fn=activation.SingleSpike,
+            min_v_mem=None, reset_fn=resetting(activation, reset),
+        ),
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        net[0].weight.copy_(torch.randint(-1, 2, (12, 8), generator=generator))
+    inputs = spikes(60, BATCH, 8)
+    graph, theirs = exported(net, inputs)
+    assert theirs.any()
+    assert np.array_equal(ours(graph, inputs, reset=reset, fires_at_threshold=True), theirs)
+    assert np.any(ours(graph, inputs, reset=reset) != theirs)
+
+
 def test_a_convolutional_network(
     layers: Any, activation: Any, exported: Any, ours: Any, spikes: Any
 ) -> None:
