@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiled import compiled, inlined
+from .compiled import inlined, uncounted
 from .image import (
     CHANNELS,
     COLUMN_TAPS,
@@ -46,7 +46,7 @@ def _place(rows: Any, i: Any, last: Any, base: Any, nothing: Any) -> Any:
     return np.uint64(base + rows[i] if i < last else nothing)
 
 
-@compiled
+@uncounted
 def count_ones(
     words: Any, base: int, stride: int, rows: Any, first: int, last: int, counts: Any, planes: Any
 ) -> None:
@@ -98,7 +98,7 @@ def count_ones(
                 counts[8 * (left + w) + byte] = total
 
 
-@compiled
+@uncounted
 def add_rows(
     words: Any, bank: Any, rows: Any, n_rows: int, sums: Any, counts: Any, planes: Any
 ) -> None:
@@ -119,7 +119,7 @@ def add_rows(
         first = last
 
 
-@compiled
+@uncounted
 def add_taps(
     table: Any, kernel: Any, bank: Any, c: int, y: int, x: int, sums: Any
 ) -> tuple[int, int, int]:

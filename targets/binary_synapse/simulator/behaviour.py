@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .accumulate import PLANES, add_rows, add_taps
-from .compiled import compiled, inlined
+from .compiled import compiled, inlined, uncounted
 from .image import (
     ACCEPTS,
     BIAS,
@@ -35,6 +35,7 @@ from .image import (
     MINIMUM,
     MOST_ROWS,
     MULTIPLIER,
+    PLAIN,
     SHIFT,
     START,
     SUBTRACTS,
@@ -78,9 +79,11 @@ def simulate_behaviour(
     """
     steps = inputs.shape[0]
     n_blocks, n_slots, n_banks = image.order.size, image.slot_ids.size, image.banks.shape[0] - 1
-    units, blocks, banks, feeds, table = (
-        image.units, image.blocks, image.banks, image.feeds, image.table
+    # Locals: references are counted at each access to a tuple's member.
+    units, blocks, banks, feeds, table, words, kernel = (
+        image.units, image.blocks, image.banks, image.feeds, image.table, image.words, image.kernel
     )  # fmt: skip
+    parameters, slot_ids, order = image.slots, image.slot_ids, image.order
     n_units = image.units.shape[0]
     fired = np.zeros((steps, columns), np.bool_)
     potentials = np.zeros((steps, n_slots) if with_potentials else (0, 0), np.int64)
@@ -118,18 +121,23 @@ def simulate_behaviour(
             for e in range(begin[t, unit], used):
                 fired[t, units[unit, 0] + ids[e]] = True
 
-        for block in image.order:
+        for block in order:
             low, high = blocks[block, FIRST_SLOT], blocks[block, LAST_SLOT]
             for bank in range(blocks[block, FIRST_BANK], blocks[block, LAST_BANK]):
                 sent = t - banks[bank, DELAY]
                 if sent < 0:
                     continue
-                rows, n_rows = _take_events(
-                    units, banks, bank, feeds, table, image.kernel, begin[sent], end[sent], ids,
-                    rows, sums[low:high], counters,
+                most = np.int64(0)
+                for feed in range(banks[bank, UNITS], banks[bank + 1, UNITS]):
+                    most += end[sent, feeds[feed]] - begin[sent, feeds[feed]]
+                if most * banks[bank, MOST_ROWS] > rows.size:
+                    rows = np.empty(2 * most * banks[bank, MOST_ROWS], np.int64)
+                n_rows = _take_events(
+                    units, banks, bank, feeds, table, kernel, begin[sent], end[sent], ids, rows,
+                    sums[low:high], counters,
                 )  # fmt: skip
                 if n_rows:
-                    add_rows(image.words, banks[bank], rows, n_rows, sums[low:high], counts, planes)
+                    add_rows(words, banks[bank], rows, n_rows, sums[low:high], counts, planes)
             owner = blocks[block, HELPS]
             if owner >= 0:
                 helped = blocks[owner, FIRST_SLOT]
@@ -137,11 +145,12 @@ def simulate_behaviour(
                     sums[helped + n] += sums[low + n]
                     sums[low + n] = 0
                 continue
-            ids, slots = with_room(ids, used, high - low), with_room(slots, used, high - low)
+            if used + high - low > ids.size:
+                ids, slots = with_room(ids, used, high - low), with_room(slots, used, high - low)
             begin[t, block] = used
             used, lost = _neuron_phase(
-                blocks[block], image.slots, image.slot_ids, sums, membranes, currents, ids, slots,
-                used, noted,
+                blocks[block], parameters, slot_ids, sums, membranes, currents, ids, slots, used,
+                noted,
             )  # fmt: skip
             end[t, block] = used
             overflows[block] += lost
@@ -153,7 +162,7 @@ def simulate_behaviour(
     )  # fmt: skip
 
 
-@compiled
+@uncounted
 def _take_events(
     units: Any, banks: Any, number: int, feeds: Any, table: Any, kernel: Any, begin: Any, end: Any,
     ids: Any, rows: Any, sums: Any, counters: Any,
@@ -170,12 +179,15 @@ def _take_events(
         bank[DENSE], bank[START], bank[LISTED], bank[WORDS], bank[EFFECTIVE]
     )  # fmt: skip
     whole = box_covers(bank[ACCEPTS : ACCEPTS + 6], grid)
-    if dense:
-        most = np.int64(0)
-        for unit in feeding:
-            most += (end[unit] - begin[unit]) * bank[MOST_ROWS]
-        rows = with_room(rows, np.int64(0), most)
     for unit in feeding:
+        if bank[PLAIN] == 1:
+            arrived = ids[begin[unit] : end[unit]]
+            for e in range(arrived.size):
+                rows[n_rows + e] = arrived[e] * words
+            events += arrived.size
+            n_rows += arrived.size
+            effective += arrived.size * sums.size
+            continue
         for e in range(begin[unit], end[unit]):
             source = np.int64(ids[e])
             c, y, x = source, 0, 0
@@ -203,10 +215,10 @@ def _take_events(
     counters[1, number] += n_rows + taps
     counters[2, number] += performed + n_rows * sums.size
     counters[3, number] += effective
-    return rows, n_rows
+    return n_rows
 
 
-@compiled
+@uncounted
 def _neuron_phase(
     block: Any, parameters: Any, slot_ids: Any, sums: Any, membranes: Any, currents: Any,
     ids: Any, slots: Any, used: int, noted: Any,

@@ -27,17 +27,27 @@ def compiled(function: Function) -> Function:
     return _with_cache(function, "never")
 
 
+def uncounted(function: Function) -> Function:
+    """Compile without reference counting: for what is called often with many arrays.
+
+    The function may make no array and return none; its callers hold those that it works on.
+    """
+    return _with_cache(function, "never", _nrt=False)
+
+
 def inlined(function: Function) -> Function:
     """Compile into each caller: for what is called in the innermost loops."""
     return _with_cache(function, "always")
 
 
-def _with_cache(function: Function, inline: str) -> Function:
+def _with_cache(function: Function, inline: str, **options: bool) -> Function:
     folder = _cache_folder()
     before = numba.config.CACHE_DIR
     try:
         numba.config.CACHE_DIR = folder or before  # read when the decorator runs
-        made: Function = numba.njit(cache=folder is not None, nogil=True, inline=inline)(function)
+        made: Function = numba.njit(cache=folder is not None, nogil=True, inline=inline, **options)(
+            function
+        )
         return made
     finally:
         numba.config.CACHE_DIR = before

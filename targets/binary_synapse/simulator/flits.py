@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiled import compiled, inlined
+from .compiled import inlined, uncounted
 
 NORTH, EAST, SOUTH, WEST, LOCAL, TO_HOST = range(6)
 PORTS = 6
@@ -33,7 +33,7 @@ def output_towards(flit: Any, router: Any, sender_router: Any, router_x: Any, ro
     return LOCAL if core >= 0 else TO_HOST
 
 
-@compiled
+@uncounted
 def branch_outputs(
     branches: Any, flit: int, port: int, router: int, sender_router: Any, router_x: Any,
     router_y: Any,

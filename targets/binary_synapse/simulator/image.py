@@ -33,8 +33,9 @@ from ..taps import Taps
     KERNEL_ROWS,
     KERNEL_COLUMNS,
     MOST_ROWS,  # dense: rows of the source that has most
-) = (0, 1, 2, 3, *range(9, 24))
-BANK_FIELDS = 24
+    PLAIN,  # dense: 1 if every source has the row of its own number, and no synapse is absent
+) = (0, 1, 2, 3, *range(9, 25))
+BANK_FIELDS = 25
 
 # Columns of `Image.blocks`.
 (
@@ -184,6 +185,7 @@ def _dense_bank(
         START: table.add(starts, (key, "starts")),
         LISTED: table.add(rows, (key, "rows")),
         MOST_ROWS: int(np.diff(starts).max(initial=0)),
+        PLAIN: int(projection.start is None and bool(accepted.all()) and bool(weights.all())),
         WORDS: -(-weights.shape[1] // 64),
         SIGNS: words.add(pack_rows(weights > 0)),
         PRESENT: -1 if weights.all() else words.add(pack_rows(weights != 0)),

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .compiled import compiled
+from .compiled import uncounted
 from .flits import (
     LOCAL,
     LOWEST_BIT,
@@ -42,6 +42,7 @@ class Places(NamedTuple):
     next_event: np.ndarray  # (cores) place of the next event
     oldest_event: np.ndarray  # (cores) place of the oldest that may still wait
     waiting_events: np.ndarray  # (cores) events from the oldest on
+    copies: np.ndarray  # (routers, 2) scratch: FIFO, cycle in which a copy entered it
 
 
 def new_places(mesh: Mesh) -> Places:
@@ -56,10 +57,11 @@ def new_places(mesh: Mesh) -> Places:
         next_event=np.zeros(cores, np.int64),
         oldest_event=np.zeros(cores, np.int64),
         waiting_events=np.zeros(cores, np.int64),
+        copies=np.zeros((len(mesh.occupied), 2), np.int64),
     )
 
 
-@compiled
+@uncounted
 def run_lone_sender(
     now: int, sender: int, columns: int, sender_router: Any, router_core: Any, router_x: Any,
     router_y: Any, link_cycles: Any, mesh: Mesh, places: Places, first: int, last: int, flits: Any,
@@ -75,7 +77,7 @@ def run_lone_sender(
     depth, event_depth = left.shape[1], popped.shape[1]
     home = sender_router[sender]
     entry = home * PORTS + (LOCAL if sender < free.size else TO_HOST)
-    copies = np.empty((router_core.size, 2), np.int64)  # FIFO, cycle in which it entered
+    copies = places.copies
     end, sent, waited = now, now - 1, 0
     for k in range(first, last):
         flit = flits[k]

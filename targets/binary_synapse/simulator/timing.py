@@ -9,9 +9,21 @@ import numpy as np
 from .behaviour import box_covers, with_room
 from .bound import bound_phase
 from .clockwork import DELAY, FIRST_TARGET, FROM_BOX, HOLD, LAST_TARGET
-from .compiled import compiled, inlined
+from .compiled import compiled, inlined, uncounted
 from .flits import FLIT_CORE_SHIFT
-from .image import CHANNELS, COLUMN_TAPS, COLUMNS, DENSE, FANOUT, HELPS, ROW_TAPS, ROWS, START, WAVE
+from .image import (
+    CHANNELS,
+    COLUMN_TAPS,
+    COLUMNS,
+    DENSE,
+    FANOUT,
+    HELPS,
+    PLAIN,
+    ROW_TAPS,
+    ROWS,
+    START,
+    WAVE,
+)
 from .lone_sender import Places, run_lone_sender
 from .mesh import Mesh, run_phase
 
@@ -140,7 +152,7 @@ def _is_fired(
     return turn == own_turn and 0 <= step - lag[block] < steps
 
 
-@compiled
+@uncounted
 def _fire(
     sender_unit: Any, members: Any, blocks: Any, lag: Any, block_cycles: Any, overhead: int,
     pipelined: bool, walks_in_phase: bool, step: int, steps: int, turn: int, now: int, free: Any,
@@ -232,10 +244,30 @@ def queue_step(
                 route = run = unit_route[unit]
                 while route < unit_route[unit + 1] and hold_of[route] == 0:
                     route += 1
+                if route == run:
+                    continue
+                sent, target = step - lag[unit], routes[run, FIRST_TARGET]
+                if (
+                    route - run == 1
+                    and routes[run, LAST_TARGET] - target == 1
+                    and (targets[target, 0] < 0 or banks[targets[target, 1], DENSE] == 1)
+                ):
+                    if sent + routes[run, DELAY] >= steps:
+                        continue
+                    low_event, high_event = begin[sent, unit], end[sent, unit]
+                    if used + high_event - low_event > flits.size:
+                        flits = with_room(flits, used, high_event - low_event)
+                        ready = with_room(ready, used, high_event - low_event)
+                    used = _queue_along(
+                        costs, units[unit], routes[run, FROM_BOX : FROM_BOX + 6], targets[target],
+                        banks[targets[target, 1]], table, ids[low_event:high_event],
+                        slots[low_event:high_event], after, each, used, flits, ready, block_walk,
+                    )  # fmt: skip
+                    continue
                 used, branched, flits, ready, branches = _queue_spikes(
-                    units[unit], routes, targets, banks, table, costs, unit, run, route,
-                    step - lag[unit], begin, end, ids, slots, after, each, used, branched, flits,
-                    ready, branches, block_walk,
+                    units[unit], routes, targets, banks, table, costs, unit, run, route, sent,
+                    begin, end, ids, slots, after, each, used, branched, flits, ready, branches,
+                    block_walk,
                 )  # fmt: skip
             last[turn, sender] = used
     return flits, ready, branches, branched
@@ -255,18 +287,6 @@ def _queue_spikes(
     steps, plane, width = begin.shape[0], grid[2] * grid[3], grid[3]
     most = (end[sent, unit] - begin[sent, unit]) * (run_end - run)
     flits, ready = with_room(flits, used, most), with_room(ready, used, most)
-    if run_end - run == 1 and routes[run, LAST_TARGET] - routes[run, FIRST_TARGET] == 1:
-        target = targets[routes[run, FIRST_TARGET]]
-        bank = banks[target[1]]
-        if target[0] < 0 or bank[DENSE]:
-            if sent + routes[run, DELAY] < steps:
-                used = _queue_along(
-                    costs, grid, routes[run, FROM_BOX : FROM_BOX + 6], target, bank, table,
-                    ids[begin[sent, unit] : end[sent, unit]],
-                    slots[begin[sent, unit] : end[sent, unit]], after, each, used, flits, ready,
-                    block_walk,
-                )  # fmt: skip
-            return used, branched, flits, ready, branches
     for e in range(begin[sent, unit], end[sent, unit]):
         source = np.int64(ids[e])
         c, y, x = source, 0, 0
@@ -309,12 +329,12 @@ def _queue_spikes(
     return used, branched, flits, ready, branches
 
 
-@compiled
+@uncounted
 def _queue_along(
     costs: Any, grid: Any, box: Any, target: Any, bank: Any, table: Any, ids: Any, slots: Any,
     after: int, each: int, used: int, flits: Any, ready: Any, block_walk: Any,
 ) -> int:  # fmt: skip
-    """Do what `_queue_spikes` does for one route to one dense bank, or to the host: the most."""
+    """Do what `_queue_spikes` does along one route to one dense bank or to the host."""
     overhead, walk_cycles, lanes, group = costs
     plane, width = grid[2] * grid[3], grid[3]
     low_c, high_c, low_y, high_y, low_x, high_x = box
@@ -322,13 +342,15 @@ def _queue_along(
     flit, starts = (target[0] + 1) << FLIT_CORE_SHIFT, bank[START]
     groups = (bank[CHANNELS] * bank[ROWS] * bank[COLUMNS] + lanes - 1) // lanes
     each_row, walked, group_end = groups * walk_cycles, 0, np.int64(group)
-    whole = box_covers(box, grid)
+    plain = box_covers(box, grid) and (leaves or bank[PLAIN] == 1)
+    same = max(1, overhead + each_row)
     for e in range(ids.size):
-        source = np.int64(ids[e])
         if each:
             while slots[e] >= group_end:  # spikes come in the order of the groups
                 group_end, after = group_end + group, after + each
-        if not whole:
+        cycles = 0 if leaves else same
+        if not plain:
+            source = np.int64(ids[e])
             c, y, x = source, 0, 0
             if plane > 1:
                 c = source // plane
@@ -336,11 +358,10 @@ def _queue_along(
                 x = source - c * plane - y * width
             if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
                 continue
-        cycles = 0
-        if not leaves:
-            rows = np.int64(table[starts + source + 1] - table[starts + source])
-            cycles = max(1, overhead + rows * each_row)
-            walked += cycles
+            if not leaves:
+                rows = np.int64(table[starts + source + 1] - table[starts + source])
+                cycles = max(1, overhead + rows * each_row)
+        walked += cycles
         flits[used] = flit | cycles
         ready[used] = after
         used += 1
