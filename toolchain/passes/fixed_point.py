@@ -257,5 +257,12 @@ def refuse_neuron(name: str, node: Neuron, findings: Findings) -> None:
             f"decay {node.decay.min():g} to {node.decay.max():g} lies outside 0 to 1",
             "choose a dt smaller than tau, or --integrator exponential",
         )
+    gain = node.gain * (1.0 if node.current_gain is None else node.current_gain)
+    if np.any((gain == 0) & (node.leak != 0)):
+        findings.unsupported(
+            name,
+            "a gain of 0 beside a leak that drives it",
+            "set r to 1, and the weights in front of it to 0",
+        )
     if node.v_start is not None and np.any(node.v_start != 0):
         findings.unsupported(name, "it starts from a potential other than 0", "start from 0")

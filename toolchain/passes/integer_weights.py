@@ -62,7 +62,7 @@ class IntegerWeights(Pass):
     def _integers(self, weights: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray], bool]:
         """Return (scale per row, integer weights, whether scale * integers is exact)."""
         rows = np.concatenate([w.reshape(len(w), -1) for w in weights], axis=1)
-        if all(w.dtype.kind in "ib" for w in weights):
+        if all(w.dtype.kind in "ib" and _fits_16_bits(w) for w in weights):
             return np.ones(len(rows)), [w.astype(np.int16) for w in weights], True
         magnitude = np.abs(rows.astype(np.float64))
         top = max((1 << self.weight_bits - 1) - 1, 1)
@@ -104,6 +104,10 @@ class IntegerWeights(Pass):
             f"weights rounded to {self.weight_bits} bits, "
             f"largest error {100 * relative:.2g} % of the largest weight",
         )
+
+
+def _fits_16_bits(weight: np.ndarray) -> bool:
+    return bool(weight.max(initial=0) < 1 << 15 and weight.min(initial=0) >= -(1 << 15))
 
 
 def _weight_of(graph: Graph, name: str) -> np.ndarray:

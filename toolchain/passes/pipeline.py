@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..ir import Graph
 from .base import Findings, Pass, run_passes
+from .direct_edges import WeighDirectEdges
 from .discretize import Discretize
 from .fixed_point import FixedPoint
 from .fold_bias import FoldBias
@@ -24,6 +25,7 @@ def integer_pipeline(
         MergeConnections(),
         AverageToSum(),
         SinkScales(),
+        WeighDirectEdges(),
         Prune(),
         FoldBias(),
         weights or IntegerWeights(),

@@ -71,7 +71,7 @@ class SinkScales(Pass):
         source = graph.sources(name)[0]
         before = graph.nodes[source]
         if isinstance(before, (Affine, Conv)) and len(graph.outgoing[source]) == 1:
-            rows = _per_row(scale.scale, graph.shapes[source])
+            rows = per_row(scale.scale, graph.shapes[source])
             if rows is not None:
                 findings.exact(name, f"multiplied into the weights of {source!r}")
                 return graph.with_nodes({source: _scaled_rows(before, rows)}).without([name])
@@ -94,13 +94,13 @@ def _past(graph: Graph, name: str, follower: str, scale: Scale, node: Node) -> G
             bias = None if node.bias is None else node.bias / s.flat[0]
             graph = graph.with_nodes({follower: replace(node, bias=bias)}).without([name])
             return insert_after(graph, follower, name, Scale(s.reshape(())))
-        columns = _per_row(s, graph.shapes[name])
+        columns = per_row(s, graph.shapes[name])
         if columns is None or (isinstance(node, Conv) and node.groups > 1 and not uniform):
             return None
         weight = node.weight * columns.reshape(1, -1, *(1,) * (node.weight.ndim - 2))
         return graph.with_nodes({follower: replace(node, weight=weight)}).without([name])
     if isinstance(node, SumPool):
-        channels = _per_row(s, graph.shapes[name])
+        channels = per_row(s, graph.shapes[name])
         if channels is None:
             return None
         behind = s if uniform else channels.reshape(-1, *(1,) * len(node.kernel))
@@ -112,7 +112,7 @@ def _past(graph: Graph, name: str, follower: str, scale: Scale, node: Node) -> G
     return None
 
 
-def _per_row(s: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+def per_row(s: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
     """Return one factor for each entry of the first axis; None where s varies within one."""
     rows = np.broadcast_to(s, shape).reshape(shape[0], -1)
     return rows[:, 0].copy() if np.all(rows == rows[:, :1]) else None
