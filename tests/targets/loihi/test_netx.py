@@ -11,6 +11,7 @@ from axonc.targets.loihi import Loihi, environment, netx_engine
 from axonc.toolchain.errors import EngineError, InputError
 from axonc.toolchain.ir import (
     BIPOLAR,
+    Delay,
     Edge,
     Flatten,
     Graph,
@@ -31,7 +32,7 @@ needs_netx = pytest.mark.skipif(
 )
 
 
-def chain(shape, *nodes, loop=None, delay=0):
+def chain(shape, *nodes, loop=None):
     """A graph of nodes in a row; `loop` leads from the first neurons back to themselves."""
     named = {"in": Input(shape)}
     for node in nodes:
@@ -39,7 +40,7 @@ def chain(shape, *nodes, loop=None, delay=0):
         shape = node.output_shape(shape)
     named["out"] = Output(shape)
     names = list(named)
-    edges = [Edge(a, b, delay if a == "in" else 0) for a, b in zip(names, names[1:], strict=False)]
+    edges = [Edge(a, b) for a, b in zip(names, names[1:], strict=False)]
     if loop is not None:
         named["loop"] = loop
         edges += [Edge("IntegerNeuron2", "loop", 1), Edge("loop", "IntegerNeuron2")]
@@ -86,14 +87,15 @@ def recurrent(build, rng):
 
 
 def delayed(build, rng):
-    first = IntegerAffine(signs(rng, 20, 30), BIPOLAR)
-    return chain((30,), first, build.integer_neuron(20, 4), delay=3)
+    """A delay for each input of a square layer, where netx would take a row to be by output."""
+    late = Delay(rng.integers(0, 9, 20).astype(float))
+    return chain((20,), late, IntegerAffine(signs(rng, 20, 20), BIPOLAR), build.integer_neuron(20))
 
 
 @needs_netx
 @pytest.mark.parametrize(
     ("make", "samples", "steps"),
-    [(dense, 3, 60), (dense, 4, 2), (convolutional, 3, 60), (recurrent, 2, 20), (delayed, 2, 20)],
+    [(dense, 3, 60), (dense, 4, 2), (convolutional, 3, 60), (recurrent, 2, 20), (delayed, 2, 30)],
 )
 def test_netx_equals_the_emulator_on_every_bin(make, samples, steps, build):
     rng = np.random.default_rng(2)
