@@ -105,7 +105,7 @@ def add_rows(
     """Add rows of a dense bank, given by their offsets in words, to `sums` (int32)."""
     stride, present = bank[WORDS], bank[PRESENT]
     bytes_of = counts.view(np.uint8)
-    first = np.int64(0)  # not a literal, of which the compiler would make a version
+    first: Any = np.int64(0)  # not a literal, of which the compiler would make a version
     while first < n_rows:
         last = min(first + ROWS_AT_ONCE, n_rows)
         count_ones(words, bank[SIGNS], stride, rows, first, last, counts, planes)

@@ -89,7 +89,7 @@ def simulate_behaviour(
     potentials = np.zeros((steps, n_slots) if with_potentials else (0, 0), np.int64)
     begin, end = np.zeros((steps, n_units), np.int64), np.zeros((steps, n_units), np.int64)
     ids, slots = np.empty(1024, np.int32), np.empty(1024, np.int32)
-    used = np.int64(0)  # not a literal, of which the compiler would make a version of its own
+    used: Any = np.int64(0)  # not a literal, of which the compiler would make a version of its own
     counters = np.zeros((4, n_banks), np.int64)
     overflows = np.zeros(n_blocks, np.int64)
     sums = np.zeros(n_slots, np.int32)
@@ -189,7 +189,7 @@ def _take_events(
             effective += arrived.size * sums.size
             continue
         for e in range(begin[unit], end[unit]):
-            source = np.int64(ids[e])
+            source: Any = np.int64(ids[e])
             c, y, x = source, 0, 0
             if not (whole and dense):
                 if plane > 1:

@@ -75,7 +75,8 @@ def simulate_timing(
     branches = np.empty(1024, np.int64)
     walked, taken = mesh.walk.copy(), mesh.taken.copy()
     # Not literals, of which the compiler would make versions of their own.
-    now, barriers, forks, none = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    none: Any = np.int64(0)
+    now, barriers, forks = none, none, none
 
     # Locals: references are counted at each access to a tuple's member, and at each call for all.
     sender_unit, members, blocks = clock.sender_unit, clock.members, image.blocks
@@ -199,7 +200,7 @@ def queue_step(
     hold_of, unit_route, lag = routes[:, HOLD], clock.unit_route, clock.unit_lag
     block_cycles, group_cycles = clock.block_cycles, clock.group_cycles
     steps, n_blocks = begin.shape[0], block_core.size
-    none = np.int64(0)  # a literal would be compiled for apart
+    none: Any = np.int64(0)  # a literal would be compiled for apart
     used, branched = none, none
     for turn in range(first.shape[0]):
         for sender in range(first.shape[1]):
