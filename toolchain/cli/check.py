@@ -82,6 +82,12 @@ def execute(options: argparse.Namespace) -> int:
     else:
         print_dialect(lowering)
         print_verdicts(rows, options.target)
+    if measurement is None and any(row.verdict is Verdict.APPROXIMATE for row in rows):
+        print(
+            "axonc: what rounding does to the spikes was not measured: give some by --input IN.npz,"
+            " with labels for accuracy",
+            file=sys.stderr,
+        )
     if measurement is not None and measurement.alarm:
         print(f"axonc: WARNING: {measurement.alarm}", file=sys.stderr)
     return 1 if refused or lowering.refusal else 0
