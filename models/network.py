@@ -82,21 +82,23 @@ class SpikingNetwork(nn.Module):
 
         record: filled with every layer's spikes, (time, batch, *shape), by layer name.
         """
-        currents: dict[str, Tensor] = {}
+        needed = {name for wire in self.wiring.values() for name in wire.shortcuts}
+        currents: dict[str, Tensor] = {}  # of the layers that others add to theirs
         fired = {INPUT: spikes}
         for name, wire in self.wiring.items():
             layer = self.layer(name)
             current = layer.current(fired[wire.source])
             for shortcut in wire.shortcuts:
                 current = current + currents[shortcut]
-            currents[name] = current
+            if name in needed:
+                currents[name] = current
             if layer.cell is not None:
                 fired[name] = layer.fire(current)
         if record is not None:
             record.update((name, fired[name]) for name in self.wiring if name in fired)
         if self.counts_spikes:
             return votes(fired[self.output].sum(0), self.classes)
-        return votes(currents[self.output].mean(0), self.classes)
+        return votes(current.mean(0), self.classes)
 
 
 def votes(readout: Tensor, classes: int) -> Tensor:

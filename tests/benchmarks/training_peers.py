@@ -6,7 +6,8 @@ snnTorch       a loop over time of layers and `Leaky`
 
 u[t] = v[t-1] + (x[t] - v[t-1])/2, threshold 0.25, hard reset without gradient (snnTorch has no
 other), surrogate 4*sigmoid'(4x); the loss is the cross-entropy of the last layer's mean current;
-plain SGD. snnTorch does not halve the input, so its threshold is 0.5 and its slope 2.
+plain SGD. snnTorch does not halve the input, so its threshold is 0.5 and its slope 2. All have
+large tensors in huge pages, which importing axonc.models asks of torch.
 
     python training_peers.py FRAMEWORK NETWORK STEPS    prints the bytes that training steps add
 """
@@ -23,6 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+import axonc.models  # noqa: F401  huge pages for all of them, before torch first allocates
 
 BATCH, CLASSES, THRESHOLD, SLOPE = 64, 10, 0.25, 4.0
 Job = Callable[[], Tensor]
