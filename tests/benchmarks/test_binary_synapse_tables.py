@@ -62,7 +62,8 @@ def row(graph: Graph, spikes: np.ndarray, preset: str) -> str:
     run = target.run(program, spikes.astype(np.uint8))
     cores = dict(program.summary()).get("cores", f"{len(run.part_totals)} parts")
     cycles = (run.cycles or 0) / len(spikes)
-    first = run.part_totals[-1].first_output_cycle
+    cycle = run.part_totals[-1].first_output_cycle
+    first = cycle[cycle >= 0] if len(run.part_totals) == 1 else []  # parts start anew
     performed, walked = (
         run.counters[what] / len(spikes) for what in ("synaptic_operations", "synapses_walked")
     )
@@ -73,6 +74,6 @@ def row(graph: Graph, spikes: np.ndarray, preset: str) -> str:
     )
     return (
         f"{cores} | {cycles:,.0f} | {cycles / machine.clock_mhz:,.0f} us | "
-        f"{np.mean(first[first >= 0]) / machine.clock_mhz:,.1f} us | "
+        f"{f'{np.mean(first) / machine.clock_mhz:,.1f} us' if len(first) else 'none'} | "
         f"{performed:,.0f} of {walked:,.0f} | {energies}"
     )
