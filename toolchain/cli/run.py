@@ -107,7 +107,6 @@ def execute(options: argparse.Namespace) -> int:
     else:
         print_dialect(lowering)
         print_figures(done.summary(), title)
-        for name in ("run", "layers"):
-            if tables.get(name):
-                print_rows(name, tables[name])
+        if tables.get("run"):
+            print_rows("Time of a sample; --report tells the rest", tables["run"])
     return 0
