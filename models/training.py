@@ -219,7 +219,10 @@ class _Run:
         )
         self.epoch, self.batch, self.loss_sum, self.right = self.epoch + 1, 0, 0.0, 0
         self.save()
-        if rank() == 0:
+        self._write_metrics()
+
+    def _write_metrics(self) -> None:
+        if rank() == 0 and self.history:
             table = _csv(self.history)
             checkpoint.write_atomically(self.folder / METRICS, lambda file: file.write(table))
 
@@ -317,6 +320,7 @@ class _Run:
         self.telemetry.load_state_dict(state["telemetry"])
         self.history = state["history"]
         self.epoch, self.batch, self.loss_sum, self.right = state["position"]
+        self._write_metrics()  # the run may have been killed between the two files
 
 
 def _difference(stored: TrainingConfig, given: TrainingConfig) -> str:
