@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from .checkpoint import write_atomically
 
 _Line = dict[str, Any]
 BASELINE = "vanilla"
+_NAMES = {"sgd": "SGD", "adam": "Adam"}
 MARGIN = 0.005
 """The loss of accuracy, 0..1, that a variant must be shown to stay within to count as none."""
 
@@ -49,14 +51,14 @@ def write_report(lines: Sequence[_Line], tuned: Sequence[_Line], out: Path, targ
         for (variant, optimizer, _), runs in _grouped(lines).items()
     }
     text = ["# Training methods compared", ""]
-    for optimizer in sorted({optimizer for _, optimizer in chosen}):
+    for optimizer in dict.fromkeys(optimizer for _, optimizer in chosen):
         groups = {variant: runs for (variant, o), runs in chosen.items() if o == optimizer}
-        text += [f"## {optimizer}", "", *_table(groups, target), ""]
+        text += [f"## {_NAMES[optimizer]}", "", *_table(groups, target), ""]
     text += [_LEGEND.format(target=100 * target, margin=100 * MARGIN), ""]
     if tuned:
         text += ["## Choice of learning rates", "", *_tuning_table(tuned), ""]
         text += ["Mean validation accuracy, %, and flips over the tuning seeds.", ""]
-    text += [f"![{name}]({name}.png)" for name in plot(chosen, out)] + [""]
+    text += [f"![{name}]({name}.png)" for name in _plot(chosen, tuned, out)] + [""]
     write_atomically(out / "report.md", lambda file: file.write("\n".join(text).encode()))
 
 
@@ -101,10 +103,10 @@ def _table(groups: dict[str, list[_Line]], target: float) -> list[str]:
 
 def _tuning_table(tuned: Sequence[_Line]) -> list[str]:
     groups, best = _grouped(tuned), best_rates(tuned)
-    columns = sorted({(optimizer, rate) for _, optimizer, rate in groups}, reverse=True)
+    columns = sorted({(optimizer, rate) for _, optimizer, rate in groups})
     columns.sort(key=lambda column: column[0], reverse=True)
     rows = [
-        "| variant | " + " | ".join(f"{name} {rate:g}" for name, rate in columns) + " |",
+        "| variant | " + " | ".join(f"{_NAMES[o]} {rate:g}" for o, rate in columns) + " |",
         "|---" * (len(columns) + 1) + "|",
     ]
     for variant in dict.fromkeys(variant for variant, _, _ in groups):
@@ -200,48 +202,82 @@ def _mean(values: NDArray[np.float64], digits: int) -> str:
     return f"{values.mean():.{digits}f}{spread}"
 
 
-def plot(chosen: dict[tuple[str, str], list[_Line]], out: Path) -> tuple[str, ...]:
-    """Draw the curves over epochs and accuracy against flips; return the files' names."""
+def _plot(
+    chosen: dict[tuple[str, str], list[_Line]], tuned: Sequence[_Line], out: Path
+) -> list[str]:
+    """Draw the curves over epochs, accuracy against flips, and against the rate; return names."""
+    variants = list(dict.fromkeys(variant for variant, _ in chosen))
+    drawn = {
+        "accuracy": ("epoch", "validation accuracy"),
+        "flips": ("epoch", "share of signs flipped"),
+        "accuracy-flips": ("flips over the whole training", "test accuracy, %"),
+    }
+    for name, labels in drawn.items():
+        with _figure(chosen, labels, out / f"{name}.png") as axes:
+            for (variant, optimizer), runs in chosen.items():
+                look = _look(variants.index(variant))
+                if name == "accuracy-flips":
+                    _plot_point(axes[optimizer], runs, variant, look)
+                elif (curve := _curve(runs, name)) is not None:
+                    epochs = range(1, len(curve) + 1)
+                    axes[optimizer].plot(epochs, curve, label=variant, **look | {"marker": ""})
+            if name == "flips":
+                for axis in axes.values():
+                    axis.set_yscale("log")
+    if not tuned:
+        return list(drawn)
+    with _figure(chosen, ("learning rate", "validation error"), out / "rates.png") as axes:
+        scores: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+        for (variant, optimizer, rate), runs in _grouped(tuned).items():
+            scores[variant, optimizer].append((rate, 1 - _validation(runs)))
+        for (variant, optimizer), points in scores.items():
+            if (variant, optimizer) in chosen:
+                look = _look(variants.index(variant))
+                axes[optimizer].plot(*zip(*sorted(points), strict=True), label=variant, **look)
+        for axis in axes.values():
+            axis.set(xscale="log", yscale="log")
+    return [*drawn, "rates"]
+
+
+@contextmanager
+def _figure(
+    chosen: dict[tuple[str, str], list[_Line]], labels: tuple[str, str], path: Path
+) -> Iterator[dict[str, Any]]:
+    """Make one axis an optimiser, and one legend for all; save the figure at the end."""
     from matplotlib.figure import Figure
 
-    optimizers = sorted({optimizer for _, optimizer in chosen})
-    variants = list(dict.fromkeys(variant for variant, _ in chosen))
-    names = ("accuracy", "flips", "accuracy-flips")
-    labels = ("validation accuracy", "share of signs flipped", "test accuracy, %")
-    for name, label in zip(names, labels, strict=True):
-        figure = Figure(figsize=(7 * len(optimizers), 5), layout="constrained")
-        axes = figure.subplots(1, len(optimizers), squeeze=False)[0]
-        for axis, optimizer in zip(axes, optimizers, strict=True):
-            for (variant, o), runs in chosen.items():
-                look = _look(variants.index(variant))
-                if o != optimizer:
-                    continue
-                if name == "accuracy-flips":
-                    _plot_point(axis, runs, variant, look)
-                elif (curve := _curve(runs, name)) is not None:
-                    axis.plot(range(1, len(curve) + 1), curve, label=variant, **look)
-            xlabel = "flips over the whole training" if name == "accuracy-flips" else "epoch"
-            axis.set(title=optimizer, xlabel=xlabel, ylabel=label)
-            axis.legend(fontsize="x-small")
-            if name == "flips":
-                axis.set_yscale("log")
-            if name == "accuracy-flips":
-                axis.set_xscale("log")
-        write_atomically(out / f"{name}.png", lambda file, f=figure: f.savefig(file))  # type: ignore[misc]
-    return names
+    optimizers = list(dict.fromkeys(optimizer for _, optimizer in chosen))
+    figure = Figure(figsize=(5.5 * len(optimizers) + 2, 4.5), layout="constrained")
+    axes = dict(zip(optimizers, figure.subplots(1, len(optimizers), squeeze=False)[0], strict=True))
+    for optimizer, axis in axes.items():
+        axis.set(title=_NAMES[optimizer], xlabel=labels[0], ylabel=labels[1])
+    yield axes
+    shown: dict[str, Any] = {}
+    for axis in axes.values():
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            shown.setdefault(label, handle)
+    figure.legend(list(shown.values()), list(shown), loc="outside right upper", fontsize="small")
+    write_atomically(path, lambda file: figure.savefig(file))
 
 
 def _look(number: int) -> dict[str, Any]:
-    """Give every variant a colour and line of its own, the same in all plots."""
-    return {"color": f"C{number % 10}", "linestyle": ("-", "--", ":")[number // 10 % 3]}
+    """Give every variant a colour, line and mark of its own, the same in all plots."""
+    again = number // 10 % 3
+    return {
+        "color": f"C{number % 10}",
+        "linestyle": ("-", "--", ":")[again],
+        "marker": ("o", "s", "^")[again],
+        "markersize": 4,
+    }
 
 
 def _plot_point(axis: Any, runs: Sequence[_Line], variant: str, look: dict[str, Any]) -> None:
     """Mark a variant's mean, with the standard deviations over seeds."""
     flips, accuracy = total_flips(runs), 100 * test_accuracies(runs)
     if flips.size:
-        spread = {"xerr": flips.std(), "yerr": accuracy.std()}
-        axis.errorbar(flips.mean(), accuracy.mean(), **spread, fmt="o", label=variant, **look)
+        spread = {"xerr": flips.std(ddof=1), "yerr": accuracy.std(ddof=1)} if flips.size > 1 else {}
+        look = look | {"linestyle": ""}
+        axis.errorbar(flips.mean(), accuracy.mean(), **spread, label=variant, **look)
 
 
 def _curve(runs: Sequence[_Line], name: str) -> NDArray[np.float64] | None:
