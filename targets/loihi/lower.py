@@ -242,8 +242,8 @@ def _register_notes(made: Compartments, chip: Chip) -> list[str]:
         return []
     return [
         f"{thresholds} different thresholds, while a core of {chip.title} holds {room} threshold "
-        "configurations, so it is spread over more cores; 'loihi{thresholds=measured}' with "
-        "--calibrate tries what takes fewer"
+        "configurations, so it is spread over more cores, unless 'loihi{thresholds=measured}' "
+        "with --calibrate finds a way that takes fewer"
     ]
 
 
