@@ -6,6 +6,8 @@ sees the images of an unbroken one. The papers' order: crop and flip, AutoAugmen
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,9 @@ def augment(images: Images, kind: Augmentation, random: np.random.Generator) -> 
             return _flip(_shift(images, 4, random), random)
         case Augmentation.ROLL_FLIP:
             return _roll(_flip(images.copy(), random), 5, random)
+        case Augmentation.RESIZED_CROP_FLIP:
+            _refuse_events(images, kind)
+            return _flip(_resized_crop(images, random), random)
         case Augmentation.CUTOUT:
             return _cutout(_flip(_shift(images, 4, random), random), random)
         case Augmentation.AUTOAUGMENT:
@@ -69,6 +74,33 @@ def _roll(images: Images, most: int, random: np.random.Generator) -> Images:
     )
 
 
+def _resized_crop(images: Images, random: np.random.Generator) -> Images:
+    """Cut out a part and scale it back to the image's size (Szegedy et al. 2015, section 6).
+
+    The part has 8 to 100 % of the area and sides between 3:4 and 4:3; ten tries, then all of it.
+    """
+    from PIL import Image
+
+    height, width = images.shape[-2:]
+    scaled = np.empty_like(images)
+    for out, image in zip(scaled, images, strict=True):
+        rows, columns = height, width
+        for _ in range(10):
+            area = height * width * random.uniform(0.08, 1)
+            ratio = math.exp(random.uniform(math.log(3 / 4), math.log(4 / 3)))
+            tried = round(math.sqrt(area / ratio)), round(math.sqrt(area * ratio))
+            if 0 < tried[0] <= height and 0 < tried[1] <= width:
+                rows, columns = tried
+                break
+        top = int(random.integers(height - rows + 1))
+        left = int(random.integers(width - columns + 1))
+        box = (left, top, left + columns, top + rows)
+        for plane_out, plane in zip(out, image, strict=True):
+            part = Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR, box)
+            plane_out[:] = np.asarray(part)
+    return scaled
+
+
 def _cutout(images: Images, random: np.random.Generator) -> Images:
     """Blank a square of half the image's side, its centre anywhere (DeVries and Taylor 2017).
 
@@ -85,13 +117,17 @@ def _cutout(images: Images, random: np.random.Generator) -> Images:
 
 
 def _autoaugment(images: Images, random: np.random.Generator) -> Images:
-    if images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise TrainingInputError(
-            "data.augmentation",
-            got=f"autoaugment for samples of shape {images.shape[1:]}",
-            expected="images of one or three channels",
-            remedy="choose crop-flip, or roll-flip for event frames",
-        )
+    _refuse_events(images, Augmentation.AUTOAUGMENT)
     from .autoaugment import autoaugment
 
     return autoaugment(images, random)
+
+
+def _refuse_events(images: Images, kind: Augmentation) -> None:
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise TrainingInputError(
+            "data.augmentation",
+            got=f"{kind} for samples of shape {images.shape[1:]}",
+            expected="images of one or three channels",
+            remedy="choose crop-flip, or roll-flip for event frames",
+        )

@@ -26,6 +26,8 @@ class Augmentation(StrEnum):
     """crop from a border of 4 pixels, and a horizontal flip half of the time."""
     ROLL_FLIP = "roll-flip"
     """for event frames: a flip half of the time, rolled by up to 5 pixels each way."""
+    RESIZED_CROP_FLIP = "resized-crop-flip"
+    """a part of the image scaled back to its size, and a flip: ImageNet's usual one."""
     CUTOUT = "cutout"
     """crop-flip, then a square of half the side blanked."""
     AUTOAUGMENT = "autoaugment"

@@ -41,6 +41,21 @@ def test_cutout_blanks_one_square_of_half_the_side() -> None:
     assert largest == 16 * 16
 
 
+def test_resized_crops_show_parts_of_all_sizes_at_full_size() -> None:
+    ramp = np.tile(np.arange(0, 256, 8, dtype=np.uint8), (500, 1, 32, 1))
+    both = np.concatenate([ramp, ramp.swapaxes(2, 3)], axis=1)[:, [0, 1, 1]]
+    changed = augment(both, Augmentation.RESIZED_CROP_FLIP, np.random.default_rng(0)).astype(int)
+    # The range of a ramp's values that is left is the share of the side that was cut out.
+    width = np.ptp(changed[:, 0], axis=(1, 2)) / 248
+    height = np.ptp(changed[:, 1], axis=(1, 2)) / 248
+    area, ratio = width * height, width / height
+    assert 0.05 < area.min() < 0.12 and area.max() > 0.9
+    assert abs(area.mean() - 0.5) < 0.05  # less than (0.08 + 1) / 2: long parts do not fit
+    assert 0.65 < ratio.min() < 0.8 and 1.25 < ratio.max() < 1.55  # a pixel of 8 is 10 %
+    mirrored = changed[:, 0, 0, 0] > changed[:, 0, 0, -1]
+    assert 0.4 < mirrored.mean() < 0.6
+
+
 def test_rolled_event_frames_keep_their_events_and_move_together() -> None:
     frames = np.zeros((300, 4, 2, 48, 48), np.uint8)
     frames[:, :, :, 20, 10] = 1
