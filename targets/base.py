@@ -18,6 +18,7 @@ import numpy as np
 from axonc.toolchain.cost import CostReport
 from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import Graph
+from axonc.toolchain.reference import Spikes
 
 
 class Verdict(StrEnum):
@@ -140,12 +141,12 @@ class Target(ABC):
     def run(
         self,
         program: Program,
-        spikes: np.ndarray,
+        spikes: Spikes,
         *,
         engine: str | None = None,
         probes: Sequence[str] = (),
     ) -> Run:
-        """Run (batch, time, *input shape) integer spike counts through `program`.
+        """Run (batch, time, *shape) integer spike counts through `program`, by input if several.
 
         Raises:
             InputError: the engine does not exist, or the spikes do not fit the program.
@@ -205,7 +206,7 @@ class Target(ABC):
         """
         raise self._not_offered("picture", str(path), "none")
 
-    def write_trace(self, program: Program, spikes: np.ndarray, path: Path) -> None:
+    def write_trace(self, program: Program, spikes: Spikes, path: Path) -> None:
         """Write what each unit did when, for the first sample, as a Perfetto trace.
 
         Raises:
@@ -221,8 +222,8 @@ class Target(ABC):
             remedy="leave the option out",
         )
 
-    def calibrated(self, spikes: np.ndarray) -> Target:
-        """Return the target with what it can choose by (batch, time, *input shape) spikes.
+    def calibrated(self, spikes: Spikes) -> Target:
+        """Return the target with what it can choose by (batch, time, *shape) spikes of each input.
 
         It is then chosen by `compile`. A target that chooses nothing by spikes returns itself.
         """

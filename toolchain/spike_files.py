@@ -1,4 +1,7 @@
-"""Spikes on disk: `.npz`, key `spikes`, shape (batch, time, *node shape), bool or counts."""
+"""Spikes on disk: `.npz`, key `spikes`, shape (batch, time, *node shape), bool or counts.
+
+For a network of several inputs one key for each: `spikes/NODE`.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,33 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError
+from .reference import Spikes
 
 _LARGEST_BYTES = 8 << 30
+_OF_NODE = "spikes/"
 
 
-def read_spikes(path: Path) -> np.ndarray:
-    """Return the array `spikes` of an `.npz` file; see `read_labelled_spikes` for its errors."""
+def read_spikes(path: Path) -> Spikes:
+    """Return the spikes of an `.npz` file; see `read_labelled_spikes`."""
     return read_labelled_spikes(path)[0]
 
 
-def read_labelled_spikes(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the arrays `spikes` and, where it is there, `labels` (one a sample) of an `.npz` file.
+def read_raster(path: Path) -> np.ndarray:
+    """Return the array `spikes` of an `.npz` file; see `read_labelled_spikes` for its errors."""
+    spikes = read_spikes(path)
+    if isinstance(spikes, Mapping):
+        raise _bad(path, f"spikes of several nodes: {', '.join(spikes)}", "one array 'spikes'")
+    return spikes
+
+
+def read_labelled_spikes(path: Path) -> tuple[Spikes, np.ndarray | None]:
+    """Return the spikes of an `.npz` file and, where it is there, `labels` (one a sample).
+
+    The spikes are the array `spikes`; without it, all arrays `spikes/NODE` by node.
 
     Raises:
-        InputError: no such file, not an `.npz`, no key `spikes`, pickled objects inside, or more
-            than 8 GiB when unpacked.
+        InputError: no such file, not an `.npz`, no such key, pickled objects inside, or more than
+            8 GiB when unpacked.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -33,9 +48,10 @@ def read_labelled_spikes(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         if size > _LARGEST_BYTES:
             raise _bad(path, f"{size} bytes unpacked", f"at most {_LARGEST_BYTES}")
         with np.load(path, allow_pickle=False) as file:
-            if "spikes" not in file:
-                raise _bad(path, f"keys {sorted(file)}", "a key 'spikes'")
-            spikes: np.ndarray = file["spikes"]
+            keys = ["spikes"] if "spikes" in file else [k for k in file if k.startswith(_OF_NODE)]
+            if not keys:
+                raise _bad(path, f"keys {sorted(file)}", "a key 'spikes', or 'spikes/NODE' of each")
+            found = {key: file[key] for key in keys}
             labels: np.ndarray | None = file["labels"] if "labels" in file else None
     except InputError:
         raise
@@ -43,10 +59,13 @@ def read_labelled_spikes(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         raise _bad(path, "no such file", "an .npz file") from None
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise _bad(path, f"{error}", "an .npz file with an array 'spikes'") from None
-    if spikes.ndim < 3 or spikes.size == 0 or spikes.dtype.kind not in "biuf":
-        got = f"an array of shape {spikes.shape} and type {spikes.dtype}"
-        raise _bad(path, got, "numbers of shape (batch, time, *node shape)")
-    return spikes, labels
+    for key, spikes in found.items():
+        if spikes.ndim < 3 or spikes.size == 0 or spikes.dtype.kind not in "biuf":
+            got = f"{key!r}, an array of shape {spikes.shape} and type {spikes.dtype}"
+            raise _bad(path, got, "numbers of shape (batch, time, *node shape)")
+    if "spikes" in found:
+        return found["spikes"], labels
+    return {key.removeprefix(_OF_NODE): spikes for key, spikes in found.items()}, labels
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -97,5 +116,6 @@ def _bad(path: Path, got: str, expected: str) -> InputError:
         f"spike file {path}",
         got=got,
         expected=expected,
-        remedy="write it with numpy.savez(path, spikes=array)",
+        remedy="write it with numpy.savez(path, spikes=array); of a network of several inputs, with "
+        "a key spikes/NODE for each",
     )

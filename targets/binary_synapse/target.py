@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from axonc.toolchain.cost import CostReport
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.ir import Graph
+from axonc.toolchain.reference import Spikes
 
 from ..base import NodeVerdict, Program, Run, Target
 from .architecture import Architecture, load_architecture
@@ -51,7 +50,7 @@ class BinarySynapse(Target):
     def check(self, graph: Graph) -> tuple[NodeVerdict, ...]:
         return check(graph, self.machine)
 
-    def calibrated(self, spikes: np.ndarray) -> BinarySynapse:
+    def calibrated(self, spikes: Spikes) -> BinarySynapse:
         return self if self.calibration else replace(self, calibration=Calibration(spikes))
 
     def compile(self, graph: Graph) -> BinaryProgram | SequentialProgram:
@@ -81,7 +80,7 @@ class BinarySynapse(Target):
     def run(
         self,
         program: Program,
-        spikes: np.ndarray | Mapping[str, np.ndarray],
+        spikes: Spikes,
         *,
         engine: str | None = None,
         probes: Sequence[str] = (),
@@ -135,13 +134,13 @@ class BinarySynapse(Target):
             raise self._not_offered("picture", "a program without a run", "the load of a run")
         draw_mesh(_in_one_part(program, "picture"), run.totals, path)
 
-    def write_trace(self, program: Program, spikes: np.ndarray, path: Path) -> None:
+    def write_trace(self, program: Program, spikes: Spikes, path: Path) -> None:
         """Write the timeline of the first sample; see `Target.write_trace`."""
         from .execution import checked_inputs, parts_of
         from .trace import write_trace
 
         whole = _in_one_part(program, "trace")
-        write_trace(path, whole, checked_inputs(whole.graph, parts_of(whole), spikes[:1]))
+        write_trace(path, whole, checked_inputs(whole.graph, parts_of(whole), spikes))
 
 
 def _in_one_part(program: Program, what: str) -> BinaryProgram:

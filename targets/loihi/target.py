@@ -12,7 +12,7 @@ import numpy as np
 from axonc.toolchain.cost import CostReport
 from axonc.toolchain.errors import InputError, InternalError
 from axonc.toolchain.ir import Graph, IntegerNeuron
-from axonc.toolchain.reference import input_arrays
+from axonc.toolchain.reference import Spikes, input_arrays
 
 from ..base import EngineStatus, ForeignNetwork, NodeVerdict, Program, Run, Target
 from .chip import Chip, load_chip
@@ -50,7 +50,7 @@ class Loihi(Target):
     thresholds: str = "own"
     strict: bool = False
     lava_timeout_s: float = 900.0
-    calibration: np.ndarray | None = field(default=None, repr=False, compare=False)
+    calibration: Spikes | None = field(default=None, repr=False, compare=False)
 
     @property
     def chip(self) -> Chip:
@@ -74,7 +74,7 @@ class Loihi(Target):
             lowered, network.latency_steps, network, self.chip, ChipMapping(split), choices
         )
 
-    def calibrated(self, spikes: np.ndarray) -> Loihi:
+    def calibrated(self, spikes: Spikes) -> Loihi:
         """Return the target with the spikes that `thresholds=measured` chooses by."""
         return replace(self, calibration=spikes)
 
@@ -105,7 +105,7 @@ class Loihi(Target):
     def run(
         self,
         program: Program,
-        spikes: np.ndarray,
+        spikes: Spikes,
         *,
         engine: str | None = None,
         probes: Sequence[str] = (),
@@ -218,7 +218,7 @@ def _own(program: Program) -> LoihiProgram:
     return program
 
 
-def _bits(graph: Graph, spikes: np.ndarray) -> dict[str, np.ndarray]:
+def _bits(graph: Graph, spikes: Spikes) -> dict[str, np.ndarray]:
     """Return the input spikes as uint8 zeros and ones, by input."""
     arrays = input_arrays(graph, spikes)
     for name, array in arrays.items():

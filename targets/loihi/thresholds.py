@@ -24,7 +24,7 @@ from axonc.toolchain.ir import (
     compact,
     narrowest_type,
 )
-from axonc.toolchain.reference import execute
+from axonc.toolchain.reference import Spikes, execute, input_arrays
 
 from .chip import Chip
 from .emulator import emulate
@@ -56,17 +56,17 @@ class ThresholdChoice:
     chosen: bool = False
 
 
-def threshold_choices(graph: Graph, spikes: np.ndarray, chip: Chip) -> list[ThresholdChoice]:
-    """Run every way that can be lowered on `spikes` (batch, time, *shape); fewest cores first."""
+def threshold_choices(graph: Graph, spikes: Spikes, chip: Chip) -> list[ThresholdChoice]:
+    """Run every way that can be lowered on (batch, time, *shape) spikes; fewest cores first."""
     names = list(graph.of_type(IntegerNeuron))
     asked = execute(graph, spikes, probes=names).spikes
+    inputs = {n: a.astype(np.uint8) for n, a in input_arrays(graph, spikes).items()}
     choices = []
     for way in WAYS:
         changed = with_thresholds(graph, way, chip)
         lowering = lower(changed, chip)
         if lowering.network is None or lowering.split is None:
             continue
-        inputs = {next(iter(graph.inputs)): np.asarray(spikes).astype(np.uint8)}
         got = emulate(lowering.network, inputs, names).spikes
         differing = sum(int(np.count_nonzero(asked[n] != got[n])) for n in names)
         cores = sum(map(len, lowering.split.parts.values()))

@@ -66,9 +66,9 @@ def _export_user_network(
     models: Any, file: Path, name: str, options: argparse.Namespace
 ) -> dict[str, Any]:
     from ..report import print_figures
-    from ..spike_files import read_spikes
+    from ..spike_files import read_raster
 
-    sample = read_spikes(options.sample).swapaxes(0, 1)
+    sample = read_raster(options.sample).swapaxes(0, 1)
     network = models.load_user_network(file, name)
     proof = models.export_norse(network, options.out, sample, dt=options.dt)
     if not options.json:

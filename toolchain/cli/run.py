@@ -9,8 +9,9 @@ from typing import Any
 from ._arguments import add_json, add_model, add_target, command, lowered, print_dialect, print_json
 
 _EPILOG = """\
-Spikes are .npz files, key `spikes`, shape (batch, time, *node shape), bool or counts. The output's
-rasters are aligned to the input: the latency of the target is removed.
+Spikes are .npz files, key `spikes`, shape (batch, time, *node shape), bool or counts; for a network
+of several inputs a key `spikes/NODE` for each. The output's rasters are aligned to the input: the
+latency of the target is removed.
 
 examples:
   axonc run model.nir --input in.npz --output out.npz

@@ -8,13 +8,13 @@ import numpy as np
 
 from ..ir import Edge, Graph, Input, Neuron, Output, Stage
 from ..passes import Findings, FixedPoint, refuse_neuron
-from ..reference import execute
+from ..reference import Spikes, execute
 
 _MOST_FRACTION_BITS = 16
 
 
 def calibrated(
-    graph: Graph, fixed_point: FixedPoint, spikes: np.ndarray, findings: Findings, mismatch: float
+    graph: Graph, fixed_point: FixedPoint, spikes: Spikes, findings: Findings, mismatch: float
 ) -> FixedPoint:
     """Return `fixed_point` with the fewest fraction bits a layer that keep its spikes.
 
@@ -24,7 +24,7 @@ def calibrated(
 
     Args:
         graph: a discrete graph whose connections already have integer weights.
-        spikes: (batch, time, *input shape); never take the data that accuracy is told on.
+        spikes: (batch, time, *shape) of each input; never take the data that accuracy is told on.
     """
     neurons = graph.of_type(Neuron)
     feeding = {source for name in neurons for source in graph.sources(name)}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from axonc.targets import REFERENCE, load_target
 
 from ..cost import CostReport, chipless_cost
-from ..reference import execute
+from ..reference import Spikes, execute
 from ._execution import Execution, arriving, workload_of
 from ._lowering import Lowering
 
 
-def cost_of(lowering: Lowering, target: str, spikes: np.ndarray | None = None) -> CostReport:
+def cost_of(lowering: Lowering, target: str, spikes: Spikes | None = None) -> CostReport:
     """Return what a graph costs on a target; with spikes, activity and energy too.
 
     Raises:

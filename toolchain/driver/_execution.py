@@ -17,8 +17,8 @@ from ..cost import Workload, workload
 from ..errors import InputError
 from ..ir import Graph, Stage
 from ..passes import Split
-from ..reference import Progress, Real, Recording, execute
-from ._lowering import Lowering
+from ..reference import Progress, Real, Recording, Spikes, execute, input_arrays
+from ._lowering import Lowering, arriving_at
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ _REAL: dict[str, Real] = {"float": np.float64, "float32": np.float32}
 
 def run(
     lowering: Lowering,
-    spikes: np.ndarray,
+    spikes: Spikes,
     *,
     target: str = REFERENCE,
     engine: str | None = None,
@@ -63,7 +63,7 @@ def run(
     probes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Execution:
-    """Run a lowered graph on (batch, time, *input shape) spikes.
+    """Run a lowered graph on (batch, time, *shape) spikes, one array or one for each input node.
 
     Parts that stay on the host are computed in float64 before and after the chip's part. `wall_s`,
     counts and cycles are the chip's part alone.
@@ -86,9 +86,10 @@ def run(
         )
     if lowering.discrete.stage is Stage.INTEGER:
         precision = "int"
+    size = _batch_and_steps(lowering, spikes)
     if target == REFERENCE and precision in _REAL:
         done = _on_reference(lowering.discrete, spikes, probes, progress, _REAL[precision])
-        return Execution(REFERENCE, precision, lowering.discrete, done, *spikes.shape[:2])
+        return Execution(REFERENCE, precision, lowering.discrete, done, *size)
     integer = lowering.integer
     assert lowering.split is not None
     split = lowering.split
@@ -107,7 +108,12 @@ def run(
         program = lowering.program(chip)
         graph = program.graph
         done = chip.run(program, spikes, engine=engine, probes=here)
-    return Execution(target, engine, graph, _joined(split, before, done, probes), *spikes.shape[:2])
+    return Execution(target, engine, graph, _joined(split, before, done, probes), *size)
+
+
+def _batch_and_steps(lowering: Lowering, spikes: Spikes) -> tuple[int, int]:
+    batch, steps = next(iter(input_arrays(lowering.discrete, spikes).values())).shape[:2]
+    return batch, steps
 
 
 def draw(lowering: Lowering, done: Execution, target: str, path: Path) -> None:
@@ -124,16 +130,16 @@ def tables_of(lowering: Lowering, done: Execution) -> dict[str, list[dict[str, A
     return chip.tables(lowering.program(chip), done.run)
 
 
-def write_trace(lowering: Lowering, spikes: np.ndarray, target: str, path: Path) -> None:
+def write_trace(lowering: Lowering, spikes: Spikes, target: str, path: Path) -> None:
     """Write a target's timeline of the first sample."""
     chip = _chip(target, "trace")
-    chip.write_trace(lowering.program(chip), arriving(lowering, spikes[:1]), path)
+    first = {name: array[:1] for name, array in input_arrays(lowering.discrete, spikes).items()}
+    chip.write_trace(lowering.program(chip), arriving(lowering, first), path)
 
 
-def arriving(lowering: Lowering, spikes: np.ndarray) -> np.ndarray:
-    """Return what the chip's part is fed: the host's first spikes, or the spikes as they are."""
-    front = lowering.split.front if lowering.split else None
-    return spikes if front is None else execute(front, spikes).output
+def arriving(lowering: Lowering, spikes: Spikes) -> Spikes:
+    """Return what the chip's part is fed; see `arriving_at`."""
+    return spikes if lowering.split is None else arriving_at(lowering.split, spikes)
 
 
 def _chip(target: str, what: str) -> Target:
@@ -149,7 +155,7 @@ def _chip(target: str, what: str) -> Target:
 
 def _on_reference(
     graph: Graph,
-    spikes: np.ndarray,
+    spikes: Spikes,
     probes: Sequence[str],
     progress: Progress | None,
     real: Real = np.float64,
@@ -193,7 +199,7 @@ def _joined(split: Split, before: Recording | None, done: Run, probes: Sequence[
 
 def measure(
     lowering: Lowering,
-    spikes: np.ndarray,
+    spikes: Spikes,
     labels: np.ndarray | None = None,
     *,
     target: str = REFERENCE,
@@ -207,11 +213,12 @@ def measure(
         LoweringError: there is no integer graph, or the target refuses it.
         InputError: the spikes do not fit, or there are not as many labels as samples.
     """
-    if labels is not None and labels.shape != spikes.shape[:1]:
+    batch, _ = _batch_and_steps(lowering, spikes)
+    if labels is not None and labels.shape != (batch,):
         raise InputError(
             "labels",
             got=f"shape {labels.shape}",
-            expected=f"one for each of the {len(spikes)} samples",
+            expected=f"one for each of the {batch} samples",
             remedy="save them beside the spikes under the key 'labels'",
         )
     nodes = list(lowering.integer.spiking)

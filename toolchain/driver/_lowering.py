@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from axonc.targets import ForeignNetwork, Program, Target
 
 from ..errors import LoweringError
@@ -20,7 +18,7 @@ from ..passes import (
     split_host,
     to_discrete,
 )
-from ..reference import execute
+from ..reference import Spikes, execute
 from ._calibration import calibrated
 
 
@@ -41,7 +39,7 @@ class Lowering:
     split: Split | None = None
     integer_graph: Graph | None = None
     refusal: LoweringError | None = None
-    calibration: np.ndarray | None = None
+    calibration: Spikes | None = None
     programs: dict[str, Program] = field(default_factory=dict)
 
     @property
@@ -66,23 +64,25 @@ class Lowering:
         return self.programs[key]
 
 
-def lower_foreign(network: ForeignNetwork, *, calibration: np.ndarray | None = None) -> Lowering:
+def lower_foreign(network: ForeignNetwork, *, calibration: Spikes | None = None) -> Lowering:
     """Cut a network that is integers already into host and chip; nothing of it is rounded.
 
     Args:
-        calibration: input (batch, time, *input shape) that targets may choose by, e.g. the places
-            of cores.
+        calibration: input (batch, time, *shape) of each input node that targets may choose by,
+            e.g. the places of cores.
 
     Raises:
         LoweringError: no spiking neuron is left for the chip.
     """
     findings, graph = Findings(), network.graph
     split = split_host(graph, findings, real_input=network.real_input)
-    if calibration is not None and split.front is not None:
-        calibration = execute(split.front, calibration).output
-    return Lowering(
-        graph, graph, findings, split, integer_graph=split.chip, calibration=calibration
-    )
+    arriving = None if calibration is None else arriving_at(split, calibration)
+    return Lowering(graph, graph, findings, split, integer_graph=split.chip, calibration=arriving)
+
+
+def arriving_at(split: Split, spikes: Spikes) -> Spikes:
+    """Return what the chip's part is fed: the host's first spikes, or the spikes as they are."""
+    return spikes if split.front is None else execute(split.front, spikes).output
 
 
 def lower(
@@ -91,16 +91,16 @@ def lower(
     weights: IntegerWeights | None = None,
     fixed_point: FixedPoint | None = None,
     real_input: bool = False,
-    calibration: np.ndarray | None = None,
+    calibration: Spikes | None = None,
     mismatch: float = 1e-3,
 ) -> Lowering:
     """Lower an imported graph as far as it goes.
 
     Args:
         real_input: the input is real numbers, so what leads to the first spikes stays on the host.
-        calibration: spikes (batch, time, *input shape) to choose fraction bits by, layer by layer:
-            the fewest that change at most a share `mismatch` of a layer's spikes. Targets choose
-            by them too, e.g. the places of cores.
+        calibration: spikes (batch, time, *shape) of each input node to choose fraction bits by,
+            layer by layer: the fewest that change at most a share `mismatch` of a layer's spikes.
+            Targets choose by them too, e.g. the places of cores.
 
     Raises:
         LoweringError: the graph has no discrete form under its dialect.
@@ -113,9 +113,7 @@ def lower(
         *folding, rounding = integer_pipeline(weights, fixed_point)
         folded = run_passes(split.chip, folding, findings)
         if calibration is not None:
-            arriving = (
-                calibration if split.front is None else execute(split.front, calibration).output
-            )
+            arriving = arriving_at(split, calibration)
             assert isinstance(rounding, FixedPoint)
             rounding = calibrated(folded, rounding, arriving, findings, mismatch)
         integer = run_passes(folded, [rounding], findings)

@@ -2,6 +2,6 @@
 
 from .execute import Progress, execute
 from .linear import Real, linear_step
-from .recording import Recording, input_arrays
+from .recording import Recording, Spikes, input_arrays
 
-__all__ = ["Progress", "Real", "Recording", "execute", "input_arrays", "linear_step"]
+__all__ = ["Progress", "Real", "Recording", "Spikes", "execute", "input_arrays", "linear_step"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
@@ -26,7 +26,7 @@ from .neurons import (
     NeuronStepper,
 )
 from .over_time import OverTime, Step, without_state
-from .recording import Recording, input_arrays
+from .recording import Recording, Spikes, input_arrays
 
 Progress = Callable[[int, int], None]
 """Called after each stretch of steps with (steps done, steps in all)."""
@@ -37,7 +37,7 @@ _AT_ONCE = 1 << 21
 
 def execute(
     graph: Graph,
-    spikes: np.ndarray | Mapping[str, np.ndarray],
+    spikes: Spikes,
     *,
     probes: Sequence[str] = (),
     progress: Progress | None = None,

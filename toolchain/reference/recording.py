@@ -10,6 +10,9 @@ import numpy as np
 from ..errors import InputError
 from ..ir import Graph
 
+Spikes = np.ndarray | Mapping[str, np.ndarray]
+"""(batch, time, *shape) of the only Input node, or of each by name."""
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -36,9 +39,7 @@ class Recording:
         return next(iter(self.outputs.values()))
 
 
-def input_arrays(
-    graph: Graph, spikes: np.ndarray | Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def input_arrays(graph: Graph, spikes: Spikes) -> dict[str, np.ndarray]:
     """Return one array (batch, time, *shape) for each Input node of `graph`.
 
     Raises:
@@ -50,7 +51,7 @@ def input_arrays(
                 f"input of graph {graph.name!r}",
                 got="one array of spikes",
                 expected=f"one for each of its Input nodes: {', '.join(graph.inputs)}",
-                remedy="give a mapping of names to arrays: execute(graph, {name: array, ...})",
+                remedy="give a mapping of names to arrays; in a file, one key spikes/NODE for each",
             )
         spikes = {next(iter(graph.inputs)): spikes}
     if missing := set(graph.inputs) - set(spikes):

@@ -89,7 +89,7 @@ def test_an_input_of_the_wrong_shape(model: Path, tmp_path: Path, capsys: Run) -
     [
         (b"nonsense", "File is not a zip file"),
         ({"other": np.ones(3)}, "keys ['other']"),
-        ({"spikes": np.ones(3)}, "an array of shape (3,) and type float64"),
+        ({"spikes": np.ones(3)}, "'spikes', an array of shape (3,) and type float64"),
         ({"spikes": np.array([[[object()]]])}, "Object arrays cannot be loaded"),
     ],
 )
@@ -105,7 +105,7 @@ def test_unusable_spike_files(
         ["run", str(model), "--input", str(spikes), "--output", str(tmp_path / "o.npz")], capsys
     )
     assert message.startswith(f"spike file {spikes}: got {got}")
-    assert message.endswith("Write it with numpy.savez(path, spikes=array).")
+    assert message.endswith("with a key spikes/NODE for each.")
 
 
 def test_a_target_that_does_not_exist(
