@@ -116,6 +116,6 @@ def _bad(path: Path, got: str, expected: str) -> InputError:
         f"spike file {path}",
         got=got,
         expected=expected,
-        remedy="write it with numpy.savez(path, spikes=array); of a network of several inputs, with "
-        "a key spikes/NODE for each",
+        remedy="write it with numpy.savez(path, spikes=array); of a network of several inputs, "
+        "with a key spikes/NODE for each",
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from axonc.toolchain.errors import EngineError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,7 @@ def install(wanted: Environment) -> Path:
     with _locked(folder.with_suffix(".lock")):
         if _is_whole(folder):
             return _interpreter(folder)
+        _log.info("making %s's own environment, once (%s)", wanted.title, wanted.size)
         shutil.rmtree(folder, ignore_errors=True)
         beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.new-", dir=folder.parent))
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ..errors import AxoncError
 from . import check, compile_, cost, demo, doctor, export, run, train
@@ -54,7 +56,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return 2
-    return _run(options)
+    with _notices_on_stderr():
+        return _run(options)
+
+
+@contextmanager
+def _notices_on_stderr() -> Iterator[None]:
+    """Show what axonc tells of long preparations: an engine's environment, compiled kernels."""
+    logger, handler = logging.getLogger("axonc"), _Notices()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Notices(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"axonc: {record.getMessage()}", file=sys.stderr)  # where stderr is now
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ loaded. The folders of versions that were not used lately are removed.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import TypeVar
 import numba
 
 VERSIONS_KEPT = 4
+_log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
@@ -62,6 +64,8 @@ def _cache_folder() -> str | None:
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     base = os.environ.get("NUMBA_CACHE_DIR") or Path(home) / "axonc" / "numba"
     folder = Path(base) / f"binary_synapse-{digest.hexdigest()[:16]}"
+    if not folder.is_dir():
+        _log.info("compiling the accelerator's simulator, once on this machine: half a minute")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)  # used now

@@ -77,7 +77,8 @@ def test_a_failed_installation_leaves_nothing_that_looks_whole(nowhere, monkeypa
     assert environment.status(LAVA)["installed"] is False
 
 
-def test_an_unfinished_environment_is_made_anew_and_a_whole_one_kept(nowhere, monkeypatch):
+def test_an_unfinished_environment_is_made_anew_and_a_whole_one_kept(nowhere, monkeypatch, caplog):
+    caplog.set_level("INFO", "axonc")
     folder = environment.environment_folder(LAVA, Path(sys.executable))
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").write_text("half")
@@ -86,6 +87,7 @@ def test_an_unfinished_environment_is_made_anew_and_a_whole_one_kept(nowhere, mo
     assert not python.exists() and len(steps) == 3  # the half-made one is gone
     assert environment.status(LAVA)["versions"] == {"lava-nc": "0.10.0"}
     assert environment.engine_python(LAVA) == python and len(steps) == 3
+    assert caplog.messages == ["making Lava's own environment, once (0.4 GB)"]
 
 
 def test_a_failing_step_shows_its_output():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,21 @@ def test_the_core_pulls_in_neither_torch_nor_lava() -> None:
         "assert not {'torch', 'norse', 'lava'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_long_preparations_are_told_on_stderr(
+    model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def preparing(*_: object) -> tuple[()]:
+        logging.getLogger("axonc.targets.some_chip").info("getting ready")
+        return ()
+
+    monkeypatch.setattr("axonc.toolchain.driver.verdicts", preparing)
+    for _ in range(2):  # told once each time: no handler is left behind
+        assert main(["check", str(model), "--json"]) == 0
+        told = capsys.readouterr()
+        assert told.err.count("axonc: getting ready\n") == 1
+        assert json.loads(told.out)["nodes"] == []
 
 
 def test_check_tells_a_row_for_every_node(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
