@@ -45,3 +45,40 @@ def aedat3(events: Rows, packet: int = 100, spare: int = 3) -> bytes:
         for x, y, t, polarity in part:
             content += struct.pack("<2I", x << 17 | y << 2 | polarity << 1 | 1, t)
     return content
+
+
+def aedat4(events: Rows, packet: int = 100, compression: str = "lz4", stream: int = 0) -> bytes:
+    """Write AEDAT 4.0: packets of events, each behind one of triggers, and no table of packets."""
+    import lz4.frame
+    import zstandard
+
+    method, pack = {
+        "none": (0, bytes),
+        "lz4": (1, lz4.frame.compress),
+        "zstd": (3, zstandard.ZstdCompressor().compress),
+    }[compression]
+    streams = "".join(
+        f'<node name="{name}" path="/outInfo/{name}/">'
+        f'<attr key="compression" type="string">{compression.upper()}</attr>'
+        f'<attr key="typeIdentifier" type="string">{kind}</attr>'
+        f'<node name="info" path="/outInfo/{name}/info/">'
+        '<attr key="sizeX" type="int">128</attr><attr key="sizeY" type="int">128</attr>'
+        "</node></node>"
+        for name, kind in enumerate(["EVTS", "TRIG"], stream)
+    )
+    info = f'<dv version="2.0"><node name="outInfo" path="/outInfo/">{streams}</node></dv>'.encode()
+    # FlatBuffers: root, identifier; sizes and offsets of fields; the fields; what they point to.
+    fields = struct.pack("<I4s5H2x", 20, b"IOHE", 10, 20, 4, 8, 16)
+    content = fields + struct.pack("<2iqII", 12, method, -1, 4, len(info)) + info + b"\0"
+    content = b"#!AER-DAT4.0\r\n" + struct.pack("<I", len(content)) + content
+    for start in range(0, len(events), packet):
+        part = events[start : start + packet].tolist()
+        rows = b"".join(struct.pack("<q2hB3x", t, x, y, p) for x, y, t, p in part)
+        for number, kind, count, body in (
+            (stream + 1, b"TRIG", 0, b""),
+            (stream, b"EVTS", len(part), rows),
+        ):
+            table = struct.pack("<I4s3H2xiII", 16, kind, 6, 8, 4, 8, 4, count) + body
+            packed = pack(struct.pack("<I", len(table)) + table)
+            content += struct.pack("<2i", number, len(packed)) + packed
+    return content

@@ -13,8 +13,9 @@ from ._split import RawDataset, take
 from ._split import Split as Split
 from .archive import npz
 from .cifar import cifar10, cifar100
+from .cifar10_dvs import cifar10_dvs
 from .digits import mnist5k
-from .events import cifar10_dvs, nmnist
+from .events import nmnist
 from .folder import image_folder
 from .gesture import dvs_gesture
 from .idx import fashion_mnist, mnist

@@ -1,7 +1,7 @@
-"""Event-camera recordings, in the files that their publishers ship, cut into binary frames.
+"""Event-camera recordings cut into binary frames, and N-MNIST.
 
 A recording's time is cut into `bins` equal parts; a frame is 1 where a pixel sent at least one
-event of that polarity in that part. Frames are (bins, 2, side, side), channel 1 for brighter.
+event of that polarity in that part. Frames are (bins, 2, height, width), channel 1 for brighter.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from ..config import DataConfig
 from ..errors import DataError
-from ._split import LazyImages, RawDataset
+from ._split import Labels, LazyImages, RawDataset
 
-_MAX_BYTES = 1 << 28
-_CIFAR_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
+MAX_BYTES = 1 << 28
+"""Of one recording, packed and unpacked."""
+
+Size = tuple[int, int]
+"""Width and height, in pixels."""
 
 
 class Events(NamedTuple):
@@ -31,15 +34,75 @@ class Events(NamedTuple):
     polarity: NDArray[np.int64]
 
 
-def frames(events: Events, sensor: int, side: int, bins: int) -> NDArray[np.uint8]:
-    """Cut events into binary frames (bins, 2, side, side); a smaller side joins pixels."""
-    image = np.zeros((bins, 2, side, side), np.uint8)
+def frames(events: Events, sensor: Size, size: Size, bins: int) -> NDArray[np.uint8]:
+    """Cut events into binary frames (bins, 2, height, width); a smaller size joins pixels."""
+    width, height = size
+    image = np.zeros((bins, 2, height, width), np.uint8)
     if len(events.t):
         start = int(events.t.min())
         length = int(events.t.max()) - start + 1
         part = (events.t - start) * bins // length
-        image[part, events.polarity, events.y * side // sensor, events.x * side // sensor] = 1
+        x, y = events.x * width // sensor[0], events.y * height // sensor[1]
+        image[part, events.polarity, y, x] = 1
     return image
+
+
+def checked_frames(
+    what: str, events: Events, sensor: Size, size: Size, bins: int, remedy: str
+) -> NDArray[np.uint8]:
+    """Cut events into frames, or refuse those that lie outside of the sensor."""
+    for name, end in (("x", sensor[0]), ("y", sensor[1]), ("polarity", 2)):
+        values = getattr(events, name)
+        if len(values) and not 0 <= values.min() <= values.max() < end:
+            got = f"{name} from {values.min()} to {values.max()}"
+            raise DataError(what, got=got, expected=f"0 to {end - 1}", remedy=remedy)
+    if len(events.t) and (int(events.t.max()) - int(events.t.min()) + 1) * bins >= 1 << 63:
+        got = f"times from {events.t.min()} to {events.t.max()}"
+        raise DataError(what, got=got, expected="microseconds", remedy=remedy)
+    return frames(events, sensor, size, bins)
+
+
+def frame_size(config: DataConfig, sensor: Size) -> Size:
+    """Return the width and height that data.side asks for: the sensor's own where it is 0."""
+    return (config.side, config.side) if config.side else sensor
+
+
+def lazy_frames(
+    name: str,
+    config: DataConfig,
+    files: Sequence[Any],
+    labels: list[int],
+    read: Callable[[Any], Events],
+    sensor: Size,
+    remedy: str,
+) -> tuple[LazyImages, Labels]:
+    """Return recordings as frames that are read when they are asked for, and their labels.
+
+    remedy: where to get the data set; it is told where files are missing or damaged.
+    """
+    if not files:
+        raise DataError(
+            f"data set {name}",
+            got=f"no recordings in {config.path or 'an empty data.path'}",
+            expected="the folder of the unpacked data set",
+            remedy=remedy,
+        )
+    size = frame_size(config, sensor)
+    load = partial(_load, read=read, sensor=sensor, size=size, bins=config.bins, remedy=remedy)
+    return LazyImages(files, (config.bins, 2, *size[::-1]), load), np.array(labels, np.int64)
+
+
+def _load(
+    source: Any, read: Callable[[Any], Events], sensor: Size, size: Size, bins: int, remedy: str
+) -> NDArray[np.uint8]:
+    try:
+        events = read(source)
+    except DataError as error:
+        raise DataError(
+            error.what, got=error.got, expected=error.expected, remedy=remedy
+        ) from error
+    path = source if isinstance(source, Path) else source.path
+    return checked_frames(f"recording {path}", events, sensor, size, bins, remedy)
 
 
 def nmnist(config: DataConfig) -> RawDataset:
@@ -50,27 +113,8 @@ def nmnist(config: DataConfig) -> RawDataset:
     for split in ("Train", "Test"):
         files = sorted((root / split).glob("[0-9]/*.bin"))
         labels = [int(file.parent.name) for file in files]
-        splits.append(lazy_frames("nmnist", config, files, labels, read_nmnist, 34, remedy))
+        splits.append(lazy_frames("nmnist", config, files, labels, read_nmnist, (34, 34), remedy))
     return RawDataset(10, *splits)
-
-
-def cifar10_dvs(config: DataConfig) -> RawDataset:
-    """Read CIFAR10-DVS (Li et al. 2017): CLASS/*.aedat, of each class nine tenths to train."""
-    root = Path(config.path)
-    remedy = "get CIFAR10-DVS from https://figshare.com/articles/dataset/CIFAR10-DVS_New/4724671"
-    train: tuple[list[Path], list[int]] = ([], [])
-    test: tuple[list[Path], list[int]] = ([], [])
-    for label, name in enumerate(_CIFAR_CLASSES):
-        files = sorted((root / name).glob("*.aedat"), key=lambda file: (len(file.name), file.name))
-        cut = len(files) * 9 // 10
-        for (part, labels), chosen in ((train, files[:cut]), (test, files[cut:])):
-            part.extend(chosen)
-            labels.extend([label] * len(chosen))
-    return RawDataset(
-        10,
-        lazy_frames("cifar10-dvs", config, *train, read_aedat2, 128, remedy),
-        lazy_frames("cifar10-dvs", config, *test, read_aedat2, 128, remedy),
-    )
 
 
 def read_nmnist(path: Path) -> Events:
@@ -87,59 +131,13 @@ def read_nmnist(path: Path) -> Events:
     return Events(*(values[~overflow] for values in (x, y, t, high >> 7)))
 
 
-def read_aedat2(path: Path) -> Events:
-    """Read AER-DAT 2.0 of a DVS128: lines of comment, then big-endian (address, microseconds).
-
-    Bits 8 to 14 of an address are the column and 1 to 7 the row, both counted from the far corner;
-    bit 0 is 1 for darker. Pictures come out upright, as spikingjelly's reader has them.
-    """
-    data = read_bytes(path).tobytes()
-    while data.startswith(b"#"):
-        _, _, data = data.partition(b"\n")
-    if len(data) % 8:
-        raise corrupt(path, f"{len(data)} bytes behind the comments", "a multiple of 8")
-    address, t = np.frombuffer(data, ">u4").reshape(-1, 2).T.astype(np.int64)
-    return Events(127 - (address >> 8 & 0x7F), 127 - (address >> 1 & 0x7F), t, 1 - (address & 1))
-
-
-def lazy_frames(
-    name: str,
-    config: DataConfig,
-    files: Sequence[Any],
-    labels: list[int],
-    read: Callable[[Any], Events],
-    sensor: int,
-    remedy: str,
-) -> tuple[LazyImages, NDArray[np.int64]]:
-    """Return recordings as frames that are read when they are asked for, and their labels."""
-    if not files:
-        raise DataError(
-            f"data set {name}",
-            got=f"no recordings in {config.path or 'an empty data.path'}",
-            expected="the folder of the unpacked data set",
-            remedy=remedy,
-        )
-    side = config.side or sensor
-    load = partial(_load, read=read, sensor=sensor, side=side, bins=config.bins)
-    return LazyImages(files, (config.bins, 2, side, side), load), np.array(labels, np.int64)
-
-
-def _load(
-    source: Any, read: Callable[[Any], Events], sensor: int, side: int, bins: int
-) -> NDArray[np.uint8]:
-    events = read(source)
-    path = source if isinstance(source, Path) else source.path
-    for name, end in (("x", sensor), ("y", sensor), ("polarity", 2)):
-        values = getattr(events, name)
-        if len(values) and not 0 <= values.min() <= values.max() < end:
-            raise corrupt(path, f"{name} from {values.min()} to {values.max()}", f"0 to {end - 1}")
-    return frames(events, sensor, side, bins)
-
-
 def read_bytes(path: Path) -> NDArray[np.uint8]:
     """Read a recording's bytes."""
     try:
-        return np.fromfile(path, np.uint8, count=_MAX_BYTES)
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise corrupt(path, f"{size} bytes", f"at most {MAX_BYTES}")
+        return np.fromfile(path, np.uint8)
     except OSError as error:
         raise corrupt(path, str(error), "a readable file") from error
 

@@ -17,7 +17,7 @@ from ..errors import DataError
 from ._split import Labels, LazyImages, RawDataset
 from .events import Events, corrupt, lazy_frames, read_bytes
 
-_GESTURES, _SIDE = 11, 128
+_GESTURES, _SENSOR = 11, (128, 128)
 _POLARITY_EVENTS = 1
 _PACKET = np.dtype(
     [
@@ -84,13 +84,25 @@ def read_aedat3(path: Path) -> Events:
 def _of_trials(config: DataConfig, trials: Path) -> tuple[LazyImages, Labels]:
     gestures: list[Gesture] = []
     labels: list[int] = []
-    for name in filter(None, map(str.strip, trials.read_text().splitlines())):
+    for name in filter(None, map(str.strip, _text(trials).splitlines())):
         recording = trials.with_name(name)
         table = trials.with_name(f"{recording.stem}_labels.csv")
         for label, start, end in _table(table):
             gestures.append(Gesture(recording, start, end))
             labels.append(label - 1)
-    return lazy_frames("dvs-gesture", config, gestures, labels, _read_part, _SIDE, _REMEDY)
+    return lazy_frames("dvs-gesture", config, gestures, labels, _read_part, _SENSOR, _REMEDY)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"data set dvs-gesture, {path}",
+            got=str(error),
+            expected="a list of recordings, one a line",
+            remedy=_REMEDY,
+        ) from error
 
 
 def _table(path: Path) -> NDArray[np.int64]:
@@ -115,7 +127,7 @@ def _read_part(gesture: Gesture) -> Events:
 def _of_tonic(config: DataConfig, folder: Path) -> tuple[LazyImages, Labels]:
     files = sorted(folder.glob("*/*.npy"))
     labels = [int(file.stem) if file.stem.isdigit() else -1 for file in files]
-    return lazy_frames("dvs-gesture", config, files, labels, read_tonic, _SIDE, _REMEDY)
+    return lazy_frames("dvs-gesture", config, files, labels, read_tonic, _SENSOR, _REMEDY)
 
 
 def read_tonic(path: Path) -> Events:

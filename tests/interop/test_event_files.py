@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,9 @@ import event_files
 import numpy as np
 import pytest
 
-from axonc.models.data.events import Events, read_aedat2, read_nmnist
+from axonc.models.data.aedat4 import read_aedat4
+from axonc.models.data.cifar10_dvs import read_aedat2
+from axonc.models.data.events import Events, read_nmnist
 from axonc.models.data.gesture import read_aedat3, read_tonic
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -23,9 +26,13 @@ READERS: list[tuple[Callable[..., bytes], Callable[[Path], Events], int]] = [
     (event_files.aedat2, read_aedat2, 128),
     (event_files.aedat3, read_aedat3, 128),
 ]
+AEDAT4 = [
+    (partial(event_files.aedat4, compression=compression), read_aedat4, 128)
+    for compression in ("none", "lz4", "zstd")
+]
 
 
-@pytest.mark.parametrize(("write", "read", "side"), READERS)
+@pytest.mark.parametrize(("write", "read", "side"), [*READERS, *AEDAT4])
 def test_what_was_written_is_read(
     write: Callable[..., bytes], read: Callable[[Path], Events], side: int, tmp_path: Path
 ) -> None:

@@ -4,16 +4,14 @@ import gzip
 import struct
 from pathlib import Path
 
-import event_files
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from axonc.models import TrainingConfig, data
-from axonc.models.config import DataConfig, EncoderConfig, Encoding
+from axonc.models.config import DataConfig, EncoderConfig
 from axonc.models.data._split import LazyImages
-from axonc.models.data.events import Events, frames, read_nmnist
 from axonc.models.errors import DataError
 from axonc.models.evaluate import encode
 
@@ -142,102 +140,6 @@ def test_tiny_imagenet(tmp_path: Path) -> None:
 def test_image_folder_without_images(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="got no folder train in .*, expected train/ and val/"):
         load("image-folder", tmp_path)
-
-
-def test_frames_of_events() -> None:
-    events = Events(*(np.array(v) for v in ([0, 3, 3], [1, 2, 2], [100, 150, 199], [0, 1, 1])))
-    whole = frames(events, sensor=4, side=4, bins=2)
-    assert np.argwhere(whole).tolist() == [[0, 0, 1, 0], [1, 1, 2, 3]]
-    assert np.argwhere(frames(events, 4, 2, 1)).tolist() == [[0, 0, 0, 0], [0, 1, 1, 1]]
-
-
-def test_nmnist(tmp_path: Path) -> None:
-    t = 0x123456
-    event = bytes([33, 7, 0x80 | t >> 16, t >> 8 & 0xFF, t & 0xFF])
-    for split in ("Train", "Test"):
-        for digit in (0, 4):
-            folder = tmp_path / split / str(digit)
-            folder.mkdir(parents=True)
-            (folder / "00001.bin").write_bytes(bytes([1, 2, 0, 0, 0]) + event)
-    found = load("nmnist", tmp_path, bins=3)
-    assert found.test.labels.tolist() == [0, 4]
-    assert np.argwhere(found.test.images[:1][0]).tolist() == [[0, 0, 2, 1], [2, 1, 7, 33]]
-    settings = TrainingConfig(encoder=EncoderConfig(Encoding.EVENTS, steps=3))
-    assert encode(settings, found.test.images[:], "test").shape == (2, 3, 2 * 34 * 34)
-    (tmp_path / "Test" / "4" / "00001.bin").write_bytes(event[:4])
-    with pytest.raises(DataError, match="00001.bin: got 4 bytes, expected a multiple of 5"):
-        found.test.images[:]
-
-
-def test_nmnist_time_that_overflows(tmp_path: Path) -> None:
-    content = bytes([1, 2, 0, 0, 5]) + bytes([0, 240, 0, 0, 0]) + bytes([3, 4, 0x80, 0, 6])
-    (tmp_path / "one.bin").write_bytes(content)
-    read = read_nmnist(tmp_path / "one.bin")
-    assert np.array(read).T.tolist() == [[1, 2, 5, 0], [3, 4, 8192 + 6, 1]]
-
-
-def test_cifar10_dvs(tmp_path: Path) -> None:
-    content = event_files.aedat2(np.array([[9, 5, 10, 1], [0, 0, 20, 0]]))
-    for name in "airplane automobile bird cat deer dog frog horse ship truck".split():
-        (tmp_path / name).mkdir()
-        for i in range(10):
-            (tmp_path / name / f"cifar10_{name}_{i}.aedat").write_bytes(content)
-    found = load("cifar10-dvs", tmp_path, side=64, bins=2)
-    assert (len(found.train) + len(found.validation), len(found.test)) == (90, 10)
-    assert np.argwhere(found.test.images[:1][0]).tolist() == [[0, 1, 2, 4], [1, 0, 0, 0]]
-
-
-def test_dvs_gesture_as_tonic_cuts_it(tmp_path: Path) -> None:
-    for split in ("ibmGestureTrain", "ibmGestureTest"):
-        folder = tmp_path / split / "user01_led"
-        folder.mkdir(parents=True)
-        for label in (0, 10):
-            np.save(folder / f"{label}.npy", np.array([[127.0, 0, 1, 0.5], [0, 64, 0, 9]]))
-    found = load("dvs-gesture", tmp_path, side=32, bins=2)
-    assert found.classes == 11
-    assert found.test.labels.tolist() == [0, 10]
-    assert np.argwhere(found.test.images[:1][0]).tolist() == [[0, 1, 0, 31], [1, 0, 16, 0]]
-    np.save(tmp_path / "ibmGestureTest" / "user01_led" / "0.npy", np.full((1, 4), 2.0))
-    with pytest.raises(DataError, match="0.npy: got polarity from 2 to 2, expected 0 to 1"):
-        found.test.images[:]
-
-
-def test_dvs_gesture_as_ibm_ships_it(tmp_path: Path) -> None:
-    events = event_files.random_events(0, 128)
-    cut = int(events[150, 2])
-    for name in ("user01_led", "user24_lab"):
-        (tmp_path / f"{name}.aedat").write_bytes(event_files.aedat3(events))
-        table = f"class,startTime_usec,endTime_usec\n11,0,{cut}\n1,{cut},300000\n"
-        (tmp_path / f"{name}_labels.csv").write_text(table)
-    (tmp_path / "trials_to_train.txt").write_text("user01_led.aedat\n")
-    (tmp_path / "trials_to_test.txt").write_text("user24_lab.aedat\n\n")
-    found = load("dvs-gesture", tmp_path, bins=1)
-    assert found.test.labels.tolist() == [10, 0]
-    for image, part in zip(
-        found.test.images[:], (events[:, 2] < cut, events[:, 2] >= cut), strict=True
-    ):
-        x, y, _, polarity = events[part].T
-        expected = np.zeros((1, 2, 128, 128), np.uint8)
-        expected[0, polarity, y, x] = 1
-        assert np.array_equal(image, expected)
-    recording = tmp_path / "user24_lab.aedat"
-    whole = recording.read_bytes()
-    for content, got in (
-        (b"#!AER-DAT2.0\r\n", "no header of AER-DAT3"),
-        (whole[:-4], "a packet of 796 bytes"),
-        (whole + b"12", "a packet header of 2 bytes"),
-    ):
-        recording.write_bytes(content)
-        with pytest.raises(DataError, match=f"user24_lab.aedat: got {got}"):
-            found.test.images[:]
-    (tmp_path / "user24_lab_labels.csv").unlink()
-    with pytest.raises(DataError, match="user24_lab_labels.csv: got .*expected a table of class"):
-        load("dvs-gesture", tmp_path)
-
-
-def test_missing_recordings(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="got no recordings in .*Get N-MNIST from https"):
-        load("nmnist", tmp_path)
 
 
 def test_npz(tmp_path: Path) -> None:
