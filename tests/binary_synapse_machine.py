@@ -29,7 +29,7 @@ STEPS = {NORTH: (0, -1), EAST: (1, 0), SOUTH: (0, 1), WEST: (-1, 0)}
 
 
 class Flit(NamedTuple):
-    targets: tuple[tuple[int, int], ...]  # (block or HOST, bank), in as many cores
+    targets: tuple[tuple[int, int], ...]  # (block or HOST, bank), several in a core or in several
     source: int  # flat position in the source node; for a partial sum the neuron
     value: int | None = None  # a partial sum
 
@@ -50,7 +50,7 @@ class CoreModel:
 
     def __post_init__(self) -> None:
         self.events: deque[Flit] = deque()
-        self.most = self.free = self.walk = 0
+        self.most = self.free = self.walk = self.taken = 0
 
 
 @dataclass
@@ -257,10 +257,10 @@ class MachineModel:
         eats = [core for core in self.cores if core.events and core.free <= self.now]
 
         for core in eats:
-            flit = core.events.popleft()
-            cycles = self._take(self.blocks[flit.targets[0][0]], flit)
+            cycles = self._take(core.events.popleft())
             core.free = self.now + cycles
             core.walk += cycles
+            core.taken += 1
         for x, y, port, out in moves:
             whole = self.fifos[x, y, port][0]
             flit = self._branch(whole, x, y, out)
@@ -308,30 +308,36 @@ class MachineModel:
 
     # -- events ----------------------------------------------------------------------------------
 
-    def _take(self, model: BlockModel, flit: Flit) -> int:
-        cycles = self._work(model, flit)
-        model.walk += cycles
-        return cycles
-
-    def _work(self, model: BlockModel, flit: Flit) -> int:
+    def _take(self, flit: Flit) -> int:
+        """Add what an event brings to the sums of every block it is for; return its cycles."""
         size = self.size
         if flit.value is not None:
+            model = self.blocks[flit.targets[0][0]]
             model.sums[flit.source] += flit.value
+            model.walk += size.event_overhead_cycles + size.access_cycles
             return size.event_overhead_cycles + size.access_cycles
-        path = model.block.banks[flit.targets[0][1]].projection.path
+        walks = [self._walk_bank(self.blocks[at], bank, flit.source) for at, bank in flit.targets]
+        cycles = max(1, size.event_overhead_cycles + sum(walks))
+        self.blocks[flit.targets[0][0]].walk += cycles - sum(walks)
+        return cycles
+
+    def _walk_bank(self, model: BlockModel, bank: int, source: int) -> int:
+        size = self.size
+        path = model.block.banks[bank].projection.path
         nodes = [self.program.graph.nodes[name] for name in path.through]
         grid = self.program.graph.shapes[path.source]
         signal = np.zeros((1, *grid))
-        signal.flat[flit.source] = 1
+        signal.flat[source] = 1
         for node in nodes:
             if not isinstance(node, Delay):
                 signal = linear_step(node)(signal)
         model.sums += signal.astype(np.int64).ravel()[model.ids]
         if size.dataflow is Dataflow.NEURON_MAJOR:
-            return max(1, size.event_overhead_cycles)
-        groups, walks = self._walks(model, nodes, grid, flit.source)
+            return 0
+        groups, walks = self._walks(model, nodes, grid, source)
         cycles = walks * -(-groups // size.synapse_lanes) * size.access_cycles
-        return max(1, size.event_overhead_cycles + cycles)
+        model.walk += cycles
+        return cycles
 
     def _walks(self, model, nodes, shape, source) -> tuple[int, int]:  # type: ignore[no-untyped-def]
         """Return (neurons a row or tap adds to, rows or taps) by following every position."""

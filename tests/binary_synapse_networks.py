@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from axonc.targets.binary_synapse import Architecture
-from axonc.targets.binary_synapse.architecture import Dataflow
+from axonc.targets.binary_synapse.architecture import Dataflow, Packing
 from axonc.toolchain.ir import (
     BIPOLAR,
     TERNARY,
@@ -93,7 +93,7 @@ def perceptron(sizes: list[int], seed: int = 0) -> Graph:
 
 
 @st.composite
-def dense_networks(draw: st.DrawFn) -> Graph:
+def dense_networks(draw: st.DrawFn, skips: bool = False) -> Graph:
     """One to three dense layers, maybe recurrent, skipping a layer, delayed, or of two inputs."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     sizes = [draw(st.integers(1, 14)) for _ in range(draw(st.integers(2, 4)))]
@@ -106,9 +106,9 @@ def dense_networks(draw: st.DrawFn) -> Graph:
     if draw(st.booleans()):  # recurrent
         nodes["recurrent"] = affine(sizes[-1], sizes[-1], rng)
         extra += [Edge(last, "recurrent", draw(st.integers(1, 2))), Edge("recurrent", last)]
-    if draw(st.booleans()):  # from the input, past all layers, maybe late
+    if skips or draw(st.booleans()):  # from the input, past all layers, maybe late
         nodes["skip"] = affine(sizes[-1], sizes[0], rng)
-        extra += [Edge("input", "skip", draw(st.integers(0, 3))), Edge("skip", last)]
+        extra += [Edge("input", "skip", draw(st.sampled_from([0, 0, 0, 1, 3]))), Edge("skip", last)]
     if draw(st.booleans()):
         other = draw(st.integers(1, 6))
         nodes |= {"other": Input((other,)), "second": affine(sizes[1], other, rng)}
@@ -125,8 +125,11 @@ def dense_networks(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
-def convolutional_networks(draw: st.DrawFn) -> Graph:
-    """Convolution, neurons, pool, convolution, neurons, flatten, dense, neurons; some left out."""
+def convolutional_networks(draw: st.DrawFn, skips: bool = False) -> Graph:
+    """Convolution, neurons, pool, convolution, neurons, flatten, dense, neurons; some left out.
+
+    The second convolution may have another beside it that looks elsewhere.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rank = draw(st.integers(1, 2))
     groups = draw(st.sampled_from([1, 1, 2]))
@@ -135,6 +138,7 @@ def convolutional_networks(draw: st.DrawFn) -> Graph:
         *(draw(st.integers(3, 7)) for _ in range(rank)),
     )
     nodes: dict[str, Node] = {"input": Input(shape)}
+    extra: list[Edge] = []
 
     def window(stride: int) -> Window:
         return Window(
@@ -159,21 +163,34 @@ def convolutional_networks(draw: st.DrawFn) -> Graph:
         )
         nodes["pool"] = pool
         shape = pool.output_shape(shape)
-    if draw(st.sampled_from([True, True, False])):
+    before = list(nodes)[-1]
+    if skips or draw(st.sampled_from([True, True, False])):
         convolution("conv1", draw(st.integers(1, 3)), 1, 1)
+    second = nodes.get("conv1")
     if draw(st.booleans()):
         nodes["neuron1"] = neurons(shape, rng)
         nodes["flatten"] = Flatten()
     else:
         nodes["flatten"] = Flatten()
         nodes["neuron1"] = neurons((int(np.prod(shape)),), rng)
+    if isinstance(second, IntegerConv) and (skips or draw(st.booleans())):
+        shifted = tuple((sum(padding), 0) for padding in second.window.padding)
+        look = Window(second.window.stride, shifted, second.window.dilation)
+        weight = rng.choice([-1, 0, 1], second.weight.shape).astype(np.int8)
+        beside = {"beside": IntegerConv(weight, TERNARY, look, second.groups)}
+        names = list(nodes)
+        at = names.index("conv1") + 1
+        nodes = {name: nodes[name] for name in names[:at]} | beside | nodes
+        extra += [Edge(before, "beside"), Edge("beside", names[at])]
     outputs = int(np.prod(shape))
     if draw(st.booleans()):
         nodes["linear"] = affine(3, outputs, rng)
         nodes["neuron2"] = neurons((3,), rng)
         outputs = 3
     nodes["output"] = Output((outputs,))
-    return verify(chain(nodes), "the test's own hands")
+    feed = [name for name in nodes if name != "beside"]
+    edges = [Edge(a, b) for a, b in zip(feed, feed[1:], strict=False)]
+    return verify(Graph(Stage.INTEGER, nodes, (*edges, *extra)), "the test's own hands")
 
 
 @st.composite
@@ -238,6 +255,25 @@ def convolutions_in_parts(draw: st.DrawFn) -> tuple[Graph, Architecture]:
     mesh = machine.mesh.model_copy(update={"columns": 7, "rows": 7})
     core = machine.core.model_copy(update=core)
     return chain(nodes), machine.model_copy(update={"core": core, "mesh": mesh})
+
+
+@st.composite
+def shared_cores(draw: st.DrawFn) -> tuple[Graph, Architecture]:
+    """A network whose layers lie together in large cores, several of them fed by one source."""
+    graph = draw(st.one_of(dense_networks(skips=True), convolutional_networks(skips=True)))
+    machine = draw(machines())
+    core = {
+        "axons": 512,
+        "neurons": draw(st.sampled_from([16, 16, 40, 512])),
+        "blocks": 8,
+        "synapse_capacity_bits": 1 << 16,
+    }
+    mesh = machine.mesh.model_copy(update={"columns": 3, "rows": draw(st.integers(1, 3))})
+    return graph, machine.model_copy(
+        update={
+            "core": machine.core.model_copy(update=core), "mesh": mesh, "packing": Packing.ALWAYS,
+        }
+    )  # fmt: skip
 
 
 def spike_counts(

@@ -10,6 +10,7 @@ import numpy as np
 
 from axonc.toolchain.ir import IntegerNeuron, Reset
 
+from .architecture import Schedule
 from .program import HOST, BinaryProgram, Block, Route, has_absent_synapses, stored_synapses
 
 PORTS = 6
@@ -60,6 +61,10 @@ def memory_bits(program: BinaryProgram) -> dict[str, int]:
         bits[f"{block.layer}.routes"] += len(routes) * route_bits(program)
         if held := max((route.hold_steps for route in routes), default=0):
             bits[f"{block.layer}.history"] += held * neurons
+    for core, asked in entries_of(program).items():
+        if core != HOST and (banks := _banks_in(program, core)) > 1:
+            for source, _ in asked:
+                bits[f"{source}.bank_sets"] += banks
     for source, lines in branch_lines(program).items():
         bits[f"{source}.branches"] += lines * branch_bits(program)
     return {name: count for name, count in bits.items() if count}
@@ -79,13 +84,18 @@ def flit_bits(program: BinaryProgram) -> int:
 
 
 def route_bits(program: BinaryProgram) -> int:
-    """Return the width of a line of a routing table: destination, box of sources, steps held."""
+    """Return the width of a line of a routing table: destination, box of sources, steps held.
+
+    And the delay, where spikes are held longer or shorter than that.
+    """
     box = sum(
         2 * _index_bits(max(grid[axis] for grid in program.grids.values()) + 1) for axis in range(3)
     )
     routes = [route for table in program.block_routes for route in table]
     held = _index_bits(max((route.hold_steps for route in routes), default=0) + 1)
-    return _destination_bits(program) + box + held
+    late = _index_bits(max((route.delay_steps for route in routes), default=0) + 1)
+    pipelined = program.architecture.schedule is Schedule.PIPELINED
+    return _destination_bits(program) + box + held + late * pipelined
 
 
 def branch_lines(program: BinaryProgram) -> Counter[str]:
@@ -95,11 +105,9 @@ def branch_lines(program: BinaryProgram) -> Counter[str]:
     """
     visited: dict[tuple[Position, Targets], tuple[str, int]] = {}
     for name, place, route in _senders(program):
-        if len(route.targets) > 1:
-            ends = [
-                (0, 0) if block == HOST else program.positions[program.blocks[block].core]
-                for block, _ in route.targets
-            ]
+        cores = program.banks_by_core(route)
+        if len(cores) > 1:
+            ends = [(0, 0) if core == HOST else program.positions[core] for core in cores]
             tree = {router for end in ends for router in _way(place, end)}
             visited[place, route.targets] = (name, len(tree))
     lines: Counter[str] = Counter()
@@ -109,19 +117,32 @@ def branch_lines(program: BinaryProgram) -> Counter[str]:
 
 
 def branch_bits(program: BinaryProgram) -> int:
-    """Return the width of a line of a branch table: number of the set, outputs, bank."""
-    return _index_bits(_sets(program)) + PORTS + _bank_bits(program)
+    """Return the width of a line of a branch table: number of the set, outputs, entry."""
+    return _index_bits(_sets(program)) + PORTS + _entry_bits(program)
+
+
+def entries_of(program: BinaryProgram) -> dict[int, set[tuple[str, Targets]]]:
+    """Return what spike flits can ask for in each core: a source, and the banks that take it.
+
+    At the host port the source alone.
+    """
+    entries: dict[int, set[tuple[str, Targets]]] = {}
+    for name, _, route in _senders(program):
+        for core, banks in program.banks_by_core(route).items():
+            entries.setdefault(core, set()).add((name, banks))
+    return entries
 
 
 def _destination_bits(program: BinaryProgram) -> int:
-    """Return the width of core and bank, or of the number of a set and which of the two it is."""
-    one = _index_bits(program.architecture.cores + 1) + _bank_bits(program)
+    """Return the width of core and entry, or of the number of a set and which of the two it is."""
+    one = _index_bits(program.architecture.cores + 1) + _entry_bits(program)
     sets = _sets(program)
     return 1 + max(one, _index_bits(sets)) if sets else one
 
 
 def _sets(program: BinaryProgram) -> int:
-    return len({(place, r.targets) for _, place, r in _senders(program) if len(r.targets) > 1})
+    senders = _senders(program)
+    return len({(at, r.targets) for _, at, r in senders if len(program.banks_by_core(r)) > 1})
 
 
 def _senders(program: BinaryProgram) -> Iterator[tuple[str, Position, Route]]:
@@ -138,11 +159,12 @@ def _way(start: Position, end: Position) -> Iterator[Position]:
     yield from ((end[0], y) for y in range(start[1], end[1] + down, down))
 
 
-def _bank_bits(program: BinaryProgram) -> int:
-    banks = Counter[int]()
-    for block in program.blocks:
-        banks[block.core] += len(block.banks)
-    return _index_bits(max(banks.values()))
+def _banks_in(program: BinaryProgram, core: int) -> int:
+    return sum(len(program.blocks[block].banks) for block in program.blocks_of(core))
+
+
+def _entry_bits(program: BinaryProgram) -> int:
+    return _index_bits(max(map(len, entries_of(program).values()), default=0))
 
 
 def _index_bits(count: int) -> int:

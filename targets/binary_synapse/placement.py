@@ -9,7 +9,7 @@ import numpy as np
 
 from ..mesh_placement import MeshTraffic, place_on_mesh
 from .architecture import Architecture
-from .program import HOST, BinaryProgram, Box
+from .program import HOST, BinaryProgram, Box, Route
 
 
 def snake(cores: int, architecture: Architecture) -> tuple[tuple[int, int], ...]:
@@ -53,21 +53,19 @@ def measured_traffic(program: BinaryProgram, rasters: Mapping[str, np.ndarray]) 
     host = len(program.positions)
     flits: list[tuple[int, int, int]] = []
 
-    def core_of(block: int) -> int:
-        return host if block == HOST else program.blocks[block].core
+    def to_cores(source: int, route: Route, sent: int) -> None:
+        cores = [host if core == HOST else core for core in program.banks_by_core(route)]
+        flits.extend((source, core, sent) for core in cores)
 
     for block, routes in zip(program.blocks, program.block_routes, strict=True):
         if block.helps is not None:
-            flits.append((block.core, core_of(block.helps), phases * block.box.volume))
+            owner = program.blocks[block.helps].core
+            flits.append((block.core, owner, phases * block.box.volume))
         for route in routes:
-            sent = _spikes_in(fired[block.layer], block.box, route.accepts)
-            flits += [(block.core, core_of(target), sent) for target, _ in route.targets]
+            to_cores(block.core, route, _spikes_in(fired[block.layer], block.box, route.accepts))
     for name, routes in program.host_routes.items():
-        flits += [
-            (host, core_of(target), _spikes_in(fired[name], route.accepts))
-            for route in routes
-            for target, _ in route.targets
-        ]
+        for route in routes:
+            to_cores(host, route, _spikes_in(fired[name], route.accepts))
     source, target, count = np.array(flits, np.int64).reshape(-1, 3).T
     return MeshTraffic.between(source, target, count, parts=host, pins=1)
 

@@ -108,10 +108,11 @@ class Route:
     """One line of the routing table of a block or of the host port.
 
     Sends each spike of the source that lies in `accepts` to its `targets`, pairs of a block and one
-    of its banks (HOST, -1: out of the machine); to several, in as many cores, by one multicast
-    flit. hold_steps: 0 as soon as it is fired, else so many steps later, in the input phase, out
-    of the history memory. A spike of step t counts in step t + delay_steps at its destination; it
-    is not sent if the sample ends before that step.
+    of its banks (HOST, -1: out of the machine), those in one core side by side. It is one flit,
+    which serves all of them in a core, and is copied on its way where there are several cores.
+    hold_steps: 0 as soon as it is fired, else so many steps later, in the input phase, out of the
+    history memory. A spike of step t counts in step t + delay_steps at its destination; it is not
+    sent if the sample ends before that step.
     """
 
     targets: tuple[tuple[int, int], ...]
@@ -152,6 +153,14 @@ class BinaryProgram(Program):
     def blocks_of(self, core: int) -> list[int]:
         """Return the blocks that a core holds, in the order in which they are updated."""
         return [number for number, block in enumerate(self.blocks) if block.core == core]
+
+    def banks_by_core(self, route: Route) -> dict[int, tuple[tuple[int, int], ...]]:
+        """Return the targets of a line by the core (or HOST) that they lie in."""
+        found: dict[int, tuple[tuple[int, int], ...]] = {}
+        for block, bank in route.targets:
+            core = HOST if block == HOST else self.blocks[block].core
+            found[core] = (*found.get(core, ()), (block, bank))
+        return found
 
     def leaks(self, layer: str) -> bool:
         """Whether the membranes of `layer` decay."""

@@ -24,7 +24,7 @@ def make_routes(
     pipelined = architecture.schedule is Schedule.PIPELINED
     lines: dict[str, list[Route]] = {name: [] for name in grids}
     """Per source, steps held left out."""
-    for number, block in enumerate(blocks):
+    for number, block in sorted(enumerate(blocks), key=lambda numbered: numbered[1].core):
         for index, bank in enumerate(block.banks):
             path = bank.projection.path
             lines[path.source].append(Route(((number, index),), bank.accepts, 0, path.delay))
@@ -48,11 +48,15 @@ def make_routes(
         return replace(route, hold_steps=hold)
 
     def sent(source: str, wave: int, box: Box) -> tuple[Route, ...]:
-        routes = [
-            held(route, source, wave) for route in lines[source] if (route.accepts & box).volume
-        ]
-        if architecture.mesh.multicast:
-            routes = list(_multicast(routes, blocks, box))
+        together: dict[tuple[int, ...], list[Route]] = {}
+        for route in lines[source]:
+            if (route.accepts & box).volume:
+                block = route.targets[0][0]
+                core = block if block == HOST else blocks[block].core
+                route = held(route, source, wave)
+                way = () if architecture.mesh.multicast else (core,)
+                together.setdefault((route.hold_steps, route.delay_steps, *way), []).append(route)
+        routes = [route for group in together.values() for route in _one_for_each(group, box)]
         return tuple(sorted(routes, key=lambda route: route.hold_steps))
 
     block_routes = tuple(
@@ -63,33 +67,27 @@ def make_routes(
     return block_routes, host_routes, list(backwards)
 
 
-def _multicast(routes: list[Route], blocks: list[Block], box: Box) -> Iterator[Route]:
-    """Yield lines of which a spike in `box` matches few, with all its targets.
+def _one_for_each(group: list[Route], box: Box) -> Iterator[Route]:
+    """Yield lines of which a spike in `box` matches one, or none that it did not match before.
 
-    Lines that hold and delay alike are cut into cells that no edge of a line crosses; a cell is a
-    line to all their targets. Of several targets in one core, each goes by a flit of its own.
+    The lines of `group` hold and delay alike. They are cut into cells that no edge of a line
+    crosses; a cell is a line to all their targets.
     """
-    for hold, delay in dict.fromkeys((r.hold_steps, r.delay_steps) for r in routes):
-        group = [r for r in routes if (r.hold_steps, r.delay_steps) == (hold, delay)]
-        boxes = np.array([(route.accepts & box).ranges for route in group])
-        cells: dict[tuple[tuple[int, int], ...], list[Ranges]] = {}
-        cuts = [np.unique(boxes[:, axis]).tolist() for axis in range(3)]
-        for c, y, x in product(*(list(pairwise(edges)) for edges in cuts)):
-            corner = np.array([c[0], y[0], x[0]])
-            inside = ((boxes[:, :, 0] <= corner) & (corner < boxes[:, :, 1])).all(axis=1)
-            flits: list[dict[int, tuple[int, int]]] = []
-            for index in np.flatnonzero(inside):
-                block, bank = group[index].targets[0]
-                core = block if block == HOST else blocks[block].core
-                free = next((flit for flit in flits if core not in flit), None)
-                if free is None:
-                    flits.append(free := {})
-                free[core] = (block, bank)
-            for flit in flits:
-                cells.setdefault(tuple(flit.values()), []).append((c, y, x))
-        for targets, ranges in cells.items():
-            for cell in _joined(ranges):
-                yield Route(targets, Box(*cell), hold, delay)
+    if len(group) == 1:
+        yield group[0]
+        return
+    boxes = np.array([(route.accepts & box).ranges for route in group])
+    cells: dict[tuple[tuple[int, int], ...], list[Ranges]] = {}
+    cuts = [np.unique(boxes[:, axis]).tolist() for axis in range(3)]
+    for c, y, x in product(*(list(pairwise(edges)) for edges in cuts)):
+        corner = np.array([c[0], y[0], x[0]])
+        inside = ((boxes[:, :, 0] <= corner) & (corner < boxes[:, :, 1])).all(axis=1)
+        targets = dict.fromkeys(group[index].targets[0] for index in np.flatnonzero(inside))
+        if targets:
+            cells.setdefault(tuple(targets), []).append((c, y, x))
+    for targets_of_cell, ranges in cells.items():
+        for cell in _joined(ranges):
+            yield Route(targets_of_cell, Box(*cell), group[0].hold_steps, group[0].delay_steps)
 
 
 def _joined(cells: list[Ranges]) -> list[Ranges]:

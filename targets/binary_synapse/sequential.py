@@ -28,7 +28,10 @@ from .projections import Path, paths_into, population_grids, read_out_of, spikin
 Group = dict[str, tuple[Box, ...]]
 """The boxes of each layer of a part."""
 
-_STREAMED = ("signs", "presence", "thresholds", "biases", "decays", "resets", "routes", "branches")
+_STREAMED = (
+    "signs", "presence", "thresholds", "biases", "decays", "resets", "routes", "bank_sets",
+    "branches",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from ..program import HOST, BinaryProgram, rows_of
 from .flits import EAST, NORTH, PORTS, SOUTH, WEST
 
 # Columns of `Clockwork.routes`.
-FIRST_TARGET, LAST_TARGET, FROM_BOX, HOLD, DELAY = 0, 1, 2, 8, 9
-ROUTE_FIELDS = 10
+FIRST_TARGET, LAST_TARGET, FROM_BOX, HOLD, DELAY, CORES = 0, 1, 2, 8, 9, 10
+ROUTE_FIELDS = 11
 
 
 class Clockwork(NamedTuple):
@@ -20,8 +20,9 @@ class Clockwork(NamedTuple):
 
     Units are numbered as in the image: blocks, then input nodes. Senders are what puts flits into
     a router: the cores by number, then the host, for all input nodes. A route is a row of `routes`:
-    the first and behind the last of its `targets`, box of sources (6), steps held, delay. A target
-    is a destination core, its bank (of the image) and block; all -1 for the host.
+    the first and behind the last of its `targets`, box of sources (6), steps held, delay, how many
+    cores it reaches. A target is a destination core, a bank (of the image) and its block, the
+    targets in one core side by side; all -1 for the host.
     """
 
     columns: int
@@ -66,7 +67,7 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
     ends = np.cumsum([0, *(len(route.targets) for route in routes)]).tolist()
     lines = [
         (first, last, *route.accepts.channels, *route.accepts.rows, *route.accepts.columns,
-         route.hold_steps, route.delay_steps)
+         route.hold_steps, route.delay_steps, len(program.banks_by_core(route)))
         for route, first, last in zip(routes, ends[:-1], ends[1:], strict=True)
     ]  # fmt: skip
     targets = [

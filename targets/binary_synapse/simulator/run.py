@@ -60,6 +60,7 @@ class Totals:
     block_phase_cycles: np.ndarray
     block_walk_cycles: np.ndarray
     core_walk_cycles: np.ndarray
+    core_shared: np.ndarray  # banks that events served beyond the first of each
     core_events: np.ndarray  # partial sums included
     core_events_most: np.ndarray  # the most that ever waited
     sender_flits: np.ndarray  # the cores, then the host
@@ -230,6 +231,7 @@ def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
         block_phase_cycles=tally.block_phase,
         block_walk_cycles=tally.block_walk,
         core_walk_cycles=mesh.walk,
+        core_shared=tally.core_shared,
         core_events=mesh.taken,
         core_events_most=mesh.events_most,
         sender_flits=mesh.sent,
@@ -246,7 +248,10 @@ def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
 
 
 def _check_conservation(program: BinaryProgram, totals: Totals) -> None:
-    """What behaviour consumed must be what the mesh delivered, flit by flit, cycle by cycle."""
+    """What behaviour consumed must be what the mesh delivered, flit by flit, cycle by cycle.
+
+    An event that serves several banks is one flit.
+    """
     events, walks = Counter[int](), Counter[int]()
     banks = iter(totals.bank_events.tolist())
     for number, block in enumerate(program.blocks):
@@ -256,7 +261,7 @@ def _check_conservation(program: BinaryProgram, totals: Totals) -> None:
             events[program.blocks[block.helps].core] += block.box.volume * totals.core_phases
     for core in range(len(program.positions)):
         for what, delivered, expected in (
-            ("events", int(totals.core_events[core]), events[core]),
+            ("events", int(totals.core_events[core] + totals.core_shared[core]), events[core]),
             ("cycles of walks", int(totals.core_walk_cycles[core]), walks[core]),
         ):
             if delivered != expected:

@@ -19,6 +19,7 @@ class Tally(NamedTuple):
     unit_spikes: np.ndarray  # (units)
     block_phase: np.ndarray  # (blocks)
     block_walk: np.ndarray  # (blocks)
+    core_shared: np.ndarray  # (cores), as in `Timing`
     phase_cycles: np.ndarray  # (1 + waves)
     step_cycles: np.ndarray  # (samples, machine steps)
     ends: np.ndarray  # (samples, 2) cycle of the first and of the last output spike
@@ -40,6 +41,7 @@ def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
         unit_spikes=zeros(units),
         block_phase=zeros(blocks),
         block_walk=zeros(blocks),
+        core_shared=zeros(len(clock.sender_router) - 1),
         phase_cycles=zeros(1 + clock.waves),
         step_cycles=zeros(samples, steps + clock.waves * clock.pipelined),
         ends=zeros(samples, 2),
@@ -76,6 +78,7 @@ def simulate_share(
         _add(done.overflows, tally.overflows)
         _add(timing.block_phase, tally.block_phase)
         _add(timing.block_walk, tally.block_walk)
+        _add(timing.core_shared, tally.core_shared)
         _add(timing.phase_cycles, tally.phase_cycles)
         _add(timing.step_cycles, tally.step_cycles[sample])
         _add(mesh.outputs[1:], tally.ends[sample])

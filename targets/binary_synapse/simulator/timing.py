@@ -8,7 +8,7 @@ import numpy as np
 
 from .behaviour import box_covers, with_room
 from .bound import bound_phase
-from .clockwork import DELAY, FIRST_TARGET, FROM_BOX, HOLD, LAST_TARGET
+from .clockwork import CORES, DELAY, FIRST_TARGET, FROM_BOX, HOLD, LAST_TARGET
 from .compiled import compiled, inlined, uncounted
 from .flits import FLIT_CORE_SHIFT
 from .image import (
@@ -39,6 +39,7 @@ class Timing(NamedTuple):
     barrier_cycles: int
     block_phase: np.ndarray  # (blocks) cycles in neuron phases
     block_walk: np.ndarray  # (blocks) cycles of events and partial sums
+    core_shared: np.ndarray  # (cores) banks that events served beyond the first of each
     phase_times: np.ndarray  # (machine steps, turns, 2) first cycle, first quiet cycle
     core_times: np.ndarray  # (machine steps, turns, cores, 3) walk cycles, events, cycle in which
     # the last one ends; (0, ...) where not asked for
@@ -68,6 +69,7 @@ def simulate_timing(
     step_cycles = np.zeros(machine_steps, np.int64)
     phase_cycles = np.zeros(1 + clock.waves, np.int64)
     block_phase, block_walk = np.zeros(n_blocks, np.int64), np.zeros(n_blocks, np.int64)
+    core_shared = np.zeros(n_cores, np.int64)
     phase_times = np.zeros((machine_steps, turns, 2), np.int64)
     core_times = np.zeros((machine_steps if with_times else 0, turns, n_cores, 3), np.int64)
     first, last = np.zeros((turns, n_senders), np.int64), np.zeros((turns, n_senders), np.int64)
@@ -88,7 +90,7 @@ def simulate_timing(
         started = now
         flits, ready, branches, branched = queue_step(
             image, clock, step, begin, end, ids, slots, first, last, flits, ready, branches,
-            block_walk,
+            block_walk, core_shared,
         )  # fmt: skip
         if branched:
             for at in range(last[turns - 1, n_senders - 1]):
@@ -126,7 +128,7 @@ def simulate_timing(
                 )  # fmt: skip
             if quiet < 0:
                 return Timing(step_cycles, phase_cycles, barriers, block_phase, block_walk,
-                              phase_times, core_times, forks, -1 - quiet)  # fmt: skip
+                              core_shared, phase_times, core_times, forks, -1 - quiet)  # fmt: skip
             quiet = max(quiet, fired)
             phase_times[step, turn] = (now, quiet)
             if with_times:
@@ -140,8 +142,8 @@ def simulate_timing(
             barriers += clock.barrier_cycles
         step_cycles[step] = now - started
     return Timing(
-        step_cycles, phase_cycles, barriers, block_phase, block_walk, phase_times, core_times,
-        forks, -1,
+        step_cycles, phase_cycles, barriers, block_phase, block_walk, core_shared, phase_times,
+        core_times, forks, -1,
     )  # fmt: skip
 
 
@@ -183,13 +185,14 @@ def _fire(
 @compiled
 def queue_step(
     image: Any, clock: Any, step: int, begin: Any, end: Any, ids: Any, slots: Any,
-    first: Any, last: Any, flits: Any, ready: Any, branches: Any, block_walk: Any,
+    first: Any, last: Any, flits: Any, ready: Any, branches: Any, block_walk: Any, core_shared: Any,
 ) -> Any:  # fmt: skip
     """List what each sender sends in each turn of a step; `ready` counts from the turn's start.
 
     Turn 0 sends the input and what was held in history; a block's own turn (turn 0 when
     pipelined) sends its fresh spikes, each ready once its group of neurons is computed.
-    block_walk: gets the cycles that the flits will take at their destinations.
+    block_walk, core_shared: get the cycles that the flits will take at their destinations, and how
+    many banks each serves beyond its first.
     """
     blocks, units, banks, table = image.blocks, image.units, image.banks, image.table
     members, sender_unit, routes, targets = (
@@ -218,7 +221,7 @@ def queue_step(
                         used, branched, flits, ready, branches = _queue_spikes(
                             units[unit], routes, targets, banks, table, costs, unit, run, route,
                             sent, begin, end, ids, slots, none, none, used, branched, flits, ready,
-                            branches, block_walk,
+                            branches, block_walk, core_shared,
                         )  # fmt: skip
             done = clock.phase_overhead_cycles
             for at in range(low, high):
@@ -268,7 +271,7 @@ def queue_step(
                 used, branched, flits, ready, branches = _queue_spikes(
                     units[unit], routes, targets, banks, table, costs, unit, run, route, sent,
                     begin, end, ids, slots, after, each, used, branched, flits, ready, branches,
-                    block_walk,
+                    block_walk, core_shared,
                 )  # fmt: skip
             last[turn, sender] = used
     return flits, ready, branches, branched
@@ -279,9 +282,12 @@ def _queue_spikes(
     grid: Any, routes: Any, targets: Any, banks: Any, table: Any, costs: Any, unit: int, run: int,
     run_end: int, sent: int, begin: Any, end: Any, ids: Any, slots: Any, after: int, each: int,
     used: int, branched: int, flits: Any, ready: Any, branches: Any, block_walk: Any,
+    core_shared: Any,
 ) -> Any:  # fmt: skip
     """Append the flits of a unit's spikes of step `sent` along routes run to run_end - 1.
 
+    A core walks all banks that a flit is for, one after another; the overhead of the event is
+    counted with the block of the first.
     The spikes of the first group are ready `after` cycles into the turn, of the others `each` more.
     """
     overhead, walk_cycles, lanes, group = costs
@@ -305,20 +311,26 @@ def _queue_spikes(
             ):
                 continue
             target, stop = routes[r, FIRST_TARGET], routes[r, LAST_TARGET]
-            copies = stop - target
+            copies = routes[r, CORES]
             if copies > 1:
                 branches = with_room(branches, branched, 1 + copies)
                 branches[branched] = copies
                 flits[used] = -1 - branched
                 branched += 1
-            for at in range(target, stop):
-                core, cycles = targets[at, 0], 0
+            while target < stop:
+                core, first, cycles = targets[target, 0], target, 0
+                while target < stop and targets[target, 0] == core:
+                    if core >= 0:
+                        walks, neurons = _walks(table, banks[targets[target, 1]], source, c, y, x)
+                        walk = walks * ((neurons + lanes - 1) // lanes) * walk_cycles
+                        block_walk[targets[target, 2]] += walk
+                        cycles += walk
+                    target += 1
                 if core >= 0:
-                    walks, neurons = _walks(table, banks[targets[at, 1]], source, c, y, x)
-                    groups = (neurons + lanes - 1) // lanes
-                    # The pop alone takes a cycle.
-                    cycles = max(1, overhead + walks * groups * walk_cycles)
-                    block_walk[targets[at, 2]] += cycles
+                    more = max(overhead, 1 - cycles)  # the pop alone takes a cycle
+                    block_walk[targets[first, 2]] += more
+                    core_shared[core] += target - first - 1
+                    cycles += more
                 flit = (core + 1) << FLIT_CORE_SHIFT | cycles
                 if copies > 1:
                     branches[branched] = flit
