@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from large_binary_networks import RATE, vgg11
+from large_binary_networks import RATE, resnet19, vgg11
 
 from axonc.models import TrainingConfig, dataset, encode, zoo
 from axonc.targets.binary_synapse import BinarySynapse, load_architecture, preset_names
@@ -53,6 +53,29 @@ def test_latency_and_energy_on_the_presets(shared: Path) -> None:
                 print(f"| {name} | `{preset}` | {row(graph, spikes, preset)} |")
             except LoweringError as error:
                 print(f"| {name} | `{preset}` | refused: {error.reasons[0]} |")
+
+
+def test_what_multicast_is_worth() -> None:
+    """Flits, links crossed and cycles of one sample with multicast, beside those without."""
+    for name, make, size in (
+        ("VGG-11", vgg11, (64, 32, 32)),
+        ("ResNet-19", resnet19, (128, 32, 32)),
+    ):
+        graph = make()
+        spikes = (np.random.default_rng(1).random((1, 4, *size)) < RATE).astype(np.uint8)
+        for preset in ("wide", "edge"):
+            counts = []
+            for multicast in (False, True):
+                machine = load_architecture(preset)
+                mesh = machine.mesh.model_copy(update={"multicast": multicast})
+                target = BinarySynapse(machine.model_copy(update={"mesh": mesh}))
+                run = target.run(target.compile(graph), spikes)
+                counts.append(np.array([run.counters["flits"], run.counters["hops"], run.cycles]))
+            flits, links, cycles = 100 * (counts[1] / counts[0] - 1)
+            print(
+                f"{name} on `{preset}`: {flits:+.1f} % flits, {links:+.1f} % links, "
+                f"{cycles:+.1f} % cycles"
+            )
 
 
 def row(graph: Graph, spikes: np.ndarray, preset: str) -> str:
