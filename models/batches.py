@@ -20,6 +20,7 @@ from .config import TrainingConfig
 from .data import Split
 from .distributed import share
 from .encoders import encode_images
+from .errors import TrainingInputError
 
 _SHUFFLE, _ENCODE = 1, 2
 
@@ -81,5 +82,22 @@ def iterate(batches: EpochBatches, first: int, workers: int) -> Iterator[Batch]:
     """Go through an epoch's batches from number `first` on; `workers` processes make them ahead."""
     numbers = range(first, len(batches))
     if workers == 0:
-        return (batches[number] for number in numbers)
-    return iter(DataLoader(batches, None, sampler=numbers, num_workers=workers))
+        yield from (batches[number] for number in numbers)
+        return
+    for batch in DataLoader(_Told(batches), None, sampler=numbers, num_workers=workers):
+        if isinstance(batch, TrainingInputError):
+            raise batch
+        yield batch
+
+
+@dataclass(frozen=True)
+class _Told(TorchDataset[Batch | TrainingInputError]):
+    """Batches, or what the user is to be told: torch wraps errors of its workers in traces."""
+
+    batches: EpochBatches
+
+    def __getitem__(self, number: int) -> Batch | TrainingInputError:
+        try:
+            return self.batches[number]
+        except TrainingInputError as error:
+            return error

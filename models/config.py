@@ -100,13 +100,14 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True)
 class DataConfig:
-    """name: the data set (see `data`). path: its files, where it is not part of a package.
+    """name: the data set (see `data`). path: its files, where it is not part of a package; of
+    the data set python, FILE.py:NAME.
 
     validation: training images held out to choose by; never trained on.
     train_limit: use only so many training images (0: all).
     split_seed: of the shuffle that makes the splits.
     side: pixels an image folder's images are cut and scaled to, or an event camera's are binned
-        to (0: as recorded).
+        to, both ways (0: as recorded).
     bins: event frames a recording is cut into; with the events encoder, the time steps.
     """
 
@@ -241,6 +242,7 @@ class TrainingConfig:
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),
             ("accumulate", self.accumulate),
+            ("data.bins", self.data.bins),
             ("encoder.steps", self.encoder.steps),
             ("neuron.dt_s", self.neuron.dt_s),
             ("neuron.tau_s", self.neuron.tau_s),
@@ -254,6 +256,14 @@ class TrainingConfig:
             ),
         ):
             _toml.require_positive(name, value)
+        for name in ("side", "train_limit", "split_seed"):
+            if getattr(self.data, name) < 0:
+                raise TrainingInputError(
+                    f"setting data.{name}",
+                    got=str(getattr(self.data, name)),
+                    expected="a number from 0",
+                    remedy="correct it",
+                )
 
     def _sides(self, side: str) -> tuple[float, ...]:
         boundaries: tuple[float, ...] = getattr(self.adali, side)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import partial
 
 
 class TrainingInputError(ValueError):
@@ -22,6 +23,11 @@ class TrainingInputError(ValueError):
         remedy = remedy[:1].upper() + remedy[1:]
         end = "" if remedy.endswith((".", "?", "!")) else "."
         super().__init__(f"{what}: got {got}, expected {expected}. {remedy}{end}")
+
+    def __reduce__(self) -> tuple[partial[TrainingInputError], tuple[()]]:
+        """Let worker processes hand the error to the main one."""
+        parts = {"got": self.got, "expected": self.expected, "remedy": self.remedy}
+        return partial(type(self), self.what, **parts), ()
 
 
 class DataError(TrainingInputError):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 from torch import nn
 
+from . import _user_file
 from .errors import ExportError
 
 
@@ -22,12 +18,10 @@ def load_user_network(file: Path, name: str) -> nn.Module:
 
     Raises ExportError where there is no such file or name, or where the file's code fails.
     """
-    found = getattr(_run(file), name, None)
+    remedy = "give FILE.py:NAME, or the path of a checkpoint that axonc train wrote"
+    found = getattr(_user_file.run(file, ExportError, remedy), name, None)
     if callable(found) and not isinstance(found, nn.Module):
-        try:
-            found = found()
-        except Exception as error:  # whatever the user's code raises
-            raise _failed(f"{file}:{name}", error, file) from None
+        found = _user_file.call(found, name, file, ExportError)
     if not isinstance(found, nn.Module):
         raise ExportError(
             f"{file}:{name}",
@@ -36,32 +30,3 @@ def load_user_network(file: Path, name: str) -> nn.Module:
             remedy=f"define {name} = SequentialState(...), or a function of that name, in the file",
         )
     return found.eval()
-
-
-def _run(file: Path) -> ModuleType:
-    spec = spec_from_file_location(f"axonc_user_{file.stem}", file)
-    if not file.is_file() or spec is None or spec.loader is None:
-        raise ExportError(
-            str(file), got="no such Python file", expected="a file that ends in .py",
-            remedy="give FILE.py:NAME, or the path of a checkpoint that axonc train wrote",
-        )  # fmt: skip
-    module = module_from_spec(spec)
-    sys.path.insert(0, str(file.parent.resolve()))
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises
-        raise _failed(str(file), error, file) from None
-    finally:
-        sys.path.remove(str(file.parent.resolve()))
-    return module
-
-
-def _failed(what: str, error: Exception, file: Path) -> ExportError:
-    frames: Any = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename).name == file.name]
-    where = f" in line {lines[-1]}" if lines else ""
-    return ExportError(
-        what, got=f"{type(error).__name__}{where}: {error}", expected="code that runs",
-        remedy=f"mend it until `python {file}` runs",
-    )  # fmt: skip

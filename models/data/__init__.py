@@ -19,6 +19,7 @@ from .events import nmnist
 from .folder import image_folder
 from .gesture import dvs_gesture
 from .idx import fashion_mnist, mnist
+from .python import python
 
 LOADERS: dict[str, Callable[[DataConfig], RawDataset]] = {
     "mnist5k": mnist5k,
@@ -31,6 +32,7 @@ LOADERS: dict[str, Callable[[DataConfig], RawDataset]] = {
     "nmnist": nmnist,
     "dvs-gesture": dvs_gesture,
     "cifar10-dvs": cifar10_dvs,
+    "python": python,
 }
 """Data sets by the name that a configuration calls them by."""
 

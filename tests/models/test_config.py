@@ -61,6 +61,8 @@ def test_a_file_may_say_only_what_differs(tmp_path: Path) -> None:
             "settings: got gate = 3, expected a value of type table. Correct the value.",
         ),
         ("epochs = 0", "setting epochs: got 0, expected a number above 0. Correct it."),
+        ("data.bins = 0", "setting data.bins: got 0, expected a number above 0. Correct it."),
+        ("data.side = -1", "setting data.side: got -1, expected a number from 0. Correct it."),
         (
             "[neuron]\nthreshold = nan",
             "setting neuron.threshold: got nan, expected a number above 0. Correct it.",
