@@ -10,7 +10,7 @@ from ..config import DataConfig
 from ..errors import DataError
 from ._split import RawDataset
 from .aedat4 import read_aedat4
-from .events import Events, corrupt, lazy_frames, read_bytes
+from .events import Events, corrupt, in_order, lazy_frames, read_bytes
 
 _CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 _SIDE = 128
@@ -23,14 +23,14 @@ _REMEDY = (
 def cifar10_dvs(config: DataConfig) -> RawDataset:
     """Read CLASS/*.aedat, or else CLASS/*.aedat4; the last tenth of each class is to test.
 
-    The two are not turned alike: the originals come out upright, with 1 for brighter, as
+    The two may be turned differently: the originals come out upright, with 1 for brighter, as
     spikingjelly has them; tonic's copy as it is written, as tonic has it.
     """
     train: tuple[list[Path], list[int]] = ([], [])
     test: tuple[list[Path], list[int]] = ([], [])
     for label, name in enumerate(_CLASSES):
         folder = Path(config.path) / name
-        files = [*folder.glob("*.aedat")] or [*folder.glob("*.aedat4")]
+        files = in_order(folder.glob("*.aedat")) or in_order(folder.glob("*.aedat4"))
         if not files:
             raise DataError(
                 "data set cifar10-dvs",
@@ -38,7 +38,6 @@ def cifar10_dvs(config: DataConfig) -> RawDataset:
                 expected="files ending in .aedat or .aedat4",
                 remedy=_REMEDY,
             )
-        files.sort(key=lambda file: (len(file.name), file.name))
         cut = len(files) * 9 // 10
         for (part, labels), chosen in ((train, files[:cut]), (test, files[cut:])):
             part.extend(chosen)

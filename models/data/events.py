@@ -6,7 +6,7 @@ event of that polarity in that part. Frames are (bins, 2, height, width), channe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -105,13 +105,18 @@ def _load(
     return checked_frames(f"recording {path}", events, sensor, size, bins, remedy)
 
 
+def in_order(files: Iterable[Path]) -> list[Path]:
+    """Sort files by folder, then by the numbers that end their names."""
+    return sorted(files, key=lambda file: (file.parent, len(file.name), file.name))
+
+
 def nmnist(config: DataConfig) -> RawDataset:
     """Read N-MNIST (Orchard et al. 2015): Train/DIGIT/*.bin and Test/DIGIT/*.bin, 34x34 pixels."""
     root = Path(config.path)
     remedy = "get N-MNIST from https://www.garrickorchard.com/datasets/n-mnist and unpack it"
     splits = []
     for split in ("Train", "Test"):
-        files = sorted((root / split).glob("[0-9]/*.bin"))
+        files = in_order((root / split).glob("[0-9]/*.bin"))
         labels = [int(file.parent.name) for file in files]
         splits.append(lazy_frames("nmnist", config, files, labels, read_nmnist, (34, 34), remedy))
     return RawDataset(10, *splits)

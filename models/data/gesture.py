@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..config import DataConfig
 from ..errors import DataError
 from ._split import Labels, LazyImages, RawDataset
-from .events import Events, corrupt, lazy_frames, read_bytes
+from .events import Events, corrupt, in_order, lazy_frames, read_bytes
 
 _GESTURES, _SENSOR = 11, (128, 128)
 _POLARITY_EVENTS = 1
@@ -125,7 +125,7 @@ def _read_part(gesture: Gesture) -> Events:
 
 
 def _of_tonic(config: DataConfig, folder: Path) -> tuple[LazyImages, Labels]:
-    files = sorted(folder.glob("*/*.npy"))
+    files = in_order(folder.glob("*/*.npy"))
     labels = [int(file.stem) if file.stem.isdigit() else -1 for file in files]
     return lazy_frames("dvs-gesture", config, files, labels, read_tonic, _SENSOR, _REMEDY)
 

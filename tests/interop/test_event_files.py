@@ -85,7 +85,7 @@ def test_spikingjelly_reads_the_same(
 
 
 def test_tonic_reads_the_same(tmp_path: Path, peer: Callable[..., ModuleType]) -> None:
-    tonic, gesture = peer("tonic.io", optional=True), peer("tonic.datasets", optional=True)
+    tonic = peer("tonic.io")
     path = tmp_path / "file"
     path.write_bytes(
         event_files.nmnist(event_files.random_events(3, 34))
@@ -96,6 +96,41 @@ def test_tonic_reads_the_same(tmp_path: Path, peer: Callable[..., ModuleType]) -
     theirs = tonic.read_mnist_file(str(path), dtype)
     for values, key in zip(read_nmnist(path), "xytp", strict=True):
         assert np.array_equal(values, theirs[key]), key
+
+
+@pytest.mark.parametrize("write", [write for write, _, _ in AEDAT4])
+def test_tonic_reads_the_same_from_aedat4(
+    write: Callable[..., bytes], tmp_path: Path, peer: Callable[..., ModuleType]
+) -> None:
+    peer("aedat")  # tonic reads with it
+    path = tmp_path / "one.aedat4"
+    path.write_bytes(write(event_files.random_events(6, 128)))
+    theirs = peer("tonic.io").read_aedat4(str(path))
+    for values, key in zip(read_aedat4(path), ("x", "y", "t", "on"), strict=True):
+        assert np.array_equal(values, theirs[key].astype(np.int64)), key
+
+
+@pytest.mark.parametrize("compression", ["NONE", "LZ4", "LZ4_HIGH", "ZSTD", "ZSTD_HIGH"])
+def test_what_the_cameras_makers_write_is_read(
+    compression: str, tmp_path: Path, peer: Callable[..., ModuleType]
+) -> None:
+    dv = peer("dv_processing")
+    path = tmp_path / "one.aedat4"
+    events = event_files.random_events(7, 128)
+    config = dv.io.MonoCameraWriter.EventOnlyConfig("DVS128", (128, 128))
+    config.compression = getattr(dv.CompressionType, compression)
+    writer = dv.io.MonoCameraWriter(str(path), config)
+    for part in np.array_split(events, 3):
+        store = dv.EventStore()
+        for x, y, t, polarity in part.tolist():
+            store.push_back(t, x, y, bool(polarity))
+        writer.writeEvents(store)
+    del writer  # it ends the file
+    assert np.array_equal(np.array(read_aedat4(path)).T, events)
+
+
+def test_tonic_reads_gestures_the_same(tmp_path: Path, peer: Callable[..., ModuleType]) -> None:
+    gesture = peer("tonic.datasets")
     rows = event_files.random_events(5, 128)[:, [0, 1, 3, 2]] / [1, 1, 1, 1000]
     np.save(tmp_path / "4.npy", rows)
     # tonic's class insists on the whole set and downloads what is not there: go round that.

@@ -232,3 +232,14 @@ def test_a_network_is_still_taken_out_of_a_file(file: Path) -> None:
     assert type(load_user_network(file, "make")).__name__ == "Linear"
     with pytest.raises(TrainingInputError, match="mine.py:made: got no such name"):
         load_user_network(file, "made")
+
+
+def test_what_the_documents_show() -> None:
+    root = Path(__file__).parents[2]
+    for document, mark in (("docs/training.md", "```"), ("examples/tonic_data.py", "\n\n")):
+        text = (root / document).read_text()
+        start = text.index("[data]\n")
+        block = text[start : text.index(mark, text.index('python"', start) + 9)]
+        config = TrainingConfig.from_text("\n".join(map(str.strip, block.splitlines())))
+        file, _, function = config.data.path.partition(":")
+        assert f"def {function}():" in (root / file).read_text()
