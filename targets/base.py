@@ -231,11 +231,16 @@ class Target(ABC):
 
     # -- shared by all targets -------------------------------------------------------------------
 
-    def require_lowerable(self, graph: Graph) -> None:
-        """Raise LoweringError, listing every unsupported node, if there is any."""
+    def require_lowerable(
+        self, graph: Graph, verdicts: Sequence[NodeVerdict] | None = None
+    ) -> None:
+        """Raise LoweringError, listing every unsupported node, if there is any.
+
+        verdicts: what `check` says of the graph, where it was asked already.
+        """
         reasons = [
             f"node {row.node!r} ({row.kind}): {row.detail}"
-            for row in self.check(graph)
+            for row in (self.check(graph) if verdicts is None else verdicts)
             if row.verdict is Verdict.UNSUPPORTED
         ]
         if reasons:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil, log2, prod
 
 import numpy as np
@@ -12,6 +12,7 @@ from axonc.toolchain.ir import IntegerNeuron, Reset
 
 from .architecture import Schedule
 from .program import HOST, BinaryProgram, Block, Route, has_absent_synapses, stored_synapses
+from .projections import Grid
 
 PORTS = 6
 Position = tuple[int, int]
@@ -81,6 +82,14 @@ def flit_bits(program: BinaryProgram) -> int:
     if any(block.helps is not None for block in program.blocks):
         payload = max(payload, size.accumulator_bits + _index_bits(size.neurons))
     return _destination_bits(program) + payload
+
+
+def spike_bits(grids: Mapping[str, Grid]) -> int:
+    """Return the width of a spike in external memory: the node that fired, and its source.
+
+    grids: of every spiking node of the network.
+    """
+    return _index_bits(len(grids)) + _index_bits(max(prod(grid) for grid in grids.values()))
 
 
 def route_bits(program: BinaryProgram) -> int:

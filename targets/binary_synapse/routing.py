@@ -19,8 +19,8 @@ Ranges = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 def make_routes(
     graph: Graph, blocks: list[Block], grids: dict[str, Grid], architecture: Architecture
-) -> tuple[tuple[tuple[Route, ...], ...], dict[str, tuple[Route, ...]], list[str]]:
-    """Return the lines of each block and of each input node, and why there can be none."""
+) -> tuple[tuple[tuple[Route, ...], ...], dict[str, tuple[Route, ...]]]:
+    """Return the lines of each block and of each input node."""
     pipelined = architecture.schedule is Schedule.PIPELINED
     lines: dict[str, list[Route]] = {name: [] for name in grids}
     """Per source, steps held left out."""
@@ -32,20 +32,10 @@ def make_routes(
         source, delay = read_out_of(graph, name)
         lines[source].append(Route(((HOST, -1),), Box.of(grids[source]), 0, delay))
 
-    backwards: dict[str, None] = {}
-
-    def held(route: Route, source: str, wave: int) -> Route:
+    def held(route: Route, wave: int) -> Route:
         target = route.targets[0][0]
-        delay = hold = route.delay_steps
-        if pipelined and target != HOST:
-            hold += blocks[target].wave - wave - 1
-        if hold < 0:
-            backwards[
-                f"node {blocks[target].layer!r}: a spike of {source!r} comes back {delay} steps "
-                f"later, but the pipeline between them is {delay - hold} steps long; use "
-                'schedule = "within-step"'
-            ] = None
-        return replace(route, hold_steps=hold)
+        passed = blocks[target].wave - wave - 1 if pipelined and target != HOST else 0
+        return replace(route, hold_steps=route.delay_steps + passed)
 
     def sent(source: str, wave: int, box: Box) -> tuple[Route, ...]:
         together: dict[tuple[int, ...], list[Route]] = {}
@@ -53,7 +43,7 @@ def make_routes(
             if (route.accepts & box).volume:
                 block = route.targets[0][0]
                 core = block if block == HOST else blocks[block].core
-                route = held(route, source, wave)
+                route = held(route, wave)
                 way = () if architecture.mesh.multicast else (core,)
                 together.setdefault((route.hold_steps, route.delay_steps, *way), []).append(route)
         routes = [route for group in together.values() for route in _one_for_each(group, box)]
@@ -64,7 +54,7 @@ def make_routes(
         for block in blocks
     )
     host_routes = {name: sent(name, -1, Box.of(grids[name])) for name in graph.inputs}
-    return block_routes, host_routes, list(backwards)
+    return block_routes, host_routes
 
 
 def _one_for_each(group: list[Route], box: Box) -> Iterator[Route]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,7 +27,10 @@ from axonc.toolchain.ir import (
 
 from ..base import NodeVerdict, Verdict
 from .architecture import Architecture
+from .layers import Layer
+from .limits import limits
 from .projections import (
+    Grid,
     Projection,
     ProjectionError,
     follow,
@@ -38,45 +42,75 @@ from .projections import (
 from .tiling import tile_layer
 
 
-def check(graph: Graph, architecture: Architecture) -> tuple[NodeVerdict, ...]:
-    """Return the verdict of every node of `graph`, in the order of the graph."""
+@dataclass(frozen=True)
+class Examination:
+    """What becomes of a graph: a verdict a node, and the layers that fit cores.
+
+    layers: in the order of execution, all of them where nothing is refused. grids: of every
+    spiking node.
+    """
+
+    verdicts: tuple[NodeVerdict, ...]
+    layers: tuple[Layer, ...]
+    grids: dict[str, Grid]
+
+
+def examine(graph: Graph, architecture: Architecture) -> Examination:
+    """Return what `architecture` can run of `graph`, and everything that it cannot, node by node.
+
+    What the network as a whole exceeds is told by the node that it comes from; it is found out for
+    the layers that are known, whatever else is refused.
+    """
     reasons = {name: _alone(node, architecture) for name, node in graph.nodes.items()}
     refused = {name for name, found in reasons.items() if found}
-    projections: dict[str, list[Projection]] = {}
+    # Shapes of weighted nodes are known even where values are refused; unrolling looks at values.
+    known = () if architecture.core.unrolls else (IntegerAffine, IntegerConv)
+    unknown = {name for name in refused if not isinstance(graph.nodes[name], known)}
     try:
         grids = population_grids(graph)
     except ProjectionError:  # told below, by the node that it belongs to
         grids = {name: grid_of(graph.shapes[name]) for name in spiking_sources(graph)}
-    for name, node in graph.nodes.items():
-        if isinstance(node, IntegerNeuron):
-            projections[name] = []
-        if isinstance(node, (IntegerNeuron, Output)):
+
+    def tell(name: str, why: str) -> None:
+        if why not in reasons[name]:
+            reasons[name].append(why)
+
+    layers: list[Layer] = []
+    for name in graph.order:
+        node = graph.nodes[name]
+        if not isinstance(node, (IntegerNeuron, Output)):
+            continue
+        if isinstance(node, IntegerNeuron) and not graph.incoming[name]:
+            tell(name, "is fed by nothing")
+            continue
+        try:
+            paths = paths_into(graph, name)
+        except ProjectionError as error:
+            tell(error.node, str(error))
+            continue
+        if isinstance(node, Output):
+            _check_read_out(graph, name, reasons)
+            continue
+        into: list[Projection] = []
+        for path in paths:
+            if unknown & set(path.through):
+                continue  # what it carries is not known
             try:
-                paths = paths_into(graph, name)
+                into.append(follow(graph, path, grids, unroll=architecture.core.unrolls))
             except ProjectionError as error:
-                if str(error) not in reasons[error.node]:
-                    reasons[error.node].append(str(error))
-                continue
-            if isinstance(node, Output):
-                _check_read_out(graph, name, reasons)
-                continue
-            for path in paths:
-                if refused & set(path.through):
-                    continue  # what it carries is not known
-                try:
-                    projection = follow(graph, path, grids, unroll=architecture.core.unrolls)
-                    projections[name].append(projection)
-                except ProjectionError as error:
-                    if str(error) not in reasons[error.node]:
-                        reasons[error.node].append(str(error))
-    for name, into in projections.items():
-        if not graph.incoming[name]:
-            reasons[name].append("is fed by nothing")
-        elif into:
+                tell(error.node, str(error))
+        if not into:
+            continue
+        if not refused & {through for path in paths for through in path.through}:
             reasons[name] += _accumulator_faults(into, architecture)
-            tiling = tile_layer(grids[name], into, architecture.core)
-            reasons[name] += [tiling] if isinstance(tiling, str) else []
-    return tuple(
+        tiling = tile_layer(grids[name], into, architecture.core)
+        if isinstance(tiling, str):
+            tell(name, tiling)
+        elif len(into) == len(paths):
+            layers.append(Layer(name, grids[name], tuple(into), tiling))
+    for name, why in limits(graph, architecture, layers, grids):
+        tell(name, why)
+    verdicts = tuple(
         NodeVerdict(
             name,
             node.kind,
@@ -85,6 +119,7 @@ def check(graph: Graph, architecture: Architecture) -> tuple[NodeVerdict, ...]:
         )
         for name, node in graph.nodes.items()
     )
+    return Examination(verdicts, tuple(layers), grids)
 
 
 def _alone(node: Node, architecture: Architecture) -> list[str]:

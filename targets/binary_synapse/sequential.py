@@ -10,20 +10,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import Edge, Graph, Input, Node, Output
 
 from ..base import Program
 from .architecture import Architecture
-from .mapper import Layer, make_blocks, map_graph, split_layers
-from .memory import flit_bits, memory_bits
+from .layers import Layer, make_blocks
+from .mapper import map_graph
+from .memory import memory_bits, spike_bits
 from .packing import pack
 from .program import BinaryProgram, Box
-from .projections import Path, paths_into, population_grids, read_out_of, spiking_sources
+from .projections import Grid, read_out_of, spiking_sources
 
 Group = dict[str, tuple[Box, ...]]
 """The boxes of each layer of a part."""
@@ -87,47 +87,22 @@ class SequentialProgram(Program):
         return rows
 
 
-def map_sequentially(graph: Graph, architecture: Architecture) -> SequentialProgram:
-    """Lay a checked graph out in parts, each with as many layers as the mesh holds.
-
-    A layer that the mesh does not hold alone comes in several parts of its own, some boxes each.
-
-    Raises:
-        LoweringError: a box needs more cores than the mesh has, a spike would have to travel back
-            to an earlier part, or the external memory is narrower than a spike.
-    """
-    layers = split_layers(graph, architecture, population_grids(graph))
-    groups, reasons = _grouped(layers, architecture)
-    first = {name: number for number, group in reversed([*enumerate(groups)]) for name in group}
-    last = {name: number for number, group in enumerate(groups) for name in group}
-    paths = [path for name in layers for path in paths_into(graph, name)]
-    reasons += [
-        f"node {path.target!r}: spikes of {path.source!r} come back to it from a later part; "
-        "choose an architecture that holds the loop"
-        for path in paths
-        if path.source in last and path.target in first and last[path.source] > first[path.target]
-    ]
-    if reasons:
-        raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", reasons)
-    parts = tuple(_part(graph, group, paths, architecture) for group in groups)
-    for part in parts:
-        external = architecture.external_memory
-        if external is not None and flit_bits(part.program) > external.bits_per_cycle:
-            reasons.append(
-                f"external_memory.bits_per_cycle = {external.bits_per_cycle} is less than the "
-                f"{flit_bits(part.program)} bits of a spike"
-            )
-    if reasons:
-        raise LoweringError(f"graph {graph.name!r} does not fit {architecture.name!r}", reasons)
+def map_sequentially(
+    graph: Graph, architecture: Architecture, layers: Sequence[Layer], grids: dict[str, Grid]
+) -> SequentialProgram:
+    """Lay a graph out in parts whose layers are known to make parts (`limits`)."""
+    groups, _ = grouped(layers, architecture)
+    parts = tuple(_part(graph, group, architecture, layers, grids) for group in groups)
     return SequentialProgram(graph, 0, architecture, parts)
 
 
 def external_counters(program: SequentialProgram, runs: list[Counter[str]]) -> Counter[str]:
     """Return what the external memory adds to the counters of the parts: bits and load cycles."""
     total: Counter[str] = Counter()
+    grids = {name: grid for part in program.parts for name, grid in part.program.grids.items()}
+    width = spike_bits(grids)
     for part, counters in zip(program.parts, runs, strict=True):
         samples = counters["samples"]
-        width = flit_bits(part.program)
         total["read_bits/external"] += samples * part.load_bits
         total["read_bits/external"] += counters["flits_from_host"] * width
         total["write_bits/external"] += counters["output_spikes"] * width
@@ -135,17 +110,23 @@ def external_counters(program: SequentialProgram, runs: list[Counter[str]]) -> C
     return total
 
 
-def _grouped(layers: dict[str, Layer], architecture: Architecture) -> tuple[list[Group], list[str]]:
-    """Return which boxes of which layers make up each part, and why some fit none."""
+def grouped(
+    layers: Sequence[Layer], architecture: Architecture
+) -> tuple[list[Group], list[tuple[str, str]]]:
+    """Return the layers of each part, as many as the mesh holds; why some fit none, by layer.
+
+    A layer that the mesh does not hold alone comes in several parts of its own, some boxes each.
+    """
+    named = {layer.name: layer for layer in layers}
 
     def fits(group: Group) -> bool:
-        blocks = make_blocks(layers[name].with_boxes(boxes) for name, boxes in group.items())
+        blocks = make_blocks(named[name].with_boxes(boxes) for name, boxes in group.items())
         return pack(blocks, architecture) is not None
 
     groups: list[Group] = []
-    reasons: list[str] = []
+    faults: list[tuple[str, str]] = []
     joins = False  # whether the last part may take more layers
-    for name, layer in layers.items():
+    for name, layer in named.items():
         boxes = layer.tiling.boxes
         if joins and fits(together := groups[-1] | {name: boxes}):
             groups[-1] = together
@@ -154,14 +135,27 @@ def _grouped(layers: dict[str, Layer], architecture: Architecture) -> tuple[list
         if joins:
             groups.append({name: boxes})
         elif not fits({name: boxes[:1]}):
-            reasons.append(
-                f"layer {name!r}: {boxes[0].volume} neurons and their partial sums need "
-                f"{len(layer.tiling.chunks)} cores at once, more than the {architecture.cores} of "
-                "the mesh; choose a larger architecture, e.g. wide"
+            needed = (
+                f"{boxes[0].volume} neurons and their partial sums need {len(layer.tiling.chunks)} "
+                f"cores at once, more than the {architecture.cores} of the mesh; choose a larger "
+                "architecture, e.g. wide"
             )
+            faults.append((name, needed))
         else:
             groups += ({name: some} for some in _runs(name, boxes, fits))
-    return groups, reasons
+    first = {name: number for number, group in reversed([*enumerate(groups)]) for name in group}
+    last = {name: number for number, group in enumerate(groups) for name in group}
+    faults += [
+        (
+            path.target,
+            f"spikes of {path.source!r} come back to it from a later part; choose an architecture "
+            "that holds the loop",
+        )
+        for layer in layers
+        for path in (projection.path for projection in layer.projections)
+        if path.source in last and path.target in first and last[path.source] > first[path.target]
+    ]
+    return groups, faults
 
 
 def _runs(
@@ -179,10 +173,12 @@ def _runs(
 def _part(
     graph: Graph,
     group: Group,
-    paths: list[Path],
     architecture: Architecture,
+    layers: Sequence[Layer],
+    grids: dict[str, Grid],
 ) -> Part:
     """Return the part of `group`: sources outside become inputs, what others need outputs."""
+    paths = [projection.path for layer in layers for projection in layer.projections]
     into = [path for path in paths if path.target in group]
     nodes: dict[str, Node] = {}
     for path in into:
@@ -206,6 +202,6 @@ def _part(
         edges.append(Edge(name, output))
     first = next(iter(group))
     part = Graph(graph.stage, nodes, tuple(edges), graph.dialect, f"{graph.name}: {first}")
-    whole = population_grids(graph)
-    grids = {name: whole[name] for name in spiking_sources(part)}
-    return Part(map_graph(part, architecture, grids=grids, only=group), exported)
+    own = [layer.with_boxes(group[layer.name]) for layer in layers if layer.name in group]
+    held = {name: grids[name] for name in spiking_sources(part)}
+    return Part(map_graph(part, architecture, own, held), exported)

@@ -15,12 +15,12 @@ from axonc.toolchain.reference import Spikes
 from ..base import NodeVerdict, Program, Run, Target
 from .architecture import Architecture, load_architecture
 from .cost import cost_report
-from .mapper import make_blocks, map_graph, split_layers
+from .layers import make_blocks
+from .mapper import map_graph
 from .packing import pack
 from .placement import Calibration
 from .program import BinaryProgram
-from .projections import population_grids
-from .rules import check
+from .rules import examine
 from .sequential import SequentialProgram, map_sequentially
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class BinarySynapse(Target):
         return load_architecture(self.architecture)
 
     def check(self, graph: Graph) -> tuple[NodeVerdict, ...]:
-        return check(graph, self.machine)
+        return examine(graph, self.machine).verdicts
 
     def calibrated(self, spikes: Spikes) -> BinarySynapse:
         return self if self.calibration else replace(self, calibration=Calibration(spikes))
@@ -61,21 +61,16 @@ class BinarySynapse(Target):
         Raises:
             LoweringError: nodes are unsupported or limits exceeded; every reason is listed.
         """
-        self.require_lowerable(graph)
-        program = self._in_order(graph)
+        machine, examined = self.machine, examine(graph, self.machine)
+        self.require_lowerable(graph, examined.verdicts)
+        fits = pack(make_blocks(examined.layers), machine) is not None
+        lay_out = map_graph if fits else map_sequentially
+        program = lay_out(graph, machine, examined.layers, examined.grids)
         if self.calibration is None:
             return program
         from .execution import placed  # numba is slow to import
 
         return placed(program, self.calibration)
-
-    def _in_order(self, graph: Graph) -> BinaryProgram | SequentialProgram:
-        machine = self.machine
-        if machine.external_memory is not None:
-            blocks = make_blocks(split_layers(graph, machine, population_grids(graph)).values())
-            if pack(blocks, machine) is None:
-                return map_sequentially(graph, machine)
-        return map_graph(graph, machine)
 
     def run(
         self,

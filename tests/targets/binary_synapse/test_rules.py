@@ -8,7 +8,7 @@ from binary_synapse_networks import chain, neurons, perceptron
 
 from axonc.targets import Verdict
 from axonc.targets.binary_synapse import BinarySynapse, load_architecture
-from axonc.targets.binary_synapse.architecture import Schedule
+from axonc.targets.binary_synapse.architecture import ExternalMemory, MeshParameters, Schedule
 from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import (
     Affine,
@@ -194,7 +194,8 @@ def test_summed_read_out_and_uneven_delays() -> None:
 def test_a_network_that_is_too_large() -> None:
     graph = perceptron([3000, 20_000, 10])
     need = (
-        "layer 'neuron1': 10 neurons and their partial sums need 20 cores at once, more than the 16"
+        "node 'neuron1' .*: 10 neurons and their partial sums need 20 cores at once, more than the "
+        "16 of the mesh"
     )
     with pytest.raises(LoweringError, match=need):
         edge().compile(graph)
@@ -202,8 +203,68 @@ def test_a_network_that_is_too_large() -> None:
     with pytest.raises(LoweringError) as caught:
         BinarySynapse(on_chip_only).compile(graph)
     (reason,) = caught.value.reasons
-    assert reason.startswith("needs 80 cores (layer 'neuron0' 60, 'neuron1' 20), 64 more than")
-    assert "and does not fit packed" in reason
+    assert reason == (
+        "node 'neuron0' (IntegerNeuron): the network needs 80 cores (layer 'neuron0' 60, 'neuron1' "
+        "20), 64 more than the 16 of the mesh, and does not fit packed; choose a larger "
+        "architecture, e.g. wide, or a mesh of 9 x 9, or give this one an external_memory, so that "
+        "it runs in parts"
+    )
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_one_graph_with_everything_wrong(in_parts: bool) -> None:
+    """Nodes, layers, mesh, schedule and external memory are all told in one go."""
+    one, kernel = np.ones((8, 8), np.int8), np.ones((1, 4, 5, 5), np.int8)
+    weights = IntegerAffine(one, narrowest_type(one))
+    heavy = IntegerAffine(3 * one, narrowest_type(3 * one))
+    wide = cells(8, membrane=LeakyState(np.array([1]), 0, -(1 << 30), (1 << 30) - 1))
+    window = Window((1, 1), ((0, 0), (0, 0)), (1, 1))
+    graph = Graph(
+        Stage.INTEGER,
+        {
+            "input": Input((8,)), "w0": weights, "a": wide, "w1": heavy, "b": cells(8),
+            "back": weights, "image": Input((4, 5, 5)),
+            "conv": IntegerConv(kernel, narrowest_type(kernel), window),
+            "c": cells(1, shape=(1, 1, 1)), "late": Delay(np.array([0.5])), "d": cells(8),
+            "out b": Output((8,)), "out c": Output((1, 1, 1)), "out d": Output((8,)),
+        },
+        (
+            Edge("input", "w0"), Edge("w0", "a"), Edge("a", "w1"), Edge("w1", "b"),
+            Edge("b", "out b"), Edge("b", "back", 1), Edge("back", "a"), Edge("image", "conv"),
+            Edge("conv", "c"), Edge("c", "out c"), Edge("input", "late"), Edge("late", "d"),
+            Edge("d", "out d"),
+        ),
+    )  # fmt: skip
+    shipped = load_architecture("edge")
+    core = shipped.core.model_copy(update={"synapse_capacity_bits": 24, "neurons": 3, "blocks": 1})
+    machine = shipped.model_copy(
+        update={
+            "core": core, "schedule": Schedule.PIPELINED, "mesh": MeshParameters(columns=1, rows=1),
+            "external_memory": ExternalMemory(bits_per_cycle=1) if in_parts else None,
+        }
+    )  # fmt: skip
+    found = refusals(graph, BinarySynapse(machine))
+    assert set(found) == {"a", "w1", "c", "late"}
+    assert "weights from 3 to 3" in found["w1"]
+    assert "delays its neurons by 0.5 to 0.5 steps" in found["late"]
+    assert "has 25 synapse bits from one channel, 1 more than the 24 of a core" in found["c"]
+    membrane, *rest = found["a"].split("; ")
+    assert membrane.startswith("membrane from -1073741824 to 1073741823 takes 31 bits, 7 more than")
+    if in_parts:
+        assert rest == [
+            "comes in parts, and external_memory.bits_per_cycle = 1 is 9 less than the 10 bits of "
+            "a spike: raise it",
+            "spikes of 'b' come back to it from a later part", "choose an architecture that holds "
+            "the loop",
+        ]  # fmt: skip
+    else:
+        assert rest == [
+            "the network needs at least 11 cores (layer 'a' 8, 'b' 3), 10 more than the 1 of the "
+            "mesh, and does not fit packed", "choose a larger architecture, e.g. wide, or a mesh "
+            "of 4 x 3, or give this one an external_memory, so that it runs in parts",
+            "a spike of 'b' comes back 1 steps later, but the pipeline between them is 2 steps "
+            "long", 'use schedule = "within-step"',
+        ]  # fmt: skip
 
 
 def test_a_kernel_that_is_too_large() -> None:

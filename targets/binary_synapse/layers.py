@@ -1,0 +1,91 @@
+"""Layers on their way to cores: what feeds them, how they are split, when they have their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .program import Bank, Block, Box
+from .projections import ConvProjection, DenseProjection, Grid, Projection
+from .tiling import Tiling
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A neuron node, everything that feeds it, and its split over cores."""
+
+    name: str
+    grid: Grid
+    projections: tuple[Projection, ...]
+    tiling: Tiling
+
+    def with_boxes(self, boxes: tuple[Box, ...]) -> Layer:
+        """Return some boxes of the layer."""
+        return replace(self, tiling=replace(self.tiling, boxes=boxes))
+
+
+def waves_of(layers: Iterable[Layer]) -> dict[str, int]:
+    """Return the turn of the owners of each layer, given in the order of execution.
+
+    Helpers go one turn earlier. Sources that are none of the layers are inputs.
+    """
+    waves: dict[str, int] = {}
+    for layer in layers:
+        paths = [projection.path for projection in layer.projections]
+        before = [waves.get(path.source, -1) for path in paths if path.delay == 0]
+        waves[layer.name] = max(before, default=-1) + 1 + (len(layer.tiling.chunks) > 1)
+    return waves
+
+
+def make_blocks(layers: Iterable[Layer]) -> list[Block]:
+    """Return the blocks of some layers, each in a core of its own; owners before their helpers."""
+    layers = list(layers)
+    waves = waves_of(layers)
+    blocks: list[Block] = []
+    for layer in layers:
+        for box in layer.tiling.boxes:
+            owner = len(blocks)
+            for number, chunk in enumerate(layer.tiling.chunks):
+                banks = tuple(bank for whole in chunk if (bank := _into(whole, box)).accepts.volume)
+                if number > 0 and not banks:
+                    continue  # no source of this chunk reaches the box
+                blocks.append(
+                    Block(
+                        layer=layer.name,
+                        grid=layer.grid,
+                        box=box,
+                        banks=banks,
+                        wave=waves[layer.name] - (number > 0),
+                        core=len(blocks),
+                        helps=owner if number > 0 else None,
+                    )
+                )
+    return blocks
+
+
+def _into(bank: Bank, box: Box) -> Bank:
+    """Return the bank with those of its sources that can reach `box`."""
+    projection = bank.projection
+    if isinstance(projection, DenseProjection):
+        return bank
+    return Bank(projection, bank.accepts & _accepted(projection, box))
+
+
+def _accepted(projection: ConvProjection, box: Box) -> Box:
+    """Return the smallest box of sources that reaches `box`."""
+    kernel, groups = projection.kernel, projection.groups
+    outputs, inputs = kernel.shape[0] // groups, kernel.shape[1]
+    first, last = box.channels
+    channels = (first // outputs * inputs, ((last - 1) // outputs + 1) * inputs)
+    return Box(
+        channels,
+        _extent(projection.row_taps.within(*box.rows).counts),
+        _extent(projection.column_taps.within(*box.columns).counts),
+    )
+
+
+def _extent(counts: np.ndarray) -> tuple[int, int]:
+    used = np.flatnonzero(counts)
+    return (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
