@@ -1,6 +1,7 @@
 # make demo    the main job on real data, in ./axonc-demo
 # make test    the whole test suite
-# make test-peers  graphs by snnTorch, sinabs, spikingjelly and norse against their own spikes
+# make test-peers  graphs by snnTorch, sinabs, spikingjelly and norse against their own spikes, and
+#              event data through tonic
 # make lint    ruff, mypy, import-linter
 # make bench   speed against peers, as ratios
 # make bench-peers  training speed and memory against spikingjelly and snnTorch
