@@ -6,25 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from .compiled import compiled
+from .compiled import uncounted
 from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES
 from .mesh import Mesh
+from .sending import Queue
 
 
-@compiled
+@uncounted
 def bound_phase(
-    now: int, sender_router: Any, router_x: Any, router_y: Any, mesh: Mesh, queue_first: Any,
-    queue_last: Any, flits: Any, ready: Any, branches: Any,
-) -> int:  # fmt: skip
+    now: int, clock: Any, mesh: Mesh, queue_first: Any, queue_last: Any, queue: Queue
+) -> int:
     """Return a cycle before which the phase cannot end; count flits and walks on the way.
 
     Each flit needs one cycle from its sender, one a link and one to leave its router. A sender
     sends one flit a cycle; a core works through its events one after another; the host takes one
     flit a cycle. The bound is the latest of these, each as if it were alone.
     """
-    n_cores = mesh.free.size
-    soonest = np.full(n_cores + 1, np.int64(1) << 62)  # first arrival at each core, at the host
-    load = np.zeros(n_cores + 1, np.int64)  # cycles of work from then on
+    sender_router, router_x, router_y = clock.sender_router, clock.router_x, clock.router_y
+    flits, ready, branches, n_cores = queue.flits, queue.ready, queue.branches, mesh.free.size
+    soonest = mesh.work.sends  # first arrival at each core, at the host
+    load = mesh.work.stalls  # cycles of work from then on
+    soonest[:] = np.int64(1) << 62
+    load[:] = 0
     end = now
     for sender in range(sender_router.size):
         home, sent = sender_router[sender], now - 1

@@ -9,7 +9,8 @@ they were sent. So the cycle in which flit k goes from FIFO f to FIFO g is
 and k has left f when it has gone to all FIFOs that it wants (several where it is multicast). A core
 pops it from its event FIFO at max(entered + 1, end of the event before). This is one pass over the
 flits in place of one over the cycles. The input phase of a feed-forward network is like this,
-and so is every wave of one core.
+and so is every wave of one core. Where all
+flits go to one place, `one_way.py` does the same with less.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from .flits import (
     output_towards,
 )
 from .mesh import Mesh
+from .one_way import Line, find_line, new_line, run_line
 
 
 class Places(NamedTuple):
@@ -43,6 +45,7 @@ class Places(NamedTuple):
     oldest_event: np.ndarray  # (cores) place of the oldest that may still wait
     waiting_events: np.ndarray  # (cores) events from the oldest on
     copies: np.ndarray  # (routers, 2) scratch: FIFO, cycle in which a copy entered it
+    line: Line  # scratch
 
 
 def new_places(mesh: Mesh) -> Places:
@@ -58,28 +61,33 @@ def new_places(mesh: Mesh) -> Places:
         oldest_event=np.zeros(cores, np.int64),
         waiting_events=np.zeros(cores, np.int64),
         copies=np.zeros((len(mesh.occupied), 2), np.int64),
+        line=new_line(len(mesh.occupied), mesh.fifo.shape[1], mesh.events.shape[1]),
     )
 
 
 @uncounted
 def run_lone_sender(
-    now: int, sender: int, columns: int, sender_router: Any, router_core: Any, router_x: Any,
-    router_y: Any, link_cycles: Any, mesh: Mesh, places: Places, first: int, last: int, flits: Any,
-    ready: Any, branches: Any,
+    now: int, sender: int, clock: Any, mesh: Mesh, places: Places, flits: Any, ready: Any,
+    branches: Any,
 ) -> int:  # fmt: skip
-    """Do what `run_phase` does where only `sender` sends flits[first:last]."""
+    """Do what `run_phase` does where only `sender` sends `flits`, each once it is ready."""
     left, next_place, last_left = places.left, places.next_place, places.last_left
     popped, next_event = places.popped, places.next_event
     oldest_event, waiting_events = places.oldest_event, places.waiting_events
     served, free, walk, taken = mesh.served, mesh.free, mesh.walk, mesh.taken
     link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
-    outputs, link_free = mesh.outputs, mesh.link_free
+    outputs, link_free, link_cycles = mesh.outputs, mesh.link_free, clock.link_cycles
+    sender_router, router_x, router_y = clock.sender_router, clock.router_x, clock.router_y
     depth, event_depth = left.shape[1], popped.shape[1]
     home = sender_router[sender]
-    entry = home * PORTS + (LOCAL if sender < free.size else TO_HOST)
+    port = LOCAL if sender < free.size else TO_HOST
+    length = find_line(home, port, clock, flits, places.line)
+    if length:
+        return run_line(now, sender, length, mesh, places.line, flits, ready)
+    entry = home * PORTS + port
     copies = places.copies
     end, sent, waited = now, now - 1, 0
-    for k in range(first, last):
+    for k in range(flits.size):
         flit = flits[k]
         earliest = max(ready[k], sent + 1)
         sent = max(earliest, left[entry, next_place[entry]] + 1)
@@ -103,10 +111,10 @@ def run_lone_sender(
                 link = router * PORTS + out
                 leaves = max(at_head, link_free[link])
                 if out == LOCAL:
-                    core = router_core[router]
+                    core = clock.router_core[router]
                     leaves = max(leaves, popped[core, next_event[core]] + 1)
                 elif out != TO_HOST:
-                    ahead = far_end(router, out, columns)
+                    ahead = far_end(router, out, clock.columns)
                     leaves = max(leaves, left[ahead, next_place[ahead]] + 1)
                     if onward >= 0:
                         copies[n_copies, 0], copies[n_copies, 1] = onward, onward_at
@@ -115,6 +123,7 @@ def run_lone_sender(
                 link_free[link] = leaves + link_cycles[link]
                 link_flits[link] += 1
                 link_waits[link] += leaves - at_head
+                mesh.waits[0 if out == LOCAL else 1] += leaves - at_head
                 served[link] = port
                 gone = max(gone, leaves)
                 end = max(end, leaves + 1)
@@ -145,7 +154,7 @@ def run_lone_sender(
             if at < 0 and n_copies:
                 n_copies -= 1
                 at, entered = copies[n_copies, 0], copies[n_copies, 1]
-    mesh.sent[sender] += last - first
+    mesh.sent[sender] += flits.size
     mesh.send_waits[sender] += waited
     for core in range(free.size):
         end = max(end, free[core])

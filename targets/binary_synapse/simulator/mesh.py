@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .compiled import compiled, inlined
+from .compiled import inlined, uncounted
 from .flits import (
     BITS_SET,
     LOCAL,
@@ -35,8 +35,25 @@ from .flits import (
     far_end,
     output_towards,
 )
+from .sending import Queue
 
 NEVER = 1 << 62
+
+
+class Work(NamedTuple):
+    """Lists of a cycle, made once: a phase may last a few cycles only."""
+
+    unsent: np.ndarray  # (senders) first flit that was not sent
+    speaking: np.ndarray  # (senders) those that still have flits
+    sends: np.ndarray  # (senders) those that send, and
+    stalls: np.ndarray  # (senders) those that wait
+    hungry: np.ndarray  # (cores) those with events
+    eats: np.ndarray  # (cores) those that take one
+    live: np.ndarray  # (routers) those with flits
+    is_live: np.ndarray  # (routers)
+    moves: np.ndarray  # (FIFOs, 3) input FIFO, output number, next FIFO
+    waits: np.ndarray  # (FIFOs, 2) output number, heads that wait for it
+    wanting: np.ndarray  # (ports) bit mask of the inputs that want an output
 
 
 class Mesh(NamedTuple):
@@ -64,6 +81,8 @@ class Mesh(NamedTuple):
     sent: np.ndarray  # (senders) flits sent
     send_waits: np.ndarray  # (senders) cycles that a ready flit waited for the router
     outputs: np.ndarray  # spikes that reached the host; cycle of the first, of the last
+    waits: np.ndarray  # cycles that heads waited for event FIFOs, for links: the sum of link_waits
+    work: Work  # scratch
 
 
 def new_mesh(routers: int, cores: int, depth: int, event_depth: int) -> Mesh:
@@ -80,38 +99,42 @@ def new_mesh(routers: int, cores: int, depth: int, event_depth: int) -> Mesh:
         events_count=zeros(cores), free=zeros(cores), link_flits=zeros(ports),
         link_waits=zeros(ports), walk=zeros(cores), taken=zeros(cores), events_most=zeros(cores),
         sent=zeros(cores + 1), send_waits=zeros(cores + 1), outputs=np.array([0, -1, -1]),
+        waits=zeros(2),
+        work=Work(
+            unsent=zeros(cores + 1), speaking=zeros(cores + 1), sends=zeros(cores + 1),
+            stalls=zeros(cores + 1), hungry=zeros(cores), eats=zeros(cores), live=zeros(routers),
+            is_live=np.zeros(routers, bool), moves=zeros(ports, 3), waits=zeros(ports, 2),
+            wanting=zeros(PORTS),
+        ),
     )  # fmt: skip
 
 
-@compiled
+@uncounted
 def run_phase(
-    now: int, columns: int, sender_router: Any, router_core: Any, router_x: Any, router_y: Any,
-    link_cycles: Any, mesh: Mesh, queue_first: Any, queue_last: Any, flits: Any, ready: Any,
-    branches: Any,
-) -> int:  # fmt: skip
+    now: int, clock: Any, mesh: Mesh, queue_first: Any, queue_last: Any, queue: Queue
+) -> int:
     """Run until nothing is under way; return the first quiet cycle, or -1 - cycle of a deadlock.
 
-    Sender s sends flits[queue_first[s]:queue_last[s]] in order, flit i not before cycle ready[i].
+    Sender s sends queue.flits[queue_first[s]:queue_last[s]] in order, each once it is ready.
     """
-    # Arrays become locals: the compiler counts references at each access to a tuple's member.
     fifo, head, count, occupied = mesh.fifo, mesh.head, mesh.held, mesh.occupied
     served, events, events_head = mesh.served, mesh.events, mesh.events_head
     link_free, pending = mesh.link_free, mesh.pending
     events_count, free, walk, taken = mesh.events_count, mesh.free, mesh.walk, mesh.taken
     link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
     sent, send_waits, outputs = mesh.sent, mesh.send_waits, mesh.outputs
+    sender_router, router_core, link_cycles = (
+        clock.sender_router, clock.router_core, clock.link_cycles
+    )  # fmt: skip
+    router_x, router_y, columns = clock.router_x, clock.router_y, clock.columns
+    flits, ready, branches = queue.flits, queue.ready, queue.branches
     depth, event_depth = fifo.shape[1], events.shape[1]
-    n_senders, n_cores, n_routers = sender_router.size, free.size, occupied.size
+    n_senders, n_cores = sender_router.size, free.size
+    first, speaking, sends, stalls, hungry, eats, live, is_live, moves, waits, wanting = mesh.work
 
-    first = queue_first.copy()
-    speaking, hungry = np.empty(n_senders, np.int64), np.empty(n_cores, np.int64)
-    live, is_live = np.empty(n_routers, np.int64), np.zeros(n_routers, np.bool_)
-    moves = np.empty((n_routers * PORTS, 3), np.int64)  # input FIFO, output number, next FIFO
-    waits = np.empty((n_routers * PORTS, 2), np.int64)  # output number, waiting heads
-    sends, stalls = np.empty(n_senders, np.int64), np.empty(n_senders, np.int64)
-    eats, wanting = np.empty(n_cores, np.int64), np.empty(PORTS, np.int64)
     n_speaking = n_hungry = n_live = 0
     for sender in range(n_senders):
+        first[sender] = queue_first[sender]
         if first[sender] < queue_last[sender]:
             speaking[n_speaking] = sender
             n_speaking += 1
@@ -199,7 +222,9 @@ def run_phase(
                 return -1 - now
             lasts = soonest - now
         for index in range(n_waits):
-            link_waits[waits[index, 0]] += lasts * waits[index, 1]
+            at = waits[index, 0]
+            link_waits[at] += lasts * waits[index, 1]
+            mesh.waits[0 if at % PORTS == LOCAL else 1] += lasts * waits[index, 1]
         for index in range(n_stalls):
             send_waits[stalls[index]] += lasts
 

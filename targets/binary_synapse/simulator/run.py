@@ -50,8 +50,6 @@ class Totals:
 
     samples: int
     steps: int
-    phase_cycles: np.ndarray  # input phase, then each wave
-    barrier_cycles: int
     bank_events: np.ndarray
     bank_walks: np.ndarray
     bank_performed: np.ndarray
@@ -71,6 +69,8 @@ class Totals:
     output_spikes: int
     unit_spikes: np.ndarray  # before they are sent to one or more places
     step_cycles: np.ndarray  # (samples, machine steps)
+    step_phases: np.ndarray  # (machine steps, 2 + waves) input phase, each wave, barriers
+    step_causes: np.ndarray  # (machine steps, CAUSES), see `timing.py`
     first_output_cycle: np.ndarray  # (samples)
     last_output_cycle: np.ndarray
 
@@ -78,6 +78,17 @@ class Totals:
     def cycles(self) -> int:
         """All cycles of all samples, one after another."""
         return int(self.step_cycles.sum())
+
+    @property
+    def phase_cycles(self) -> np.ndarray:
+        """Cycles of the input phase, then of each wave."""
+        cycles: np.ndarray = self.step_phases[:, :-1].sum(axis=0)
+        return cycles
+
+    @property
+    def barrier_cycles(self) -> int:
+        """Cycles between phases."""
+        return int(self.step_phases[:, -1].sum())
 
     @property
     def core_phases(self) -> int:
@@ -221,8 +232,6 @@ def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
     return Totals(
         samples=len(tally.step_cycles),
         steps=steps,
-        phase_cycles=tally.phase_cycles,
-        barrier_cycles=int(tally.barriers[0]),
         bank_events=tally.counters[0],
         bank_walks=tally.counters[1],
         bank_performed=tally.counters[2],
@@ -242,6 +251,8 @@ def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
         output_spikes=int(mesh.outputs[0]),
         unit_spikes=tally.unit_spikes,
         step_cycles=tally.step_cycles,
+        step_phases=tally.step_phases,
+        step_causes=tally.step_causes,
         first_output_cycle=tally.ends[:, 0],
         last_output_cycle=tally.ends[:, 1],
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from .behaviour import simulate_behaviour
 from .compiled import compiled
-from .timing import simulate_timing
+from .timing import CAUSES, simulate_timing
 
 
 class Tally(NamedTuple):
@@ -20,10 +20,10 @@ class Tally(NamedTuple):
     block_phase: np.ndarray  # (blocks)
     block_walk: np.ndarray  # (blocks)
     core_shared: np.ndarray  # (cores), as in `Timing`
-    phase_cycles: np.ndarray  # (1 + waves)
     step_cycles: np.ndarray  # (samples, machine steps)
+    step_phases: np.ndarray  # (machine steps, 2 + waves) cycles of each phase, then of barriers
+    step_causes: np.ndarray  # (machine steps, CAUSES), as in `Timing`
     ends: np.ndarray  # (samples, 2) cycle of the first and of the last output spike
-    barriers: np.ndarray  # (1) cycles
     forks: np.ndarray  # (1) copies of multicast flits beyond the first
     deadlock: np.ndarray  # (1) cycle, -1 without
 
@@ -31,6 +31,7 @@ class Tally(NamedTuple):
 def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
     """Return a tally of nothing."""
     units, blocks = len(clock.unit_lag), len(clock.neurons)
+    machine_steps = steps + clock.waves * clock.pipelined
 
     def zeros(*shape: int) -> np.ndarray:
         return np.zeros(shape, np.int64)
@@ -42,10 +43,10 @@ def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
         block_phase=zeros(blocks),
         block_walk=zeros(blocks),
         core_shared=zeros(len(clock.sender_router) - 1),
-        phase_cycles=zeros(1 + clock.waves),
-        step_cycles=zeros(samples, steps + clock.waves * clock.pipelined),
+        step_cycles=zeros(samples, machine_steps),
+        step_phases=zeros(machine_steps, 2 + clock.waves),
+        step_causes=zeros(machine_steps, CAUSES),
         ends=zeros(samples, 2),
-        barriers=zeros(1),
         forks=zeros(1),
         deadlock=np.full(1, -1, np.int64),
     )
@@ -70,8 +71,8 @@ def simulate_share(
         timing = simulate_timing(
             image, clock, mesh, places, method, done.begin, done.end, done.ids, done.slots, False
         )
-        if timing.deadlock >= 0:
-            tally.deadlock[0] = timing.deadlock
+        if timing.deadlock[0] >= 0:
+            tally.deadlock[0] = timing.deadlock[0]
             return
         for kind in range(tally.counters.shape[0]):
             _add(done.counters[kind], tally.counters[kind])
@@ -79,11 +80,17 @@ def simulate_share(
         _add(timing.block_phase, tally.block_phase)
         _add(timing.block_walk, tally.block_walk)
         _add(timing.core_shared, tally.core_shared)
-        _add(timing.phase_cycles, tally.phase_cycles)
+        times, phases, causes = timing.phase_times, tally.step_phases, timing.step_causes
+        for t in range(phases.shape[0]):
+            barriers = timing.step_cycles[t]
+            for turn in range(times.shape[1]):
+                phases[t, turn] += times[t, turn, 1] - times[t, turn, 0]
+                barriers -= times[t, turn, 1] - times[t, turn, 0]
+            phases[t, clock.waves + 1] += barriers
+            _add(causes[t], tally.step_causes[t])
         _add(timing.step_cycles, tally.step_cycles[sample])
         _add(mesh.outputs[1:], tally.ends[sample])
-        tally.barriers[0] += timing.barrier_cycles
-        tally.forks[0] += timing.forks
+        tally.forks[0] += timing.forks[0]
         begin, end, all_fired, all_potentials = done.begin, done.end, done.fired, done.potentials
         for t in range(inputs.shape[1]):
             for unit in range(unit_spikes.size):

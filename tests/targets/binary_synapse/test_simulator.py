@@ -338,9 +338,9 @@ def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
         prepared.image, prepared.clock, mesh, new_places(mesh), EVERY_CYCLE,
         done.begin, done.end, done.ids, done.slots, False,
     )  # fmt: skip
-    assert timing.deadlock > 0
-    text = deadlock_text(timing.deadlock, mesh, prepared.clock.columns)
+    assert timing.deadlock[0] > 0
+    text = deadlock_text(timing.deadlock[0], mesh, prepared.clock.columns)
     assert text == (
-        f"deadlock in the mesh at cycle {timing.deadlock}: blocked router (0, 0) host input "
+        f"deadlock in the mesh at cycle {timing.deadlock[0]}: blocked router (0, 0) host input "
         "(4 flits), router (1, 0) west input (4 flits)"
     )

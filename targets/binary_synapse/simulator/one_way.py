@@ -1,0 +1,131 @@
+"""A phase in which one sender alone sends, and everything to one place: exact, in few operations.
+
+The FIFOs on the way stand in a line and are empty when the phase begins. So with left(k, j) the
+cycle in which flit k leaves the j-th of them (j = 0: the sender), and D places in each,
+
+    left(k, 0) = max(ready(k), left(k - 1, 0) + 1, left(k - D, 1) + 1)
+    left(k, j) = max(left(k, j - 1), left(k - 1, j), left(k - D, j + 1)) + 1
+
+which is the recurrence of `lone_sender.py` where no link rests after a flit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .compiled import uncounted
+from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES, LOCAL, PORTS, far_end, output_towards
+from .mesh import Mesh
+
+
+class Line(NamedTuple):
+    """Scratch: the way from FIFO to FIFO, and when its last D flits left each."""
+
+    links: np.ndarray  # (longest way) output by which flits leave the j-th FIFO
+    ports: np.ndarray  # (longest way) which input of its router the j-th FIFO is
+    left: np.ndarray  # (D, longest way)
+    waits: np.ndarray  # (longest way) cycles that heads waited
+    popped: np.ndarray  # (event depth) cycles in which the core took its last events
+
+
+def new_line(routers: int, depth: int, event_depth: int) -> Line:
+    """Return room for any way through a mesh."""
+    longest = routers + 2
+    return Line(
+        links=np.zeros(longest, np.int64),
+        ports=np.zeros(longest, np.int64),
+        left=np.zeros((depth, longest), np.int64),
+        waits=np.zeros(longest, np.int64),
+        popped=np.zeros(event_depth, np.int64),
+    )
+
+
+@uncounted
+def find_line(router: int, port: int, clock: Any, flits: Any, line: Line) -> int:
+    """Return how many FIFOs flits pass that enter a router by `port`, and note which they are.
+
+    0 if they do not all go to one place, or if a link on the way rests after a flit.
+    """
+    differing, length, out = 0, 0, -1
+    for k in range(flits.size):
+        differing |= flits[k] ^ flits[0]
+    if flits[0] < 0 or differing >> FLIT_CORE_SHIFT:
+        return 0
+    while out < LOCAL:
+        out = output_towards(flits[0], router, clock.sender_router, clock.router_x, clock.router_y)
+        link = router * PORTS + out
+        length += 1
+        line.links[length], line.ports[length] = link, port
+        if clock.link_cycles[link] > 1:
+            return 0
+        ahead = far_end(router, out, clock.columns)
+        router = ahead // PORTS
+        port = ahead - router * PORTS
+    return length
+
+
+@uncounted
+def run_line(
+    now: int, sender: int, length: int, mesh: Mesh, line: Line, flits: Any, ready: Any
+) -> int:
+    """Do what `run_phase` does where `sender` alone sends `flits`, all along the line."""
+    core = (flits[0] >> FLIT_CORE_SHIFT) - 1
+    left, waits, popped, free = line.left, line.waits, line.popped, mesh.free
+    depth, event_depth = left.shape[0], popped.size
+    for j in range(length + 1):
+        waits[j] = 0
+        for place in range(depth):
+            left[place, j] = now - 1
+    taken_until, most = now, np.int64(1)
+    if core >= 0:
+        taken_until, most = free[core], max(most, mesh.events_most[core])
+    for event in range(event_depth):
+        popped[event] = now - 1
+    sent, entered, worked = now - 1, now, 0
+    place, before, event = 0, depth - 1, 0
+    for k in range(flits.size):
+        earliest = max(ready[k], sent + 1)
+        sent = entered = max(earliest, left[place, 1] + 1)
+        waits[0] += sent - earliest
+        for j in range(1, length):
+            at_head = max(entered, left[before, j]) + 1
+            entered = max(at_head, left[place, j + 1] + 1)
+            waits[j] += entered - at_head
+            left[place, j] = entered
+        at_head = entered = max(entered, left[before, length]) + 1
+        if core >= 0:
+            entered = max(at_head, popped[event] + 1)
+            waits[length] += entered - at_head
+            while most < event_depth and popped[event - most] > entered:
+                most += 1  # the event that came so many before this one still waits
+            popped[event] = max(entered + 1, taken_until)
+            cycles = flits[k] & FLIT_CYCLES
+            taken_until = popped[event] + cycles
+            worked += cycles
+            event = event + 1 if event + 1 < event_depth else 0
+        elif mesh.outputs[1] < 0:
+            mesh.outputs[1] = entered
+        left[place, length] = entered
+        before, place = place, place + 1 if place + 1 < depth else 0
+
+    mesh.sent[sender] += flits.size
+    mesh.send_waits[sender] += waits[0]
+    for j in range(1, length + 1):
+        link = line.links[j]
+        mesh.link_flits[link] += flits.size
+        mesh.link_waits[link] += waits[j]
+        mesh.waits[0 if core >= 0 and j == length else 1] += waits[j]
+        mesh.served[link] = line.ports[j]
+    if core >= 0:
+        mesh.events_most[core], free[core] = most, taken_until
+        mesh.walk[core] += worked
+        mesh.taken[core] += flits.size
+    else:
+        mesh.outputs[0] += flits.size
+        mesh.outputs[2] = entered
+    end = entered + 1
+    for other in range(free.size):
+        end = max(end, free[other])
+    return end

@@ -1,0 +1,274 @@
+"""What each sender sends in a step: the flits of its spikes, in order, and when each is ready."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .behaviour import box_covers
+from .clockwork import CORES, DELAY, FIRST_TARGET, FROM_BOX, HOLD, LAST_TARGET
+from .compiled import inlined, uncounted
+from .flits import FLIT_CORE_SHIFT
+from .image import (
+    CHANNELS,
+    COLUMN_TAPS,
+    COLUMNS,
+    DENSE,
+    FANOUT,
+    HELPS,
+    PLAIN,
+    ROW_TAPS,
+    ROWS,
+    START,
+    WAVE,
+)
+
+
+class Queue(NamedTuple):
+    """What all senders send in a step: flits[first[turn, sender]:last[turn, sender]], in order."""
+
+    first: np.ndarray  # (turns, senders)
+    last: np.ndarray
+    flits: np.ndarray
+    ready: np.ndarray  # cycle from which on each flit can be sent
+    branches: np.ndarray  # see `flits.py`
+
+
+@inlined
+def is_fired(
+    blocks: Any, lag: Any, pipelined: Any, block: Any, step: Any, steps: Any, turn: Any
+) -> Any:
+    own_turn = 0 if pipelined else blocks[block, WAVE] + 1
+    return turn == own_turn and 0 <= step - lag[block] < steps
+
+
+@uncounted
+def most_flits(clock: Any, blocks: Any, begin: Any, end: Any) -> Any:
+    """Return how many flits one step can have at most, and how long their branches are.
+
+    In a step a unit sends along each of its routes the spikes of one step.
+    """
+    flits = branches = np.int64(0)
+    for unit in range(clock.unit_lag.size):
+        spikes = np.int64(0)
+        for step in range(begin.shape[0]):
+            spikes = max(spikes, end[step, unit] - begin[step, unit])
+        for route in range(clock.unit_route[unit], clock.unit_route[unit + 1]):
+            flits += spikes
+            if clock.routes[route, CORES] > 1:
+                branches += spikes * (1 + clock.routes[route, CORES])
+        if unit < clock.neurons.size and blocks[unit, HELPS] >= 0:
+            flits += clock.neurons[unit]
+    return flits, branches
+
+
+@uncounted
+def queue_step(
+    image: Any, clock: Any, step: int, begin: Any, end: Any, ids: Any, slots: Any,
+    queue: Queue, block_walk: Any, core_shared: Any,
+) -> int:  # fmt: skip
+    """List what each sender sends in each turn of a step; `ready` counts from the turn's start.
+
+    Turn 0 sends the input and what was held in history; a block's own turn (turn 0 when
+    pipelined) sends its fresh spikes, each ready once its group of neurons is computed.
+    block_walk, core_shared: get the cycles that the flits will take at their destinations, and how
+    many banks each serves beyond its first. Returns the copies of multicast flits beyond the first.
+    """
+    first, last, flits, ready = queue.first, queue.last, queue.flits, queue.ready
+    branches = queue.branches
+    blocks, units, banks, table = image.blocks, image.units, image.banks, image.table
+    members, sender_unit, routes, targets = (
+        clock.members, clock.sender_unit, clock.routes, clock.targets
+    )  # fmt: skip
+    costs = (clock.event_overhead_cycles, clock.walk_cycles, clock.lanes, clock.group)
+    neurons, block_core, pipelined = clock.neurons, clock.block_core, clock.pipelined
+    hold_of, unit_route, lag = routes[:, HOLD], clock.unit_route, clock.unit_lag
+    block_cycles, group_cycles = clock.block_cycles, clock.group_cycles
+    steps, n_blocks = begin.shape[0], block_core.size
+    none: Any = np.int64(0)  # a literal would be compiled for apart
+    used, branched = none, none
+    for turn in range(first.shape[0]):
+        for sender in range(first.shape[1]):
+            first[turn, sender] = used
+            low, high = sender_unit[sender], sender_unit[sender + 1]
+            for at in range(low, high if turn == 0 else low):  # held spikes, the oldest last
+                unit = members[at]
+                route, stop = unit_route[unit], unit_route[unit + 1]
+                while route < stop:
+                    run, hold = route, hold_of[route]
+                    while route < stop and hold_of[route] == hold:
+                        route += 1
+                    sent = step - lag[unit] - hold
+                    if hold > 0 and 0 <= sent < steps:
+                        used, branched = _queue_spikes(
+                            units[unit], routes, targets, banks, table, costs, unit, run, route,
+                            sent, begin, end, ids, slots, none, none, used, branched, flits, ready,
+                            branches, block_walk, core_shared,
+                        )  # fmt: skip
+            done = clock.phase_overhead_cycles
+            for at in range(low, high):
+                unit, after, each = members[at], none, none
+                if unit < n_blocks:
+                    if not is_fired(blocks, lag, pipelined, unit, step, steps, turn):
+                        continue
+                    each = group_cycles[unit]
+                    after, done = done + each, done + block_cycles[unit]
+                    owner = blocks[unit, HELPS]
+                    if owner >= 0:
+                        cycles = clock.partial_sum_cycles
+                        flit = (block_core[owner] + 1) << FLIT_CORE_SHIFT | cycles
+                        for slot in range(neurons[unit]):  # whatever its value
+                            flits[used] = flit
+                            ready[used] = after + slot // clock.group * each
+                            used += 1
+                        block_walk[owner] += neurons[unit] * cycles
+                        continue
+                elif turn > 0 or step >= steps:
+                    continue
+                route = run = unit_route[unit]
+                while route < unit_route[unit + 1] and hold_of[route] == 0:
+                    route += 1
+                if route == run:
+                    continue
+                sent, target = step - lag[unit], routes[run, FIRST_TARGET]
+                if (
+                    route - run == 1
+                    and routes[run, LAST_TARGET] - target == 1
+                    and (targets[target, 0] < 0 or banks[targets[target, 1], DENSE] == 1)
+                ):
+                    if sent + routes[run, DELAY] >= steps:
+                        continue
+                    low_event, high_event = begin[sent, unit], end[sent, unit]
+                    used = _queue_along(
+                        costs, units[unit], routes[run, FROM_BOX : FROM_BOX + 6], targets[target],
+                        banks[targets[target, 1]], table, ids[low_event:high_event],
+                        slots[low_event:high_event], after, each, used, flits, ready, block_walk,
+                    )  # fmt: skip
+                    continue
+                used, branched = _queue_spikes(
+                    units[unit], routes, targets, banks, table, costs, unit, run, route, sent,
+                    begin, end, ids, slots, after, each, used, branched, flits, ready, branches,
+                    block_walk, core_shared,
+                )  # fmt: skip
+            last[turn, sender] = used
+    copies = 0
+    if branched:
+        for k in range(used):
+            copies += branches[-1 - flits[k]] - 1 if flits[k] < 0 else 0
+    return copies
+
+
+@uncounted
+def _queue_spikes(
+    grid: Any, routes: Any, targets: Any, banks: Any, table: Any, costs: Any, unit: int, run: int,
+    run_end: int, sent: int, begin: Any, end: Any, ids: Any, slots: Any, after: int, each: int,
+    used: int, branched: int, flits: Any, ready: Any, branches: Any, block_walk: Any,
+    core_shared: Any,
+) -> Any:  # fmt: skip
+    """Append the flits of a unit's spikes of step `sent` along routes run to run_end - 1.
+
+    A core walks all banks that a flit is for, one after another; the overhead of the event is
+    counted with the block of the first.
+    The spikes of the first group are ready `after` cycles into the turn, of the others `each` more.
+    """
+    overhead, walk_cycles, lanes, group = costs
+    steps, plane, width = begin.shape[0], grid[2] * grid[3], grid[3]
+    for e in range(begin[sent, unit], end[sent, unit]):
+        source = np.int64(ids[e])
+        c, y, x = source, 0, 0
+        if plane > 1:
+            c = source // plane
+            y = (source - c * plane) // width
+            x = source - c * plane - y * width
+        when = after + slots[e] // group * each
+        for r in range(run, run_end):
+            if not (
+                sent + routes[r, DELAY] < steps
+                and routes[r, FROM_BOX] <= c < routes[r, FROM_BOX + 1]
+                and routes[r, FROM_BOX + 2] <= y < routes[r, FROM_BOX + 3]
+                and routes[r, FROM_BOX + 4] <= x < routes[r, FROM_BOX + 5]
+            ):
+                continue
+            target, stop = routes[r, FIRST_TARGET], routes[r, LAST_TARGET]
+            copies = routes[r, CORES]
+            if copies > 1:
+                branches[branched] = copies
+                flits[used] = -1 - branched
+                branched += 1
+            while target < stop:
+                core, first, cycles = targets[target, 0], target, 0
+                while target < stop and targets[target, 0] == core:
+                    if core >= 0:
+                        walks, neurons = _walks(table, banks[targets[target, 1]], source, c, y, x)
+                        walk = walks * ((neurons + lanes - 1) // lanes) * walk_cycles
+                        block_walk[targets[target, 2]] += walk
+                        cycles += walk
+                    target += 1
+                if core >= 0:
+                    more = max(overhead, 1 - cycles)  # the pop alone takes a cycle
+                    block_walk[targets[first, 2]] += more
+                    core_shared[core] += target - first - 1
+                    cycles += more
+                flit = (core + 1) << FLIT_CORE_SHIFT | cycles
+                if copies > 1:
+                    branches[branched] = flit
+                    branched += 1
+                else:
+                    flits[used] = flit
+            ready[used] = when
+            used += 1
+    return used, branched
+
+
+@uncounted
+def _queue_along(
+    costs: Any, grid: Any, box: Any, target: Any, bank: Any, table: Any, ids: Any, slots: Any,
+    after: int, each: int, used: int, flits: Any, ready: Any, block_walk: Any,
+) -> int:  # fmt: skip
+    """Do what `_queue_spikes` does along one route to one dense bank or to the host."""
+    overhead, walk_cycles, lanes, group = costs
+    plane, width = grid[2] * grid[3], grid[3]
+    low_c, high_c, low_y, high_y, low_x, high_x = box
+    leaves = target[0] < 0
+    flit, starts = (target[0] + 1) << FLIT_CORE_SHIFT, bank[START]
+    groups = (bank[CHANNELS] * bank[ROWS] * bank[COLUMNS] + lanes - 1) // lanes
+    each_row, walked, group_end = groups * walk_cycles, 0, np.int64(group)
+    plain = box_covers(box, grid) and (leaves or bank[PLAIN] == 1)
+    same = max(1, overhead + each_row)
+    for e in range(ids.size):
+        if each:
+            while slots[e] >= group_end:  # spikes come in the order of the groups
+                group_end, after = group_end + group, after + each
+        cycles = 0 if leaves else same
+        if not plain:
+            source = np.int64(ids[e])
+            c, y, x = source, 0, 0
+            if plane > 1:
+                c = source // plane
+                y = (source - c * plane) // width
+                x = source - c * plane - y * width
+            if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
+                continue
+            if not leaves:
+                rows = np.int64(table[starts + source + 1] - table[starts + source])
+                cycles = max(1, overhead + rows * each_row)
+        walked += cycles
+        flits[used] = flit | cycles
+        ready[used] = after
+        used += 1
+    if not leaves:
+        block_walk[target[2]] += walked
+    return used
+
+
+@inlined
+def _walks(table: Any, bank: Any, source: Any, c: Any, y: Any, x: Any) -> Any:
+    """Return (rows or taps, neurons each adds to) of one event."""
+    if bank[DENSE]:
+        start = bank[START] + source
+        rows = np.int64(table[start + 1] - table[start])
+        return rows, bank[CHANNELS] * bank[ROWS] * bank[COLUMNS]
+    ys, xs = bank[ROW_TAPS], bank[COLUMN_TAPS]
+    taps = ((table[ys + y + 1] - table[ys + y]) >> 1) * ((table[xs + x + 1] - table[xs + x]) >> 1)
+    return np.int64(taps), np.int64(table[bank[FANOUT] + 3 * c + 1])
