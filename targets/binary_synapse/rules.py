@@ -139,6 +139,15 @@ def _alone(node: Node, architecture: Architecture) -> list[str]:
 
 def _weight_faults(node: IntegerAffine | IntegerConv, architecture: Architecture) -> list[str]:
     if not TERNARY.allows(node.weight):
+        sizes = np.abs(node.weight.reshape(len(node.weight), -1).astype(np.int64))
+        gains = sizes.max(axis=1)
+        if ((sizes == 0) | (sizes == gains[:, None])).all() and len(gains) > 1:
+            return [
+                f"has binary synapses behind gains of {gains.min()} to {gains.max()} by output "
+                "channel, which the neuron cannot take because other synapses feed it at other "
+                "gains; train all that meets there with one gain by channel (one BatchNorm of "
+                "their sum), or use target loihi"
+            ]
         return [
             f"has weights from {node.weight.min()} to {node.weight.max()} ({node.weight_type}); a "
             "synapse of this machine is one sign bit: train the layer binary, keep it on the "

@@ -216,6 +216,15 @@ def _refuse_what_has_no_integer_form(graph: Graph, findings: Findings) -> None:
     for name, node in graph.nodes.items():
         if isinstance(node, Neuron):
             refuse_neuron(name, node, findings)
+        elif isinstance(node, (Scale, Affine, Conv)) and _is_shared_current(graph, name):
+            one, *others = graph.targets(name)
+            findings.unsupported(
+                name,
+                f"its current goes to {one!r} and {len(others)} more, and a scale or a bias can be "
+                "folded into one neuron only",
+                "let the spikes of a neuron take the shortcut, through synapses of their own, and "
+                'not the current before it (shortcut = "spike" in axonc\'s own residual networks)',
+            )
         elif isinstance(node, Scale):
             findings.unsupported(
                 name,
@@ -223,7 +232,8 @@ def _refuse_what_has_no_integer_form(graph: Graph, findings: Findings) -> None:
                 "scale by channel, directly in front of a neuron",
             )
         elif isinstance(node, (Affine, Conv)):
-            if node.bias is not None:
+            behind_scale = any(isinstance(graph.nodes[t], Scale) for t in graph.targets(name))
+            if node.bias is not None and not behind_scale:  # else that is what is wrong
                 findings.unsupported(
                     name,
                     "its bias does not reach a neuron directly",
@@ -235,6 +245,13 @@ def _refuse_what_has_no_integer_form(graph: Graph, findings: Findings) -> None:
                     "a real-valued read-out without a neuron stays on the host",
                     "end the network with a spiking neuron, or run with --precision float",
                 )
+
+
+def _is_shared_current(graph: Graph, name: str) -> bool:
+    """Whether a scaled or biased current goes to several nodes."""
+    node = graph.nodes[name]
+    adds = isinstance(node, Scale) or (isinstance(node, (Affine, Conv)) and node.bias is not None)
+    return adds and len(graph.outgoing[name]) > 1
 
 
 def refuse_neuron(name: str, node: Neuron, findings: Findings) -> None:

@@ -75,6 +75,16 @@ def test_weights_that_are_not_binary() -> None:
     }
 
 
+def test_binary_weights_behind_gains_of_their_own() -> None:
+    """As of a shortcut whose BatchNorm is not that of what it joins."""
+    graph = weighed(np.array([[5, -5, 0], [9, 9, -9]], np.int8), cells(2))
+    assert refusals(graph, edge()) == {
+        "linear": "has binary synapses behind gains of 5 to 9 by output channel, which the neuron "
+        "cannot take because other synapses feed it at other gains; train all that meets there "
+        "with one gain by channel (one BatchNorm of their sum), or use target loihi"
+    }
+
+
 def test_absent_synapses_need_a_presence_plane() -> None:
     graph = weighed(np.array([[1, 0], [0, -1]], np.int8), cells(2))
     assert refusals(graph, edge(has_presence_plane=False)) == {
@@ -216,7 +226,8 @@ def test_one_graph_with_everything_wrong(in_parts: bool) -> None:
     """Nodes, layers, mesh, schedule and external memory are all told in one go."""
     one, kernel = np.ones((8, 8), np.int8), np.ones((1, 4, 5, 5), np.int8)
     weights = IntegerAffine(one, narrowest_type(one))
-    heavy = IntegerAffine(3 * one, narrowest_type(3 * one))
+    mixed = one + 2 * np.eye(8, dtype=np.int8)
+    heavy = IntegerAffine(mixed, narrowest_type(mixed))
     wide = cells(8, membrane=LeakyState(np.array([1]), 0, -(1 << 30), (1 << 30) - 1))
     window = Window((1, 1), ((0, 0), (0, 0)), (1, 1))
     graph = Graph(
@@ -245,7 +256,7 @@ def test_one_graph_with_everything_wrong(in_parts: bool) -> None:
     )  # fmt: skip
     found = refusals(graph, BinarySynapse(machine))
     assert set(found) == {"a", "w1", "c", "late"}
-    assert "weights from 3 to 3" in found["w1"]
+    assert "weights from 1 to 3" in found["w1"]
     assert "delays its neurons by 0.5 to 0.5 steps" in found["late"]
     assert "has 25 synapse bits from one channel, 1 more than the 24 of a core" in found["c"]
     membrane, *rest = found["a"].split("; ")

@@ -221,6 +221,24 @@ def test_everything_refused_is_told_at_once() -> None:
     )
 
 
+def test_a_current_that_skips_a_neuron_is_refused_with_its_cause() -> None:
+    """As in Bi-Real Net, where currents, and not spikes, run past the neurons."""
+    synapses = Affine(np.array([[1, -1], [1, 1]], np.int8), np.ones(2, np.float32))
+    nodes = {
+        "input": Input((2,)), "linear": synapses, "scale": Scale(np.array([0.5, 0.7])),
+        "one": lif((2,), RNG), "next": synapses, "two": lif((2,), RNG), "output": Output((2,)),
+    }  # fmt: skip
+    imported = chain(nodes, Dialect(1e-3), (Edge("scale", "two"),))
+    with pytest.raises(LoweringError) as error:
+        to_integer(to_discrete(imported, Findings()), Findings())
+    assert error.value.reasons == (
+        "node 'scale' (Scale): its current goes to 'one' and 1 more, and a scale or a bias can be "
+        "folded into one neuron only; let the spikes of a neuron take the shortcut, through "
+        'synapses of their own, and not the current before it (shortcut = "spike" in axonc\'s own '
+        "residual networks)",
+    )
+
+
 def test_recurrent_connections_share_the_scale_of_their_neuron() -> None:
     alpha = np.float32(0.7)
     nodes = {
