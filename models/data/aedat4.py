@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
 from .events import MAX_BYTES, Events, corrupt, read_bytes
 
 _FIRST_LINE = b"#!AER-DAT4.0\r\n"
@@ -38,16 +37,14 @@ def read_aedat4(path: Path) -> Events:
     if not data.startswith(_FIRST_LINE):
         raise corrupt(path, f"a file that begins with {data[:14]!r}", "AEDAT 4.0")
     try:
-        streams = _streams(path, data)
+        streams = _streams(data)
     except (struct.error, ValueError, RuntimeError, MemoryError) as error:
-        if isinstance(error, DataError):
-            raise
         raise corrupt(path, str(error), "an undamaged file in AEDAT 4.0") from error
     events = np.concatenate(streams[min(streams)]) if streams else np.empty(0, _EVENT)
     return Events(*(events[name].astype(np.int64) for name in ("x", "y", "t", "polarity")))
 
 
-def _streams(path: Path, data: bytes) -> dict[int, list[NDArray[Any]]]:
+def _streams(data: bytes) -> dict[int, list[NDArray[Any]]]:
     """Collect the packets of events by the number of their stream."""
     place = len(_FIRST_LINE)
     compression, end = _header(data, place)
@@ -60,7 +57,7 @@ def _streams(path: Path, data: bytes) -> dict[int, list[NDArray[Any]]]:
         stream, size = struct.unpack_from("<2i", data, place)
         body = data[place + 8 : place + 8 + size]
         if size < 0 or len(body) < size:
-            raise corrupt(path, f"a packet of {len(body)} bytes", f"{size} bytes")
+            raise ValueError(f"a packet of {len(body)} bytes instead of {size}")
         place += 8 + size
         unpacked = _unpack(body, compression, budget)
         budget -= len(unpacked)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +25,10 @@ def npz(config: DataConfig) -> RawDataset:
     """
     path = Path(config.path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             keys = _PACKED if set(_PACKED) <= set(file.files) else _PLAIN
             arrays = {key: file[key] for key in keys}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy and zipfile raise a dozen kinds on damaged files
         raise DataError(
             f"data set npz, file {config.path or '(data.path is empty)'}",
             got=str(error),
@@ -61,11 +60,13 @@ def _images(array: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 def _unpack(packed: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     bits = int(np.prod(shape))
-    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != (bits + 7) // 8:
+    size = (bits + 7) // 8
+    right = packed.dtype == np.uint8 and packed.ndim == 2 and packed.shape[1] == size
+    if not right or min(shape, default=0) < 1:
         raise DataError(
             "data set npz, frames",
             got=f"{packed.dtype} of shape {packed.shape}",
-            expected=f"uint8 of shape (samples, {(bits + 7) // 8}), packed bits of {shape}",
+            expected=f"uint8 of shape (samples, {size}), packed bits of {shape}",
             remedy="pack the frames with numpy.packbits",
         )
     frames = np.unpackbits(packed.astype(np.uint8), axis=1, count=bits)
@@ -73,4 +74,11 @@ def _unpack(packed: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[np.u
 
 
 def _labels(array: NDArray[np.generic]) -> NDArray[np.int64]:
+    if array.dtype.kind not in "iu" or array.ndim != 1:
+        raise DataError(
+            "data set npz, labels",
+            got=f"{array.dtype} of shape {array.shape}",
+            expected="whole numbers of shape (samples,)",
+            remedy="number the classes from 0",
+        )
     return array.astype(np.int64)

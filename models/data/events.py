@@ -139,12 +139,12 @@ def read_nmnist(path: Path) -> Events:
 def read_bytes(path: Path) -> NDArray[np.uint8]:
     """Read a recording's bytes."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise corrupt(path, f"{size} bytes", f"at most {MAX_BYTES}")
-        return np.fromfile(path, np.uint8)
-    except OSError as error:
+        data = np.fromfile(path, np.uint8, MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
         raise corrupt(path, str(error), "a readable file") from error
+    if len(data) > MAX_BYTES:
+        raise corrupt(path, "a larger file", f"at most {MAX_BYTES} bytes")
+    return data
 
 
 def corrupt(path: Path, got: str, expected: str) -> DataError:

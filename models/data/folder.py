@@ -72,7 +72,7 @@ def _by_class(root: Path, numbers: dict[str, int]) -> list[tuple[Path, int]]:
 def _annotated(file: Path, numbers: dict[str, int]) -> list[tuple[Path, int]]:
     """Read Tiny-ImageNet's table: image name, class and a box on each line."""
     samples = []
-    for number, line in enumerate(file.read_text().splitlines(), start=1):
+    for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
         fields = line.split("\t")
         if len(fields) < 2 or fields[1] not in numbers:
             raise DataError(

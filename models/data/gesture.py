@@ -19,6 +19,7 @@ from .events import Events, corrupt, in_order, lazy_frames, read_bytes
 
 _GESTURES, _SENSOR = 11, (128, 128)
 _POLARITY_EVENTS = 1
+_LONGEST_MS = 1e12
 _PACKET = np.dtype(
     [
         ("type", "<u2"),
@@ -70,7 +71,7 @@ def read_aedat3(path: Path) -> Events:
         packet = np.frombuffer(header, _PACKET)[0]
         size, count = int(packet["size"]), int(packet["capacity"])
         body = content[place + len(header) : place + len(header) + size * count]
-        if len(body) < size * count or size == 0:
+        if len(body) < size * count or size < 8:
             raise corrupt(path, f"a packet of {len(body)} bytes", f"{count} events of {size} bytes")
         place += len(header) + len(body)
         if packet["type"] == _POLARITY_EVENTS:
@@ -85,8 +86,8 @@ def _of_trials(config: DataConfig, trials: Path) -> tuple[LazyImages, Labels]:
     gestures: list[Gesture] = []
     labels: list[int] = []
     for name in filter(None, map(str.strip, _text(trials).splitlines())):
-        recording = trials.with_name(name)
-        table = trials.with_name(f"{recording.stem}_labels.csv")
+        recording = trials.parent / Path(name).name  # a list of strangers leads nowhere else
+        table = trials.parent / f"{recording.stem}_labels.csv"
         for label, start, end in _table(table):
             gestures.append(Gesture(recording, start, end))
             labels.append(label - 1)
@@ -108,8 +109,9 @@ def _text(path: Path) -> str:
 def _table(path: Path) -> NDArray[np.int64]:
     """Read (gesture from 1, start, end in microseconds) of each gesture in a recording."""
     try:
-        return np.loadtxt(path, np.int64, delimiter=",", skiprows=1, ndmin=2).reshape(-1, 3)
-    except (OSError, ValueError) as error:
+        lines = path.read_text(encoding="utf-8").split()[1:]
+        return np.array([line.split(",") for line in lines], np.int64).reshape(-1, 3)
+    except (OSError, ValueError, OverflowError) as error:
         raise DataError(
             f"data set dvs-gesture, {path}",
             got=str(error),
@@ -134,10 +136,13 @@ def read_tonic(path: Path) -> Events:
     """Read a NumPy array of rows (x, y, polarity, milliseconds)."""
     try:
         rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        finite = bool(np.isfinite(rows).all())
+    except Exception as error:  # NumPy raises many kinds on damaged files
         raise corrupt(path, str(error), "a NumPy array of events") from error
     if rows.ndim != 2 or rows.shape[1] != 4:
         raise corrupt(path, f"an array of shape {rows.shape}", "(events, 4)")
+    if not finite or np.abs(rows).max(initial=0) > _LONGEST_MS:
+        raise corrupt(path, "numbers out of range", "pixels, polarities and milliseconds")
     x, y, polarity, ms = rows.T
     t = np.round(ms * 1000)
     return Events(*(values.astype(np.int64) for values in (x, y, t, polarity)))

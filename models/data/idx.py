@@ -15,18 +15,22 @@ from ..errors import DataError
 from ._split import RawDataset
 
 _DEBIAN_FASHION = "/usr/share/datasets/fashion-mnist"
+_TORCHVISION = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}
 _UNSIGNED_BYTE = 8
 _MAX_BYTES = 1 << 28  # the largest of these files, unpacked, has 47 MB
 
 
 def mnist(config: DataConfig) -> RawDataset:
-    """Read the full MNIST, 60,000 and 10,000 digits, from a folder of idx files."""
-    remedy = "set data.path to the folder of MNIST's four idx files"
+    """Read the full MNIST, 60,000 and 10,000 digits, from idx files or torchvision's folder."""
+    remedy = (
+        "get MNIST with torchvision.datasets.MNIST(FOLDER, download=True) and set data.path to "
+        "FOLDER, or to the folder of its four idx files"
+    )
     return _read_folder("mnist", config.path, remedy)
 
 
 def fashion_mnist(config: DataConfig) -> RawDataset:
-    """Read Fashion-MNIST, 60,000 and 10,000 images, from a folder of idx files.
+    """Read Fashion-MNIST, 60,000 and 10,000 images, from idx files or torchvision's folder.
 
     Without a path, the folder of the Debian package dataset-fashion-mnist.
     """
@@ -45,8 +49,9 @@ def read_idx(path: Path, remedy: str = "get the file again") -> NDArray[np.uint8
     if len(content) < 4 or content[:3] != bytes([0, 0, _UNSIGNED_BYTE]):
         raise _corrupt(path, f"a file that begins with {content[:4].hex() or 'nothing'}", remedy)
     axes = content[3]
-    shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + 4 * axes], ">u4"))
-    values = np.frombuffer(content, np.uint8, offset=min(4 + 4 * axes, len(content)))
+    header, body = content[4 : 4 + 4 * axes], content[4 + 4 * axes :]
+    shape = tuple(int(n) for n in np.frombuffer(header[: len(header) // 4 * 4], ">u4"))
+    values = np.frombuffer(body, np.uint8)
     if len(shape) != axes or len(values) != math.prod(shape):
         raise _corrupt(path, f"{len(values)} values for the shape {shape}", remedy)
     return values.reshape(shape).copy()
@@ -67,8 +72,9 @@ def _read_folder(name: str, folder: str, remedy: str) -> RawDataset:
 
 def _find(name: str, folder: str, stem: str, remedy: str) -> Path:
     for file in (stem, stem + ".gz", stem.replace("-idx", ".idx")):
-        if folder and (path := Path(folder) / file).is_file():
-            return path
+        for place in (Path(folder), Path(folder) / _TORCHVISION[name]):
+            if folder and (path := place / file).is_file():
+                return path
     raise DataError(
         f"data set {name}",
         got=f"no file {stem} or {stem}.gz in {folder or 'an empty data.path'}",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from idx_files import made_mnist
 from PIL import Image
 
 from axonc.models import TrainingConfig, data
@@ -23,22 +23,6 @@ def load(name: str, path: Path, **options: int) -> data.Dataset:
     return data.load(DataConfig(name, str(path), **{"validation": 1, **options}))
 
 
-def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    content = header + array.tobytes()
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-
-
-def made_mnist(folder: Path, suffix: str = ".gz") -> dict[str, NDArray[np.uint8]]:
-    arrays = {}
-    for split, n in (("train", 6), ("t10k", 3)):
-        arrays[split] = RANDOM.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-        write_idx(folder / f"{split}-images-idx3-ubyte{suffix}", arrays[split])
-        labels = np.arange(n, dtype=np.uint8)
-        write_idx(folder / f"{split}-labels-idx1-ubyte{suffix}", labels)
-    return arrays
-
-
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 @pytest.mark.parametrize("suffix", [".gz", ""])
 def test_idx(name: str, suffix: str, tmp_path: Path) -> None:
@@ -47,6 +31,13 @@ def test_idx(name: str, suffix: str, tmp_path: Path) -> None:
     assert np.array_equal(found.test.images[:, 0], arrays["t10k"])
     assert np.array_equal(found.train.images[:, 0], arrays["train"][found.train.labels])
     assert (len(found.train), len(found.validation), found.classes) == (5, 1, 10)
+
+
+def test_the_folder_that_torchvision_leaves(tmp_path: Path) -> None:
+    for name, folder in (("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")):
+        (tmp_path / folder / "raw").mkdir(parents=True)
+        arrays = made_mnist(tmp_path / folder / "raw", "")
+        assert np.array_equal(load(name, tmp_path).test.images[:, 0], arrays["t10k"])
 
 
 def test_missing_idx_file(tmp_path: Path) -> None:
