@@ -3,6 +3,9 @@
     current[t] = gate( norm( synapses( pool(spikes_in[t]) ) ) )
     spikes[t]  = neurons( current[t] + shortcuts[t] )
 
+Convolutions, and all that follows them, keep their tensors with the channels innermost in memory
+(torch's channels_last), in which a CPU's convolutions and BatchNorm copy less.
+
 A layer without neurons is a branch whose current other layers add to theirs, or a read-out.
 """
 
@@ -41,6 +44,8 @@ class SpikingLayer(nn.Module):
         super().__init__()
         self.pool, self.synapses, self.norm, self.gate = pool, synapses, norm, gate
         self.cell, self.dropout = cell, dropout
+        if not self.flattens:
+            synapses.weight.data = synapses.weight.to(memory_format=torch.channels_last)
 
     @property
     def binary(self) -> bool:
@@ -60,7 +65,9 @@ class SpikingLayer(nn.Module):
         flat = spikes.flatten(0, 1)
         if self.pool is not None:
             flat = self.pool(flat)
-        if self.flattens and flat.dim() > 2:
+        if not self.flattens:
+            flat = flat.contiguous(memory_format=torch.channels_last)
+        elif flat.dim() > 2:
             flat = flat.flatten(1)
         current: Tensor = self.synapses(flat).to(spikes.dtype).unflatten(0, (time, batch))
         gate = self.gate

@@ -47,6 +47,7 @@ class LIFCell(SNNCell):  # type: ignore[misc]
         super().__init__(self._step, self.initial_state, p, dt=dt)
         self.surrogate = surrogate
         self.detach_reset = detach_reset
+        self._v_leak, self._v_reset = _unless_zero(p.v_leak), _unless_zero(p.v_reset)
 
     def initial_state(self, current: Tensor) -> Any:
         """Start every neuron at rest, v = v_leak."""
@@ -72,7 +73,7 @@ class LIFCell(SNNCell):  # type: ignore[misc]
         p = self.parameters_now
         soft = p.reset_method is reset_subtract
         return self.dt * p.tau_mem_inv, Recurrence(
-            True, p.v_leak, p.v_th, p.v_reset, soft, self.detach_reset, self.surrogate
+            True, self._v_leak, p.v_th, self._v_reset, soft, self.detach_reset, self.surrogate
         )
 
     def forward(self, current: Tensor, state: Any = None, step: int = 0) -> tuple[Tensor, Any]:
@@ -127,6 +128,7 @@ class IFCell(SNNCell):  # type: ignore[misc]
         self.surrogate = surrogate
         self.detach_reset = detach_reset
         self.reset_method = reset_subtract if soft_reset else reset_value
+        self._v_reset = _unless_zero(p.v_reset)
 
     def initial_state(self, current: Tensor) -> Any:
         """Start every neuron at v = 0."""
@@ -134,9 +136,9 @@ class IFCell(SNNCell):  # type: ignore[misc]
 
     def recurrence(self) -> tuple[Tensor, Recurrence]:
         """Describe the step for `sequence`: its factor k, and the rest."""
-        rest, soft = torch.zeros(()), self.reset_method is reset_subtract
+        soft = self.reset_method is reset_subtract
         return torch.ones(()), Recurrence(
-            False, rest, self.p.v_th, self.p.v_reset, soft, self.detach_reset, self.surrogate
+            False, None, self.p.v_th, self._v_reset, soft, self.detach_reset, self.surrogate
         )
 
     def forward(self, current: Tensor, state: Any = None, step: int = 0) -> tuple[Tensor, Any]:
@@ -155,6 +157,11 @@ class IFCell(SNNCell):  # type: ignore[misc]
 
 
 Cell = LIFCell | IFCell
+
+
+def _unless_zero(potential: Tensor) -> Tensor | None:
+    """Return a potential, or None for 0, with which nothing need be added."""
+    return potential if bool(potential) else None
 
 
 def over_time(cell: Cell, currents: Tensor) -> Tensor:

@@ -12,6 +12,9 @@ With h[t] the surrogate's derivative at u[t] - v_threshold, and G the gradient o
     Gx[t] = k * Gu[t];   Gv[t-1] = (1 - k) * Gu[t];   Gk = sum Gu[t] * (x[t] + v_leak - v[t-1])
 
 and without the terms in h * Gv where the reset is detached.
+
+A step makes as few passes over the layer as it can, for a pass is bound by memory; to go through
+the batch in parts that stay in the cache was tried, and costs more in calls than it saves.
 """
 
 from __future__ import annotations
@@ -27,15 +30,24 @@ from .surrogates import Surrogate
 
 @dataclass(frozen=True)
 class Recurrence:
-    """What one step of a cell does; leaky = False is u = v + x, without k."""
+    """What one step of a cell does; leaky = False is u = v + x, without k. None stands for 0."""
 
     leaky: bool
-    v_leak: Tensor
+    v_leak: Tensor | None
     v_threshold: Tensor
-    v_reset: Tensor
+    v_reset: Tensor | None
     soft_reset: bool
     detach_reset: bool
     surrogate: Surrogate
+
+    def rest(self, like: Tensor) -> Tensor:
+        """Return the potentials before the first step."""
+        zeros = torch.zeros_like(like)
+        return zeros if self.v_leak is None else zeros + self.v_leak
+
+    def drive(self, current: Tensor, v: Tensor) -> Tensor:
+        """Return what a leaky neuron moves by, before k: x + v_leak - v."""
+        return (current if self.v_leak is None else current + self.v_leak) - v
 
     def after(self, u: Tensor, spikes: Tensor) -> Tensor:
         """Return the potential that a step leaves behind.
@@ -45,23 +57,26 @@ class Recurrence:
         """
         if self.soft_reset:
             return torch.addcmul(u, spikes, self.v_threshold, value=-1)
-        return torch.addcmul((1 - spikes).mul_(u), spikes, self.v_reset)
+        kept = _where_silent(u, spikes)
+        return kept if self.v_reset is None else kept.addcmul_(spikes, self.v_reset)
+
+    def through_reset(self, into_v: Tensor, u: Tensor) -> Tensor:
+        """Return the gradient that a spike gets from the reset that it causes."""
+        if self.soft_reset:
+            return -self.v_threshold * into_v
+        return into_v * (-u if self.v_reset is None else self.v_reset - u)
 
 
 class _Sequence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, currents: Tensor, k: Tensor, cell: Recurrence) -> Tensor:
-        v = torch.zeros_like(currents[0]) + cell.v_leak
         potentials, spikes = torch.empty_like(currents), torch.empty_like(currents)
-        for step, current in enumerate(currents):
-            u = potentials[step]
-            if cell.leaky:
-                torch.add(v, (current + cell.v_leak).sub_(v).mul_(k), out=u)
-            else:
-                torch.add(v, current, out=u)
-            x = u - cell.v_threshold
-            cell.surrogate.observe(x, step)
-            v = cell.after(u, torch.gt(x, 0, out=spikes[step]))
+        v = cell.rest(currents[0])
+        for step, (current, u) in enumerate(zip(currents, potentials, strict=True)):
+            torch.add(v, cell.drive(current, v).mul_(k) if cell.leaky else current, out=u)
+            if cell.surrogate.observes:
+                cell.surrogate.observe(u - cell.v_threshold, step)
+            v = cell.after(u, torch.gt(u, cell.v_threshold, out=spikes[step]))
         ctx.save_for_backward(potentials, spikes, k, currents if ctx.needs_input_grad[1] else None)
         ctx.cell = cell
         return spikes
@@ -74,35 +89,30 @@ class _Sequence(torch.autograd.Function):
         into_k = torch.zeros_like(k) if currents is not None else None
         into_v: Tensor | None = None
         for step in range(len(potentials) - 1, -1, -1):
-            u = potentials[step]
-            x = u - cell.v_threshold
-            into_spikes, kept = gradient[step], into_v
-            if into_v is not None:
+            u, into_spikes = potentials[step], gradient[step]
+            slope = cell.surrogate.derivative(u - cell.v_threshold, step)
+            if into_v is None:
+                into_u = slope * into_spikes
+            else:
                 if not cell.detach_reset:
-                    jump = -cell.v_threshold if cell.soft_reset else cell.v_reset - u
-                    into_spikes = into_spikes + into_v * jump
-                if not cell.soft_reset:
-                    kept = (1 - spikes[step]).mul_(into_v)
-            into_u = cell.surrogate.derivative(x, step) * into_spikes
-            if kept is not None:
-                into_u += kept
+                    into_spikes = into_spikes + cell.through_reset(into_v, u)
+                kept = into_v if cell.soft_reset else _where_silent(into_v, spikes[step])
+                into_u = (slope * into_spikes).add_(kept)
             if not cell.leaky:
-                into_current[step] = into_v = into_u
+                into_v = into_current[step].copy_(into_u)
                 continue
-            torch.mul(into_u, k, out=into_current[step])
-            into_v = into_u - into_current[step]
+            into_v = into_u - torch.mul(into_u, k, out=into_current[step])
             if into_k is not None:
-                into_k += (into_u * (currents[step] + cell.v_leak - _before(ctx, step))).sum()
+                before = (
+                    cell.after(potentials[step - 1], spikes[step - 1]) if step else cell.rest(u)
+                )
+                into_k += (into_u * cell.drive(currents[step], before)).sum()
         return into_current, into_k, None
 
 
-def _before(ctx: Any, step: int) -> Tensor:
-    """Return the potential v[t-1] that a step began with."""
-    potentials, spikes = ctx.saved_tensors[:2]
-    cell: Recurrence = ctx.cell
-    if step == 0:
-        return torch.zeros_like(potentials[0]) + cell.v_leak
-    return cell.after(potentials[step - 1], spikes[step - 1])
+def _where_silent(x: Tensor, spikes: Tensor) -> Tensor:
+    """Return x where no neuron fired, else 0."""
+    return torch.addcmul(x, spikes, x, value=-1)
 
 
 def run_sequence(currents: Tensor, k: Tensor, cell: Recurrence) -> Tensor:

@@ -40,6 +40,11 @@ class Surrogate(nn.Module):
     def observe(self, x: Tensor, step: int = 0) -> None:
         """Learn from the potentials of one time step of a forward pass; most need not."""
 
+    @property
+    def observes(self) -> bool:
+        """Whether `observe` does anything."""
+        return type(self).observe is not Surrogate.observe
+
     def forward(self, x: Tensor, step: int = 0) -> Tensor:
         """Return the spikes, 0 or 1 in the dtype of x."""
         self.observe(x.detach(), step)
@@ -107,8 +112,8 @@ class Sigmoid(Surrogate):
         self.slope = slope
 
     def derivative(self, x: Tensor, step: int = 0) -> Tensor:
-        s = torch.sigmoid(self.slope * x)
-        return self.slope * s * (1 - s)
+        s = (self.slope * x).sigmoid_()
+        return (1 - s).mul_(s).mul_(self.slope)
 
     def extra_repr(self) -> str:
         return f"slope={self.slope}"

@@ -130,6 +130,17 @@ def test_residual_networks_export_with_their_shortcuts(shortcut: Shortcut, tmp_p
     assert run_network(network, spikes)["output"].shape == (2, 1, 3)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_convolutions_keep_channels_innermost_in_memory(channels: int) -> None:
+    """With one channel torch cannot tell the two orders of the input apart."""
+    config = replace(TrainingConfig(), network=NetworkConfig("conv"))
+    network = build_network(config, (channels, 8, 8), 10)
+    record: dict[str, torch.Tensor] = {}
+    network(torch.ones(config.encoder.steps, 3, channels, 8, 8), record)
+    for name in ("conv1", "conv2"):
+        assert record[name].flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
+
+
 def test_a_full_precision_baseline_has_no_binary_layer() -> None:
     size = model_size(build_network(published("vgg11", binary=False), (3, 32, 32), 10))
     assert size.binary_weights == 0

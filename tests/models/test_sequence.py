@@ -27,11 +27,19 @@ from axonc.models.surrogates import (
 CURRENTS = torch.randn(9, 4, 5, 2, generator=torch.Generator().manual_seed(3)) * 1.5 + 0.3
 
 
-def make(kind: type, surrogate: Surrogate, detach: bool, soft: bool, v_reset: float) -> Cell:
+def make(
+    kind: type,
+    surrogate: Surrogate,
+    detach: bool,
+    soft: bool,
+    v_reset: float,
+    v_leak: float = 0.0,
+) -> Cell:
     if kind is IFCell:
         p = if_parameters(0.8, v_reset=v_reset)
         return IFCell(p, surrogate, detach_reset=detach, soft_reset=soft)
     p = lif_parameters(3e-3, 0.4, v_reset=v_reset, soft_reset=soft)
+    p = p._replace(v_leak=torch.tensor(v_leak))
     cell: Cell = kind(p, surrogate, detach_reset=detach)
     return cell
 
@@ -39,11 +47,11 @@ def make(kind: type, surrogate: Surrogate, detach: bool, soft: bool, v_reset: fl
 @pytest.mark.parametrize("kind", [LIFCell, PLIFCell, IFCell])
 @pytest.mark.parametrize("detach", [False, True])
 @pytest.mark.parametrize("soft", [False, True])
-@pytest.mark.parametrize("v_reset", [0.0, -0.3])
+@pytest.mark.parametrize(("v_reset", "v_leak"), [(0.0, 0.0), (-0.3, 0.0), (0.0, 0.2)])
 def test_spikes_are_equal_and_gradients_agree(
-    kind: type, detach: bool, soft: bool, v_reset: float
+    kind: type, detach: bool, soft: bool, v_reset: float, v_leak: float
 ) -> None:
-    cell = make(kind, Sigmoid(2.0), detach, soft, v_reset)
+    cell = make(kind, Sigmoid(2.0), detach, soft, v_reset, v_leak)
     x = CURRENTS.clone().requires_grad_()
     weight = torch.linspace(-1, 1, x.numel()).view_as(x)
     inputs = [x, *cell.parameters()]
