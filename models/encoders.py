@@ -28,6 +28,7 @@ def encode_images(
     config: EncoderConfig, images: NDArray[np.uint8], random: np.random.Generator
 ) -> NDArray[np.bool_] | NDArray[np.float32]:
     """Encode images, drawing what is random from `random`: for training, where it may vary."""
+    _refuse_frames(config, images)
     if config.kind is Encoding.BERNOULLI:
         return _bernoulli(images, config.steps, random)
     return _deterministic(config, images)
@@ -37,6 +38,7 @@ def encode_keyed(
     config: EncoderConfig, images: NDArray[np.uint8], key: str
 ) -> NDArray[np.bool_] | NDArray[np.float32]:
     """Encode images, each with a generator keyed by `key` and its own pixels: for evaluation."""
+    _refuse_frames(config, images)
     if config.kind is not Encoding.BERNOULLI:
         return _deterministic(config, images)
     spikes = np.empty((len(images), config.steps, *images.shape[1:]), dtype=np.bool_)
@@ -45,6 +47,17 @@ def encode_keyed(
         random = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
         out[:] = _bernoulli(image[None], config.steps, random)[0]
     return spikes
+
+
+def _refuse_frames(config: EncoderConfig, images: NDArray[np.uint8]) -> None:
+    """Refuse to take an event camera's zeros and ones for pixels of 0 to 255."""
+    if images.ndim == 5 and config.kind is not Encoding.EVENTS:
+        raise TrainingInputError(
+            f"encoder {config.kind}",
+            got=f"event frames of shape {images.shape[1:]}",
+            expected="images of shape (channels, height, width)",
+            remedy=f'set encoder.kind to "events" and encoder.steps to {images.shape[1]}',
+        )
 
 
 def _bernoulli(
@@ -99,6 +112,8 @@ def _events(frames: NDArray[np.uint8], steps: int) -> NDArray[np.bool_]:
             "encoder events",
             got=f"data of shape {frames.shape}",
             expected=f"(batch, {steps}, *shape), spikes already",
-            remedy=f"choose an image encoder, or set encoder.steps to {frames.shape[1]}",
+            remedy=f"set encoder.steps to {frames.shape[1]}, or data.bins to {steps}"
+            if frames.ndim == 5
+            else f"choose an image encoder, or set encoder.steps to {frames.shape[1]}",
         )
     return frames != 0

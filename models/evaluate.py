@@ -21,8 +21,13 @@ _BATCH = 100
 
 
 def dataset(config: TrainingConfig) -> Dataset:
-    """Load the training, validation and test images that a configuration names."""
-    return data.load(config.data)
+    """Load the training, validation and test images that a configuration names.
+
+    One image is encoded, so that settings that do not go together are told before training.
+    """
+    found = data.load(config.data)
+    encode(config, found.train.images[:1], "train")
+    return found
 
 
 def encode(config: TrainingConfig, images: NDArray[np.uint8], split: str) -> NDArray[Any]:

@@ -159,6 +159,13 @@ def test_what_a_recording_lacks_is_told_also_by_workers(
     )
 
 
+def test_settings_that_do_not_go_together_leave_nothing_behind(file: Path, tmp_path: Path) -> None:
+    config = replace(settings(file), encoder=EncoderConfig(Encoding.EVENTS, steps=8))
+    with pytest.raises(TrainingInputError, match="Set encoder.steps to 4, or data.bins to 8"):
+        train(config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 BAD = [
     ("mine.py", "data.path: got '{folder}/mine.py', expected FILE.py:NAME. Give the file, and the"),
     ("none.py:make", "none.py: got no such Python file, expected a file that ends in .py. Give"),

@@ -71,6 +71,16 @@ def test_direct_repeats_the_intensity() -> None:
     assert np.array_equal(values[:, 1].reshape(IMAGES.shape), IMAGES / np.float32(255))
 
 
+def test_event_frames_are_no_images() -> None:
+    frames = np.ones((2, 10, 2, 5, 5), np.uint8)
+    with pytest.raises(TrainingInputError) as error:
+        encode_keyed(EncoderConfig(Encoding.BERNOULLI, 8), frames, "")
+    assert str(error.value) == (
+        "encoder bernoulli: got event frames of shape (10, 2, 5, 5), expected images of shape "
+        '(channels, height, width). Set encoder.kind to "events" and encoder.steps to 10.'
+    )
+
+
 def test_events_must_have_the_right_number_of_steps() -> None:
     with pytest.raises(TrainingInputError) as error:
         encode_keyed(EncoderConfig(Encoding.EVENTS, 8), np.ones((2, 10, 3), np.uint8), "")
