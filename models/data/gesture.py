@@ -6,8 +6,9 @@ the lists of recordings to train and to test on. tonic's holds one NumPy file a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ _REMEDY = (
     "get DvsGesture.tar.gz from IBM (research.ibm.com/interactive/dvsgesture), or use "
     "tonic.datasets.DVSGesture(save_to=...), and set data.path to the unpacked folder"
 )
+
+T = TypeVar("T")
 
 
 class Gesture(NamedTuple):
@@ -85,38 +88,26 @@ def read_aedat3(path: Path) -> Events:
 def _of_trials(config: DataConfig, trials: Path) -> tuple[LazyImages, Labels]:
     gestures: list[Gesture] = []
     labels: list[int] = []
-    for name in filter(None, map(str.strip, _text(trials).splitlines())):
+    for name in _parsed(trials, list, "a list of recordings, one a line"):
         recording = trials.parent / Path(name).name  # a list of strangers leads nowhere else
         table = trials.parent / f"{recording.stem}_labels.csv"
-        for label, start, end in _table(table):
+        for label, start, end in _parsed(table, _rows, "a table of class, start and end in us"):
             gestures.append(Gesture(recording, start, end))
             labels.append(label - 1)
     return lazy_frames("dvs-gesture", config, gestures, labels, _read_part, _SENSOR, _REMEDY)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"data set dvs-gesture, {path}",
-            got=str(error),
-            expected="a list of recordings, one a line",
-            remedy=_REMEDY,
-        ) from error
+def _rows(words: list[str]) -> NDArray[np.int64]:
+    """Return (gesture from 1, start, end in microseconds) of each gesture in a recording."""
+    return np.array([word.split(",") for word in words[1:]], np.int64).reshape(-1, 3)
 
 
-def _table(path: Path) -> NDArray[np.int64]:
-    """Read (gesture from 1, start, end in microseconds) of each gesture in a recording."""
+def _parsed(path: Path, parse: Callable[[list[str]], T], expected: str) -> T:
     try:
-        lines = path.read_text(encoding="utf-8").split()[1:]
-        return np.array([line.split(",") for line in lines], np.int64).reshape(-1, 3)
+        return parse(path.read_text(encoding="utf-8").split())
     except (OSError, ValueError, OverflowError) as error:
         raise DataError(
-            f"data set dvs-gesture, {path}",
-            got=str(error),
-            expected="a table of class, start and end in microseconds",
-            remedy=_REMEDY,
+            f"data set dvs-gesture, {path}", got=str(error), expected=expected, remedy=_REMEDY
         ) from error
 
 
