@@ -122,6 +122,54 @@ def test_dvs_gesture(gestures: Path) -> None:
     assert differ.any((1, 2, 3, 4)).mean() < 0.1
 
 
+WRAPPED = """
+import tonic
+from tonic.datasets import DVSGesture
+from torch.utils.data import Subset
+
+late = tonic.transforms.DropEvent(p=0.0)
+
+def parts(**options):
+    return [DVSGesture("{folder}", train=train, **options) for train in (True, False)]
+
+def plain():
+    return parts()
+
+def transformed():
+    return parts(transform=tonic.transforms.Compose([tonic.transforms.TimeAlignment(), late]))
+
+def kept():
+    return [tonic.MemoryCachedDataset(part) for part in parts()]
+
+def on_disk():
+    train, test = parts()
+    return (
+        tonic.DiskCachedDataset(train, cache_path="{folder}/train"),
+        tonic.DiskCachedDataset(test, cache_path="{folder}/test"),
+    )
+
+def smaller():
+    train, test = parts()
+    return Subset(tonic.MemoryCachedDataset(train), range(20)), Subset(test, range(20))
+"""
+
+
+@pytest.mark.parametrize("name", ["transformed", "kept", "on_disk", "smaller"])
+def test_transforms_and_wrappers(name: str, gestures: Path, tmp_path: Path) -> None:
+    file = tmp_path / "wrapped.py"
+    file.write_text(WRAPPED.replace("{folder}", str(tmp_path)))
+    plain, wrapped = (
+        data.load(DataConfig("python", f"{file}:{function}", validation=1, bins=BINS))
+        for function in ("plain", name)
+    )
+    assert (wrapped.classes, wrapped.image_shape) == (11, (BINS, 2, 128, 128))
+    count = len(wrapped.test)
+    assert count == (20 if name == "smaller" else 110)
+    assert np.array_equal(wrapped.test.labels, plain.test.labels[:count])
+    for _ in range(2):  # a cache is filled, then read
+        assert np.array_equal(wrapped.test.images[::9], plain.test.images[:count:9])
+
+
 def test_training_on_a_dataset_of_tonics(gestures: Path, tmp_path: Path) -> None:
     config = TrainingConfig(
         epochs=1,
