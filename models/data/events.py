@@ -34,10 +34,12 @@ class Events(NamedTuple):
     polarity: NDArray[np.int64]
 
 
-def frames(events: Events, sensor: Size, size: Size, bins: int) -> NDArray[np.uint8]:
-    """Cut events into binary frames (bins, 2, height, width); a smaller size joins pixels."""
+def frames(
+    events: Events, sensor: Size, size: Size, bins: int, polarities: int = 2
+) -> NDArray[np.uint8]:
+    """Cut events into frames (bins, polarities, height, width); a smaller size joins pixels."""
     width, height = size
-    image = np.zeros((bins, 2, height, width), np.uint8)
+    image = np.zeros((bins, polarities, height, width), np.uint8)
     if len(events.t):
         start = int(events.t.min())
         length = int(events.t.max()) - start + 1
@@ -48,10 +50,16 @@ def frames(events: Events, sensor: Size, size: Size, bins: int) -> NDArray[np.ui
 
 
 def checked_frames(
-    what: str, events: Events, sensor: Size, size: Size, bins: int, remedy: str
+    what: str,
+    events: Events,
+    sensor: Size,
+    size: Size,
+    bins: int,
+    remedy: str,
+    polarities: int = 2,
 ) -> NDArray[np.uint8]:
     """Cut events into frames, or refuse those that lie outside of the sensor."""
-    for name, end in (("x", sensor[0]), ("y", sensor[1]), ("polarity", 2)):
+    for name, end in (("x", sensor[0]), ("y", sensor[1]), ("polarity", polarities)):
         values = getattr(events, name)
         if len(values) and not 0 <= values.min() <= values.max() < end:
             got = f"{name} from {values.min()} to {values.max()}"
@@ -59,12 +67,17 @@ def checked_frames(
     if len(events.t) and (int(events.t.max()) - int(events.t.min()) + 1) * bins >= 1 << 63:
         got = f"times from {events.t.min()} to {events.t.max()}"
         raise DataError(what, got=got, expected="microseconds", remedy=remedy)
-    return frames(events, sensor, size, bins)
+    return frames(events, sensor, size, bins, polarities)
 
 
 def frame_size(config: DataConfig, sensor: Size) -> Size:
-    """Return the width and height that data.side asks for: the sensor's own where it is 0."""
-    return (config.side, config.side) if config.side else sensor
+    """Return the width and height that data.side asks for: the sensor's own where it is 0.
+
+    One row stays one row.
+    """
+    if not config.side:
+        return sensor
+    return config.side, 1 if sensor[1] == 1 else config.side
 
 
 def lazy_frames(

@@ -15,7 +15,6 @@ from ..errors import DataError
 from ._split import Labels, LazyImages, RawDataset
 from .events import Events, Size, checked_frames, frame_size
 
-_FIELDS = "x", "y", "t", "p"
 _MAX_SIDE = 1 << 13
 
 
@@ -24,7 +23,8 @@ def python(config: DataConfig) -> RawDataset:
 
     NAME is a function without arguments that returns (train, test), or that pair. A dataset has a
     length, and at every index (events, label): a NumPy array with the fields x, y, t and p, in any
-    order, and an int from 0. `sensor_size` of the first is (width, height, 2). The file is run.
+    order, and an int from 0. `sensor_size` of the first is (width, height, 2). Where it ends in 1,
+    there is one channel and no need of p; where the height is 1, no need of y. The file is run.
 
     Labels come from `targets` where a dataset has it, else each recording is read once for its
     label; the number of classes is that of `classes`, else that of the labels. Both, and
@@ -50,7 +50,7 @@ def python(config: DataConfig) -> RawDataset:
         for split, part in zip(("train", "test"), pair, strict=True)
     ]
     sensor, classes = _sensor_size(parts[0]), _attribute(pair[0], "classes")
-    splits = [part.lazy(config, sensor) for part in parts]
+    splits = [part.lazy(config, *sensor) for part in parts]
     return RawDataset(
         len(classes) if hasattr(classes, "__len__") else int(splits[0][1].max()) + 1, *splits
     )
@@ -64,7 +64,7 @@ class _Part:
     file: Path
     dataset: Any
 
-    def lazy(self, config: DataConfig, sensor: Size) -> tuple[LazyImages, Labels]:
+    def lazy(self, config: DataConfig, sensor: Size, polarities: int) -> tuple[LazyImages, Labels]:
         """Return its recordings as frames that are read when they are asked for, and its labels."""
         try:
             count = len(self.dataset)
@@ -88,9 +88,10 @@ class _Part:
                     remedy="give the dataset no transform of labels, or no `targets`",
                 )  # fmt: skip
             remedy = "correct sensor_size, or the transforms of the dataset"
-            return checked_frames(what, _columns(what, events), sensor, size, config.bins, remedy)
+            columns = _columns(what, events, sensor, polarities)
+            return checked_frames(what, columns, sensor, size, config.bins, remedy, polarities)
 
-        return LazyImages(range(count), (config.bins, 2, *size[::-1]), read), labels
+        return LazyImages(range(count), (config.bins, polarities, *size[::-1]), read), labels
 
     def _labels(self, count: int) -> Labels:
         targets = _attribute(self.dataset, "targets")
@@ -119,34 +120,37 @@ class _Part:
         return events, label
 
 
-def _columns(what: str, events: Any) -> Events:
-    """Return the fields of a structured array as integers."""
+def _columns(what: str, events: Any, sensor: Size, polarities: int) -> Events:
+    """Return the fields of a structured array as integers, 0 for those that say nothing."""
     names = getattr(getattr(events, "dtype", None), "names", None) or ()
-    if not set(_FIELDS) <= set(names) or any(events[f].dtype.kind not in "biu" for f in _FIELDS):
+    fields = ["x", "t"] + ["y"] * (sensor[1] > 1 or "y" in names) + ["p"] * (polarities > 1)
+    if not set(fields) <= set(names) or any(events[f].dtype.kind not in "biu" for f in fields):
         raise DataError(
             what,
             got=f"{type(events).__name__} of {getattr(events, 'dtype', 'no dtype')}",
-            expected="a NumPy array with the integer fields x, y, t and p",
+            expected=f"a NumPy array with the integer fields {', '.join(fields)}",
             remedy="give the dataset no transform into frames: axonc cuts them",
         )
-    return Events(*(events[field].astype(np.int64) for field in _FIELDS))
+    nothing = np.zeros(len(events), np.int64)
+    return Events(*(events[f].astype(np.int64) if f in fields else nothing for f in "xytp"))
 
 
-def _sensor_size(part: _Part) -> Size:
+def _sensor_size(part: _Part) -> tuple[Size, int]:
+    """Return ((width, height), polarities)."""
     size = _attribute(part.dataset, "sensor_size")
     try:
         width, height, polarities = map(int, size)
-        valid = 0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE and polarities == 2
+        valid = 0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE and polarities in (1, 2)
     except (TypeError, ValueError):
         valid = False
     if not valid:
         raise DataError(
             part.what,
             got=f"sensor_size = {size!r}",
-            expected="(width, height, 2)",
+            expected="(width, height, 2), or 1 for one polarity",
             remedy="set the dataset's attribute sensor_size; recordings have one size in all",
         )
-    return width, height
+    return (width, height), polarities
 
 
 def _attribute(dataset: Any, name: str) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import event_files
+import h5py
 import numpy as np
 import pytest
 
@@ -168,6 +169,35 @@ def test_transforms_and_wrappers(name: str, gestures: Path, tmp_path: Path) -> N
     assert np.array_equal(wrapped.test.labels, plain.test.labels[:count])
     for _ in range(2):  # a cache is filled, then read
         assert np.array_equal(wrapped.test.images[::9], plain.test.images[:count:9])
+
+
+def test_spoken_digits(folder: Path) -> None:
+    """SHD has one row, no y, a polarity that says nothing, and no list of its labels."""
+    random = np.random.default_rng(0)
+    (folder / "SHD").mkdir()
+    units, labels = random.integers(0, 700, (12, 50)), random.integers(0, 20, 12)
+    times = np.sort(random.random((12, 50)).astype(np.float16))
+    for split in ("train", "test"):
+        with h5py.File(folder / "SHD" / f"shd_{split}.h5", "w") as file:
+            file["labels"] = labels
+            file["extra/keys"] = [f"digit {number}".encode() for number in range(20)]
+            file["extra/speaker"] = np.zeros(12)
+            for name, values in (("times", times), ("units", units)):
+                kind = h5py.vlen_dtype(values.dtype)
+                rows = file.create_dataset(f"spikes/{name}", (12,), kind)
+                for row, value in enumerate(values):
+                    rows[row] = value
+        (folder / "SHD" / f"shd_{split}.h5.zip").touch()
+    file = folder / "sound.py"
+    file.write_text(
+        "from tonic.datasets import SHD\n"
+        f"def make():\n    return [SHD({str(folder)!r}, train=part) for part in (True, False)]\n"
+    )
+    found = data.load(DataConfig("python", f"{file}:make", validation=1, bins=1))
+    assert (found.classes, found.image_shape) == (20, (1, 1, 1, 700))
+    assert np.array_equal(found.test.labels, labels)
+    for image, unit in zip(found.test.images[:], units, strict=True):
+        assert np.array_equal(np.flatnonzero(image), np.unique(unit))
 
 
 def test_training_on_a_dataset_of_tonics(gestures: Path, tmp_path: Path) -> None:

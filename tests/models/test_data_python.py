@@ -120,6 +120,25 @@ def test_labels_are_read_where_there_are_no_targets(file: Path) -> None:
     assert without.classes == 2
 
 
+def test_sound_has_one_row_and_one_polarity(file: Path) -> None:
+    file.write_text(
+        FILE
+        + """
+kind = [("t", int), ("x", int), ("p", int)]
+def sound():
+    parts = make()
+    for part in parts:
+        part.sensor_size = 700, 1, 1
+        part.data = [np.array([(0, 3, 1), (99, 699, 1)], kind)] * len(part)
+    return parts
+"""
+    )
+    found = load(f"{file}:sound", bins=2)
+    assert found.image_shape == (2, 1, 1, 700)
+    assert np.argwhere(found.test.images[:1][0]).tolist() == [[0, 0, 0, 3], [1, 0, 0, 699]]
+    assert load(f"{file}:sound", bins=2, side=70).image_shape == (2, 1, 1, 70)
+
+
 def settings(file: Path) -> TrainingConfig:
     return TrainingConfig(
         epochs=3,
@@ -174,7 +193,7 @@ BAD = [
     ("mine.py:wrong", "mine.py:wrong: got ZeroDivisionError in line 17: division by zero, exp"),
     ("mine.py:empty", "mine.py:empty, train: got Recordings without recordings, expected a data"),
     ("mine.py:numbers", "mine.py:numbers, train: got sensor_size = None, expected (width, height"),
-    ("mine.py:audio", "mine.py:audio, train: got sensor_size = (700, 1, 1), expected (width, he"),
+    ("mine.py:audio", "mine.py:audio, train: got sensor_size = (700, 1, 3), expected (width, he"),
     ("mine.py:labels", "data set python, train: got labels from 0 to 3, expected labels from 0 t"),
     ("mine.py:names", "mine.py:names, train: got labels of type <U5 and shape (60,), expected an"),
     ("mine.py:images", "recording 0 of {folder}/mine.py:images, test: got ndarray of float32, ex"),
@@ -198,7 +217,7 @@ def changed(**values):
             setattr(part, key, value[:len(part)])
     return train, test
 def audio():
-    return changed(sensor_size=(700, 1, 1))
+    return changed(sensor_size=(700, 1, 3))
 def labels():
     return changed(targets=[0, 3] * 30)
 def names():
