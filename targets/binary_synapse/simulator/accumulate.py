@@ -141,8 +141,10 @@ def add_taps(
             position = table[i] * bank[KERNEL_COLUMNS] + table[j]
             weights = signs + position * outputs
             out = (table[i + 1] * bank[COLUMNS] + table[j + 1]) * bank[CHANNELS] + first
+            # Slices: their indices cannot count from the end, so the loop becomes vectors.
+            arriving, word = sums[out : out + outputs], kernel[weights : weights + outputs]
             for o in range(outputs):
-                sums[out + o] += kernel[weights + o]
+                arriving[o] += word[o]
             effective += table[present + position]
             taps += 1
     return taps, taps * outputs, effective

@@ -15,37 +15,23 @@ from .accumulate import PLANES, add_rows, add_taps
 from .compiled import compiled, inlined, uncounted
 from .image import (
     ACCEPTS,
-    BIAS,
-    CURRENT,
-    CURRENT_MULTIPLIER,
     DELAY,
     DENSE,
     EFFECTIVE,
     FIRST_BANK,
     FIRST_SLOT,
-    FLOORS,
-    FRACTION_BITS,
-    HAS_CURRENT,
     HELPS,
     LAST_BANK,
     LAST_SLOT,
     LISTED,
-    MAXIMUM,
-    MEMBRANE,
-    MINIMUM,
     MOST_ROWS,
-    MULTIPLIER,
     PLAIN,
-    SHIFT,
     START,
-    SUBTRACTS,
-    THRESHOLD,
     UNITS,
-    V_RESET,
     WORDS,
     WORDS_AT_ONCE,
-    WRAPS,
-)  # fmt: skip
+)
+from .neurons import append_set, update_neurons
 
 
 class Behaviour(NamedTuple):
@@ -66,6 +52,15 @@ class Behaviour(NamedTuple):
     overflows: np.ndarray  # (blocks) states saturated or wrapped
 
 
+class Scratch(NamedTuple):
+    """Room for the work on one bank or block."""
+
+    rows: np.ndarray  # int64: offsets of the rows that events select
+    counts: np.ndarray  # uint64: counts of ones, a byte a neuron
+    planes: np.ndarray  # uint64: bits of those counts
+    fires: np.ndarray  # uint8: 1 for each neuron that fires
+
+
 @compiled
 def simulate_behaviour(
     image: Any, inputs: Any, input_columns: Any, columns: int, with_potentials: bool
@@ -79,87 +74,140 @@ def simulate_behaviour(
     """
     steps = inputs.shape[0]
     n_blocks, n_slots, n_banks = image.order.size, image.slot_ids.size, image.banks.shape[0] - 1
-    # Locals: references are counted at each access to a tuple's member.
-    units, blocks, banks, feeds, table, words, kernel = (
-        image.units, image.blocks, image.banks, image.feeds, image.table, image.words, image.kernel
-    )  # fmt: skip
-    parameters, slot_ids, order = image.slots, image.slot_ids, image.order
     n_units = image.units.shape[0]
     fired = np.zeros((steps, columns), np.bool_)
     potentials = np.zeros((steps, n_slots) if with_potentials else (0, 0), np.int64)
     begin, end = np.zeros((steps, n_units), np.int64), np.zeros((steps, n_units), np.int64)
-    ids, slots = np.empty(1024, np.int32), np.empty(1024, np.int32)
-    used: Any = np.int64(0)  # not a literal, of which the compiler would make a version of its own
-    counters = np.zeros((4, n_banks), np.int64)
-    overflows = np.zeros(n_blocks, np.int64)
+    counters, overflows = np.zeros((4, n_banks), np.int64), np.zeros(n_blocks, np.int64)
     sums = np.zeros(n_slots, np.int32)
     membranes, currents = np.zeros(n_slots, np.int64), np.zeros(n_slots, np.int64)
-    rows = np.empty(1024, np.int64)
-    widest = 1
-    for bank in range(n_banks):
-        widest = max(widest, banks[bank, WORDS])
-    counts = np.zeros(8 * widest, np.uint64)
-    planes = np.zeros(PLANES * WORDS_AT_ONCE, np.uint64)
-
+    most_events = np.int64(0)
+    for t in range(steps):
+        most_events = max(most_events, _events_of(inputs[t]))
+    rows, words, neurons = _most(image, input_columns, most_events)
+    scratch = Scratch(
+        np.empty(rows, np.int64), np.empty(8 * words, np.uint64),
+        np.empty(PLANES * WORDS_AT_ONCE, np.uint64), np.empty(neurons, np.uint8),
+    )  # fmt: skip
+    ids, slots = np.empty(1024, np.int32), np.empty(1024, np.int32)
+    used: Any = np.int64(0)  # not a literal, of which the compiler would make a version of its own
     for t in range(steps):
         noted = potentials[t] if with_potentials else membranes[:0]
-        total = 0
-        for i in range(inputs.shape[1]):
-            total += inputs[t, i]
-        ids, slots = with_room(ids, used, total + 1), with_room(slots, used, total + 1)
-        for unit in range(n_blocks, n_units):
-            first, last = input_columns[unit - n_blocks], input_columns[unit - n_blocks + 1]
-            begin[t, unit] = used
-            for i in range(first, last):
-                count = inputs[t, i]
-                ids[used] = slots[used] = i - first  # kept if there is a spike
-                used += count > 0
-                for _ in range(1, count):
-                    ids[used] = slots[used] = i - first
-                    used += 1
-            end[t, unit] = used
-            for e in range(begin[t, unit], used):
-                fired[t, units[unit, 0] + ids[e]] = True
-
-        for block in order:
-            low, high = blocks[block, FIRST_SLOT], blocks[block, LAST_SLOT]
-            for bank in range(blocks[block, FIRST_BANK], blocks[block, LAST_BANK]):
-                sent = t - banks[bank, DELAY]
-                if sent < 0:
-                    continue
-                most = np.int64(0)
-                for feed in range(banks[bank, UNITS], banks[bank + 1, UNITS]):
-                    most += end[sent, feeds[feed]] - begin[sent, feeds[feed]]
-                if most * banks[bank, MOST_ROWS] > rows.size:
-                    rows = np.empty(2 * most * banks[bank, MOST_ROWS], np.int64)
-                n_rows = _take_events(
-                    units, banks, bank, feeds, table, kernel, begin[sent], end[sent], ids, rows,
-                    sums[low:high], counters,
-                )  # fmt: skip
-                if n_rows:
-                    add_rows(words, banks[bank], rows, n_rows, sums[low:high], counts, planes)
-            owner = blocks[block, HELPS]
-            if owner >= 0:
-                helped = blocks[owner, FIRST_SLOT]
-                for n in range(high - low):
-                    sums[helped + n] += sums[low + n]
-                    sums[low + n] = 0
-                continue
-            if used + high - low > ids.size:
-                ids, slots = with_room(ids, used, high - low), with_room(slots, used, high - low)
-            begin[t, block] = used
-            used, lost = _neuron_phase(
-                blocks[block], parameters, slot_ids, sums, membranes, currents, ids, slots, used,
-                noted,
-            )  # fmt: skip
-            end[t, block] = used
-            overflows[block] += lost
-            for e in range(begin[t, block], used):
-                fired[t, units[block, 0] + ids[e]] = True
+        room = most_events + n_slots
+        ids, slots = with_room(ids, used, room), with_room(slots, used, room)
+        used = _run_step(
+            image, t, inputs[t], input_columns, fired[t], begin, end, ids, slots, used, sums,
+            membranes, currents, noted, counters, overflows, scratch,
+        )  # fmt: skip
     return Behaviour(
         fired, potentials, begin, end, ids[:used].copy(), slots[:used].copy(),
         counters, overflows,
     )  # fmt: skip
+
+
+@uncounted
+def _events_of(counts: Any) -> Any:
+    """Return as many events as the counts of a step may make, or a few more."""
+    most = np.uint8(0)
+    for i in range(counts.size):
+        most = max(most, counts[i])
+    events = np.int64(counts.size)
+    if most > 1:
+        for i in range(counts.size):
+            events += counts[i]
+    return events
+
+
+@uncounted
+def _most(image: Any, input_columns: Any, events: int) -> Any:
+    """Return the most rows that a bank takes in a step, words a row, neurons of a unit.
+
+    events: the most that the inputs send in a step.
+    """
+    rows = words = neurons = np.int64(1)
+    n_blocks = image.order.size
+    for unit in range(n_blocks, image.units.shape[0]):
+        neurons = max(neurons, input_columns[unit - n_blocks + 1] - input_columns[unit - n_blocks])
+    for block in range(n_blocks):
+        neurons = max(neurons, image.blocks[block, LAST_SLOT] - image.blocks[block, FIRST_SLOT])
+    for bank in range(image.banks.shape[0] - 1):
+        taken = np.int64(0)
+        for feed in range(image.banks[bank, UNITS], image.banks[bank + 1, UNITS]):
+            unit = image.feeds[feed]
+            if unit < n_blocks:
+                taken += image.blocks[unit, LAST_SLOT] - image.blocks[unit, FIRST_SLOT]
+            else:
+                taken += events
+        rows = max(rows, taken * image.banks[bank, MOST_ROWS])
+        words = max(words, image.banks[bank, WORDS])
+    return rows, words, neurons
+
+
+@uncounted
+def _run_step(
+    image: Any, t: int, inputs: Any, input_columns: Any, fired: Any, begin: Any, end: Any,
+    ids: Any, slots: Any, used: Any, sums: Any, membranes: Any, currents: Any, noted: Any,
+    counters: Any, overflows: Any, scratch: Scratch,
+) -> Any:  # fmt: skip
+    """Run step t; return how many entries of `ids` are used then."""
+    units, blocks, banks, n_blocks = image.units, image.blocks, image.banks, image.order.size
+    for unit in range(n_blocks, units.shape[0]):
+        first, last = input_columns[unit - n_blocks], input_columns[unit - n_blocks + 1]
+        begin[t, unit] = used
+        used = _take_inputs(inputs[first:last], ids, slots, used)
+        end[t, unit] = used
+        for e in range(begin[t, unit], used):
+            fired[units[unit, 0] + ids[e]] = True
+    for block in image.order:
+        low, high = blocks[block, FIRST_SLOT], blocks[block, LAST_SLOT]
+        for bank in range(blocks[block, FIRST_BANK], blocks[block, LAST_BANK]):
+            sent = t - banks[bank, DELAY]
+            if sent < 0:
+                continue
+            n_rows = _take_events(
+                units, banks, bank, image.feeds, image.table, image.kernel, begin[sent], end[sent],
+                ids, scratch.rows, sums[low:high], counters,
+            )  # fmt: skip
+            if n_rows:
+                add_rows(
+                    image.words, banks[bank], scratch.rows, n_rows, sums[low:high],
+                    scratch.counts, scratch.planes,
+                )  # fmt: skip
+        owner = blocks[block, HELPS]
+        if owner >= 0:
+            helped = blocks[owner, FIRST_SLOT]
+            for n in range(high - low):
+                sums[helped + n] += sums[low + n]
+                sums[low + n] = 0
+            continue
+        overflows[block] += update_neurons(
+            blocks[block], image.slots, sums, membranes, currents, noted, scratch.fires
+        )
+        begin[t, block] = used
+        used = append_set(scratch.fires[: high - low], slots, used)
+        end[t, block] = used
+        for e in range(begin[t, block], used):
+            ids[e] = image.slot_ids[low + slots[e]]
+            fired[units[block, 0] + ids[e]] = True
+    return used
+
+
+@uncounted
+def _take_inputs(counts: Any, ids: Any, slots: Any, used: Any) -> Any:
+    """Append an event for each of the counted spikes; return how many are used then."""
+    first, most = used, np.uint8(0)
+    for i in range(counts.size):
+        most = max(most, counts[i])
+    if most <= 1:
+        used = append_set(counts, ids, used)
+    else:
+        for i in range(counts.size):
+            for _ in range(counts[i]):
+                ids[used] = i
+                used += 1
+    for e in range(first, used):
+        slots[e] = ids[e]
+    return used
 
 
 @uncounted
@@ -216,79 +264,6 @@ def _take_events(
     counters[2, number] += performed + n_rows * sums.size
     counters[3, number] += effective
     return n_rows
-
-
-@uncounted
-def _neuron_phase(
-    block: Any, parameters: Any, slot_ids: Any, sums: Any, membranes: Any, currents: Any,
-    ids: Any, slots: Any, used: int, noted: Any,
-) -> Any:  # fmt: skip
-    """Update every neuron of a block, clear its sums, append its spikes; count lost ranges."""
-    first, last = block[FIRST_SLOT], block[LAST_SLOT]
-    fraction, lost = block[FRACTION_BITS], 0
-    # Slices, whose indices cannot count from the end, and no branches: vectors, no mispredictions.
-    arriving, potential, current = sums[first:last], membranes[first:last], currents[first:last]
-    multiplier, threshold = parameters[MULTIPLIER][first:last], parameters[THRESHOLD][first:last]
-    bias, v_reset = parameters[BIAS][first:last], parameters[V_RESET][first:last]
-    shift, slack = block[MEMBRANE + SHIFT], _slack(block[MEMBRANE : MEMBRANE + 5])
-    low, high = block[MEMBRANE + MINIMUM], block[MEMBRANE + MAXIMUM]
-    wraps = block[MEMBRANE + WRAPS]
-    if block[HAS_CURRENT]:
-        state, decay = block[CURRENT : CURRENT + 5], parameters[CURRENT_MULTIPLIER][first:last]
-        for n in range(arriving.size):
-            exact = _leak(current[n], decay[n], state[SHIFT], _slack(state))
-            exact += np.int64(arriving[n]) << fraction
-            current[n] = _fit(exact, state[MINIMUM], state[MAXIMUM], state[WRAPS])
-            lost += current[n] != exact
-            exact = _leak(potential[n], multiplier[n], shift, slack) + current[n] + bias[n]
-            potential[n] = _fit(exact, low, high, wraps)
-            lost += potential[n] != exact
-    elif wraps:
-        for n in range(arriving.size):
-            exact = _leak(potential[n], multiplier[n], shift, slack) + bias[n]
-            exact += np.int64(arriving[n]) << fraction
-            potential[n] = _fit(exact, low, high, True)
-            lost += potential[n] != exact
-    else:
-        for n in range(arriving.size):
-            exact = _leak(potential[n], multiplier[n], shift, slack) + bias[n]
-            exact += np.int64(arriving[n]) << fraction
-            potential[n] = _fit(exact, low, high, False)
-            lost += potential[n] != exact
-    arriving[:] = 0
-    if noted.size:
-        for n in range(potential.size):
-            noted[first + n] = potential[n]
-    subtracts = block[SUBTRACTS]
-    for n in range(potential.size):
-        fires = potential[n] > threshold[n]
-        ids[used] = slot_ids[first + n]
-        slots[used] = n
-        used += fires  # else the next one takes the place
-        after = potential[n] - threshold[n] if subtracts else v_reset[n]
-        potential[n] = after if fires else potential[n]
-    return used, lost
-
-
-@inlined
-def _leak(value: Any, multiplier: Any, shift: Any, slack: Any) -> Any:
-    """Return value * multiplier / 2^shift; negative products get `slack` first."""
-    product = value * multiplier
-    return (product + ((product >> 63) & slack)) >> shift
-
-
-@inlined
-def _slack(state: Any) -> Any:
-    """Return what turns an arithmetic shift of a negative number into rounding toward zero."""
-    return 0 if state[FLOORS] else (1 << state[SHIFT]) - 1
-
-
-@inlined
-def _fit(value: Any, low: Any, high: Any, wraps: Any) -> Any:
-    """Return `value` brought into the range; a range that wraps is a power of two wide."""
-    if wraps:
-        return ((value - low) & (high - low)) + low
-    return min(max(value, low), high)
 
 
 @inlined

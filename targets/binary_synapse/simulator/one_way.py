@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
     links: np.ndarray  # (longest way) output by which flits leave the j-th FIFO
     ports: np.ndarray  # (longest way) which input of its router the j-th FIFO is
-    left: np.ndarray  # (D, longest way)
+    left: np.ndarray  # (D * longest way) cycles in which flit after flit left FIFO after FIFO
     waits: np.ndarray  # (longest way) cycles that heads waited
     popped: np.ndarray  # (event depth) cycles in which the core took its last events
 
@@ -36,7 +36,7 @@ def new_line(routers: int, depth: int, event_depth: int) -> Line:
     return Line(
         links=np.zeros(longest, np.int64),
         ports=np.zeros(longest, np.int64),
-        left=np.zeros((depth, longest), np.int64),
+        left=np.zeros(depth * longest, np.int64),
         waits=np.zeros(longest, np.int64),
         popped=np.zeros(event_depth, np.int64),
     )
@@ -73,45 +73,48 @@ def run_line(
     """Do what `run_phase` does where `sender` alone sends `flits`, all along the line."""
     core = (flits[0] >> FLIT_CORE_SHIFT) - 1
     left, waits, popped, free = line.left, line.waits, line.popped, mesh.free
-    depth, event_depth = left.shape[0], popped.size
-    for j in range(length + 1):
+    event_depth, row = popped.size, length + 1
+    size = left.size // waits.size * row  # a row for each of the last D flits
+    for j in range(row):
         waits[j] = 0
-        for place in range(depth):
-            left[place, j] = now - 1
+    for at in range(size):
+        left[at] = now - 1
+    for event in range(event_depth):
+        popped[event] = now - 1
     taken_until, most = now, np.int64(1)
     if core >= 0:
         taken_until, most = free[core], max(most, mesh.events_most[core])
-    for event in range(event_depth):
-        popped[event] = now - 1
-    sent, entered, worked = now - 1, now, 0
-    place, before, event = 0, depth - 1, 0
+    sent = last_left = now - 1
+    waited = at_core = worked = place = event = 0
+    before = size - row
     for k in range(flits.size):
         earliest = max(ready[k], sent + 1)
-        sent = entered = max(earliest, left[place, 1] + 1)
-        waits[0] += sent - earliest
+        sent = entered = max(earliest, left[place + 1] + 1)
+        waited += sent - earliest
         for j in range(1, length):
-            at_head = max(entered, left[before, j]) + 1
-            entered = max(at_head, left[place, j + 1] + 1)
+            at_head = max(entered, left[before + j]) + 1
+            entered = max(at_head, left[place + j + 1] + 1)
             waits[j] += entered - at_head
-            left[place, j] = entered
-        at_head = entered = max(entered, left[before, length]) + 1
+            left[place + j] = entered
+        at_head = max(entered, last_left) + 1
+        last_left = max(at_head, popped[event] + 1) if core >= 0 else at_head
+        left[place + length] = last_left
+        before, place = place, place + row if place + row < size else 0
         if core >= 0:
-            entered = max(at_head, popped[event] + 1)
-            waits[length] += entered - at_head
-            while most < event_depth and popped[event - most] > entered:
+            at_core += last_left - at_head
+            while most < event_depth and popped[event - most] > last_left:
                 most += 1  # the event that came so many before this one still waits
-            popped[event] = max(entered + 1, taken_until)
             cycles = flits[k] & FLIT_CYCLES
-            taken_until = popped[event] + cycles
+            taken_at = max(last_left + 1, taken_until)
+            popped[event], taken_until = taken_at, taken_at + cycles
             worked += cycles
             event = event + 1 if event + 1 < event_depth else 0
         elif mesh.outputs[1] < 0:
-            mesh.outputs[1] = entered
-        left[place, length] = entered
-        before, place = place, place + 1 if place + 1 < depth else 0
+            mesh.outputs[1] = last_left
+    waits[length] = at_core
 
     mesh.sent[sender] += flits.size
-    mesh.send_waits[sender] += waits[0]
+    mesh.send_waits[sender] += waited
     for j in range(1, length + 1):
         link = line.links[j]
         mesh.link_flits[link] += flits.size
@@ -124,8 +127,8 @@ def run_line(
         mesh.taken[core] += flits.size
     else:
         mesh.outputs[0] += flits.size
-        mesh.outputs[2] = entered
-    end = entered + 1
+        mesh.outputs[2] = last_left
+    end = last_left + 1
     for other in range(free.size):
         end = max(end, free[other])
     return end

@@ -233,15 +233,17 @@ def _queue_along(
     leaves = target[0] < 0
     flit, starts = (target[0] + 1) << FLIT_CORE_SHIFT, bank[START]
     groups = (bank[CHANNELS] * bank[ROWS] * bank[COLUMNS] + lanes - 1) // lanes
-    each_row, walked, group_end = groups * walk_cycles, 0, np.int64(group)
-    plain = box_covers(box, grid) and (leaves or bank[PLAIN] == 1)
-    same = max(1, overhead + each_row)
-    for e in range(ids.size):
-        if each:
-            while slots[e] >= group_end:  # spikes come in the order of the groups
-                group_end, after = group_end + group, after + each
-        cycles = 0 if leaves else same
-        if not plain:
+    each_row, walked = groups * walk_cycles, 0
+    cycles = 0 if leaves else max(1, overhead + each_row)
+    # Half a neuron from any border, the rounded product tells its group; a division would be slow.
+    per_neuron, first = 1 / group, used
+    if box_covers(box, grid) and (leaves or bank[PLAIN] == 1):
+        for e in range(ids.size):
+            flits[first + e] = flit | cycles
+            ready[first + e] = after + each * np.int32((slots[e] + 0.5) * per_neuron)
+        walked, used = cycles * ids.size, used + ids.size
+    else:
+        for e in range(ids.size):
             source = np.int64(ids[e])
             c, y, x = source, 0, 0
             if plane > 1:
@@ -253,10 +255,10 @@ def _queue_along(
             if not leaves:
                 rows = np.int64(table[starts + source + 1] - table[starts + source])
                 cycles = max(1, overhead + rows * each_row)
-        walked += cycles
-        flits[used] = flit | cycles
-        ready[used] = after
-        used += 1
+            walked += cycles
+            flits[used] = flit | cycles
+            ready[used] = after + each * np.int32((slots[e] + 0.5) * per_neuron)
+            used += 1
     if not leaves:
         block_walk[target[2]] += walked
     return used

@@ -99,8 +99,9 @@ def _run_steps(
             for sender in range(first.shape[1]):
                 if first[turn, sender] < last[turn, sender]:
                     senders, lone = senders + 1, sender
-                for at in range(first[turn, sender], last[turn, sender]):
-                    ready[at] += now
+                waiting = ready[first[turn, sender] : last[turn, sender]]
+                for at in range(waiting.size):  # a slice, so that it becomes vectors
+                    waiting[at] += now
             if senders == 0 and method != EVERY_CYCLE:
                 quiet = now
                 for core in range(free.size):

@@ -1,0 +1,113 @@
+"""The neuron phase of a block, and how spikes become events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .compiled import inlined, uncounted
+from .image import (
+    BIAS,
+    CURRENT,
+    CURRENT_MULTIPLIER,
+    FIRST_SLOT,
+    FLOORS,
+    FRACTION_BITS,
+    HAS_CURRENT,
+    LAST_SLOT,
+    MAXIMUM,
+    MEMBRANE,
+    MINIMUM,
+    MULTIPLIER,
+    SHIFT,
+    SUBTRACTS,
+    THRESHOLD,
+    V_RESET,
+    WRAPS,
+)
+
+
+@uncounted
+def update_neurons(
+    block: Any, parameters: Any, sums: Any, membranes: Any, currents: Any, noted: Any, fires: Any
+) -> int:
+    """Update every neuron of a block and clear its sums; count the states that left their range.
+
+    fires: uint8, gets 1 for each neuron that fires, else 0. noted: gets u where it has room.
+    """
+    first, last = block[FIRST_SLOT], block[LAST_SLOT]
+    fraction, lost = block[FRACTION_BITS], 0
+    # Slices, whose indices cannot count from the end, and no branches: the loops become vectors.
+    arriving, potential, current = sums[first:last], membranes[first:last], currents[first:last]
+    multiplier, threshold = parameters[MULTIPLIER][first:last], parameters[THRESHOLD][first:last]
+    bias, v_reset = parameters[BIAS][first:last], parameters[V_RESET][first:last]
+    shift, slack = block[MEMBRANE + SHIFT], _slack(block[MEMBRANE : MEMBRANE + 5])
+    low, high = block[MEMBRANE + MINIMUM], block[MEMBRANE + MAXIMUM]
+    wraps = block[MEMBRANE + WRAPS]
+    if block[HAS_CURRENT]:
+        state, decay = block[CURRENT : CURRENT + 5], parameters[CURRENT_MULTIPLIER][first:last]
+        for n in range(arriving.size):
+            exact = _leak(current[n], decay[n], state[SHIFT], _slack(state))
+            exact += np.int64(arriving[n]) << fraction
+            current[n] = _fit(exact, state[MINIMUM], state[MAXIMUM], state[WRAPS])
+            lost += current[n] != exact
+            exact = _leak(potential[n], multiplier[n], shift, slack) + current[n] + bias[n]
+            potential[n] = _fit(exact, low, high, wraps)
+            lost += potential[n] != exact
+    elif wraps:
+        for n in range(arriving.size):
+            exact = _leak(potential[n], multiplier[n], shift, slack) + bias[n]
+            exact += np.int64(arriving[n]) << fraction
+            potential[n] = _fit(exact, low, high, True)
+            lost += potential[n] != exact
+    else:
+        for n in range(arriving.size):
+            exact = _leak(potential[n], multiplier[n], shift, slack) + bias[n]
+            exact += np.int64(arriving[n]) << fraction
+            potential[n] = _fit(exact, low, high, False)
+            lost += potential[n] != exact
+    arriving[:] = 0
+    if noted.size:
+        for n in range(potential.size):
+            noted[first + n] = potential[n]
+    subtracts = block[SUBTRACTS]
+    for n in range(potential.size):
+        spikes = potential[n] > threshold[n]
+        after = potential[n] - threshold[n] if subtracts else v_reset[n]
+        potential[n] = after if spikes else potential[n]
+        fires[n] = spikes
+    return lost
+
+
+@uncounted
+def append_set(flags: Any, numbers: Any, used: Any) -> Any:
+    """Append the numbers of the flags (uint8) that are 1; return how many are used then.
+
+    No branches: which neurons spike cannot be predicted.
+    """
+    for n in range(flags.size):
+        numbers[used] = n  # kept if the flag is set, else the next one takes the place
+        used += flags[n]
+    return used
+
+
+@inlined
+def _leak(value: Any, multiplier: Any, shift: Any, slack: Any) -> Any:
+    """Return value * multiplier / 2^shift; negative products get `slack` first."""
+    product = value * multiplier
+    return (product + ((product >> 63) & slack)) >> shift
+
+
+@inlined
+def _slack(state: Any) -> Any:
+    """Return what turns an arithmetic shift of a negative number into rounding toward zero."""
+    return 0 if state[FLOORS] else (1 << state[SHIFT]) - 1
+
+
+@inlined
+def _fit(value: Any, low: Any, high: Any, wraps: Any) -> Any:
+    """Return `value` brought into the range; a range that wraps is a power of two wide."""
+    if wraps:
+        return ((value - low) & (high - low)) + low
+    return min(max(value, low), high)
