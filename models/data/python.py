@@ -82,7 +82,7 @@ class _Part:
         def read(index: int) -> NDArray[np.uint8]:
             what = f"recording {index} of {self.what}"
             events, label = self._item(index)
-            if label != labels[index]:
+            if not np.array_equal(label, labels[index]):
                 raise DataError(
                     what, got=f"the label {label}", expected=f"{labels[index]}, as in `targets`",
                     remedy="give the dataset no transform of labels, or no `targets`",
@@ -95,9 +95,12 @@ class _Part:
 
     def _labels(self, count: int) -> Labels:
         targets = _attribute(self.dataset, "targets")
-        if targets is None or len(targets) != count:
+        if not hasattr(targets, "__len__") or len(targets) != count:
             targets = [self._item(index)[1] for index in range(count)]
-        labels = np.asarray(targets)
+        try:
+            labels = np.asarray(targets)
+        except ValueError:  # rows of different lengths
+            labels = np.asarray(None)
         if labels.shape != (count,) or labels.dtype.kind not in "iu":
             raise DataError(
                 self.what,

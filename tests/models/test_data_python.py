@@ -196,11 +196,15 @@ BAD = [
     ("mine.py:audio", "mine.py:audio, train: got sensor_size = (700, 1, 3), expected (width, he"),
     ("mine.py:labels", "data set python, train: got labels from 0 to 3, expected labels from 0 t"),
     ("mine.py:names", "mine.py:names, train: got labels of type <U5 and shape (60,), expected an"),
+    (
+        "mine.py:boxes",
+        "mine.py:boxes, train: got labels of type object and shape (), expected an in",
+    ),
     ("mine.py:images", "recording 0 of {folder}/mine.py:images, test: got ndarray of float32, ex"),
     ("mine.py:floats", "got ndarray of [('x', '<f8'), ('y', '<i8'), ('t', '<i8'), ('p', '<i8')],"),
     ("mine.py:signs", "test: got polarity from -1 to 0, expected 0 to 1. Correct sensor_size, or"),
     ("mine.py:relabelled", "recording 0 of {folder}/mine.py:relabelled, test: got the label 9, e"),
-    ("mine.py:missing", "mine.py:missing, test: got FileNotFoundError in line 49: gone, expected"),
+    ("mine.py:missing", "mine.py:missing, test: got FileNotFoundError in line 51: gone, expected"),
 ]
 BAD_FILE = """
 text = "make"
@@ -222,6 +226,8 @@ def labels():
     return changed(targets=[0, 3] * 30)
 def names():
     return changed(targets=["right"] * 60)
+def boxes():
+    return changed(targets=[[1, 2], [3]] * 30)
 def images():
     return changed(data=[np.zeros((4, 2, 12, 16), np.float32)] * 60)
 def floats():
