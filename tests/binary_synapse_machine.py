@@ -96,6 +96,7 @@ class MachineModel:
         self.at = dict(zip(program.positions, self.cores, strict=True))
         self.arrivals: list[int] = []
         self.cycles_of_step: list[int] = []
+        self.counted: list[list[int]] = []  # after each step, see `_counted`
         self.cycles_of_phase = [0] * (1 + program.waves)
 
     # -- steps and phases ------------------------------------------------------------------------
@@ -138,6 +139,7 @@ class MachineModel:
                 self.cycles_of_phase[turn] += self.now - began
                 self.now += self.machine.barrier_cycles
             self.cycles_of_step.append(self.now - started)
+            self.counted.append(self._counted())
 
     def _send_held(self, sender, routes, node: str, fired, step: int) -> None:  # type: ignore[no-untyped-def]
         for hold in sorted({route.hold_steps for route in routes} - {0}):
@@ -220,6 +222,17 @@ class MachineModel:
             and all(not sender.queue for sender in self._senders())
             and getattr(self, "phase_ends", 0) <= self.now
         )
+
+    def _counted(self) -> list[int]:
+        """Return cycles of walks, of neuron phases, and waits of senders, for cores, for links."""
+        for_cores = sum(n for (_, _, out), n in self.link_waits.items() if out == LOCAL)
+        return [
+            sum(core.walk for core in self.cores),
+            sum(block.phase for block in self.blocks),
+            sum(sender.waits for sender in self._senders()),
+            for_cores,
+            sum(self.link_waits.values()) - for_cores,
+        ]
 
     def _senders(self) -> list[Sender]:
         return [*(core.sender for core in self.cores), self.host]

@@ -58,6 +58,7 @@ def count_events(
     counters["flits_from_host"] = int(totals.sender_flits[-1])
     counters["output_spikes"] = int(links[:, TO_HOST].sum())
     counters["mesh_wait_cycles"] = int(totals.link_waits.sum())
+    counters["event_fifo_wait_cycles"] = int(totals.link_waits[LOCAL::PORTS].sum())
     counters["send_wait_cycles"] = int(totals.sender_waits.sum())
     counters["samples"] = totals.samples
     nodes = [block.layer for block in program.blocks] + list(program.graph.inputs)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .architecture import Schedule
 from .counting import memory_accesses
 from .program import BinaryProgram
-from .simulator.flits import PORTS
+from .simulator.flits import LOCAL, PORTS
 from .simulator.run import PORT_NAMES, Totals
+
+_WAITS = ("send_wait_cycles", "event_fifo_wait_cycles", "link_wait_cycles")
 
 
 def run_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
@@ -33,17 +36,36 @@ def run_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
     ]
 
 
-def step_rows(totals: Totals) -> list[dict[str, Any]]:
-    """Return one row a step of the machine: its cycles over the samples."""
-    return [
-        {
-            "step": step,
-            "mean_cycles": float(cycles.mean()),
-            "least_cycles": int(cycles.min()),
-            "most_cycles": int(cycles.max()),
-        }
-        for step, cycles in enumerate(totals.step_cycles.T)
-    ]
+def step_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
+    """Return one row a step of the machine: its cycles, means over the samples.
+
+    The input phase, the waves and the barriers add up to `mean_cycles` (where steps are pipelined,
+    one phase is all of these but the barrier). Walks, neuron phases and idle cycles add up over the
+    cores to cores times `mean_cycles`; a scanned core may walk in its neuron phase. Waits add up
+    over senders and over heads of FIFOs, several of which may wait in one cycle.
+    """
+    cores = len(program.positions)
+    rows = []
+    for step, cycles in enumerate(totals.step_cycles.T):
+        phases = totals.step_phases[step] / totals.samples
+        walk, neuron_phase, *waits = (totals.step_causes[step] / totals.samples).tolist()
+        pipelined = program.architecture.schedule is Schedule.PIPELINED
+        rows.append(
+            {
+                "step": step,
+                "mean_cycles": float(cycles.mean()),
+                "least_cycles": int(cycles.min()),
+                "most_cycles": int(cycles.max()),
+                "input_cycles": None if pipelined else float(phases[0]),
+                "wave_cycles": float(phases[0 if pipelined else 1 : -1].sum()),
+                "barrier_cycles": float(phases[-1]),
+                "walk_cycles": walk,
+                "neuron_phase_cycles": neuron_phase,
+                "idle_cycles": max(0.0, cores * float(cycles.mean()) - walk - neuron_phase),
+                **dict(zip(_WAITS, waits, strict=True)),
+            }
+        )
+    return rows
 
 
 def memory_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
@@ -68,7 +90,7 @@ def core_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
     `idle_cycles` are those in which it neither walked nor updated: it waited for events, for
     other cores or for the barrier. `utilisation` is the rest, as a share of all cycles.
     """
-    rows = []
+    rows, columns = [], program.architecture.mesh.columns
     for core, (column, row) in enumerate(program.positions):
         blocks = program.blocks_of(core)
         held = [program.blocks[number] for number in blocks]
@@ -91,6 +113,9 @@ def core_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
                 "event_fifo_most": int(totals.core_events_most[core]),
                 "flits_sent": int(totals.sender_flits[core]),
                 "send_wait_cycles": int(totals.sender_waits[core]),
+                "event_fifo_wait_cycles": int(
+                    totals.link_waits[(row * columns + column) * PORTS + LOCAL]
+                ),
             }
         )
     return rows

@@ -112,7 +112,7 @@ class BinarySynapse(Target):
         for number, (part, totals) in enumerate(zip(parts, run.part_totals, strict=True)):
             which = {"part": number} if len(parts) > 1 else {}
             rows_of = {
-                "run": run_rows(part.program, totals), "steps": step_rows(totals),
+                "run": run_rows(part.program, totals), "steps": step_rows(part.program, totals),
                 "cores": core_rows(part.program, totals), "links": link_rows(part.program, totals),
                 "memories": memory_rows(part.program, totals),
             }  # fmt: skip

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from binary_synapse_networks import perceptron, spike_counts
 
-from axonc.targets.binary_synapse import BinarySynapse
+from axonc.targets.binary_synapse import BinarySynapse, load_architecture
+from axonc.targets.binary_synapse.architecture import Schedule
 from axonc.targets.binary_synapse.picture import draw_mesh
 from axonc.targets.binary_synapse.tables import core_rows, link_rows
 from axonc.targets.binary_synapse.trace import write_trace
@@ -38,6 +39,36 @@ def test_rows_add_up(done) -> None:  # type: ignore[no-untyped-def]
     between = [row for row in links if row["output"] not in ("core", "host")]
     assert sum(row["flits"] for row in between) == run.counters["hops"]
     assert sum(row["wait_cycles"] for row in links) == run.counters["mesh_wait_cycles"]
+
+
+@pytest.mark.parametrize("name", ["edge", "truenorth_like"])
+@pytest.mark.parametrize("schedule", ["within-step", "pipelined"])
+def test_causes_of_each_step_add_up(name: str, schedule: str) -> None:
+    shipped = load_architecture(name)
+    target = BinarySynapse(shipped.model_copy(update={"schedule": Schedule(schedule)}))
+    program = target.compile(perceptron([200, 600, 5]))
+    run = target.run(program, spike_counts(program.graph, samples=3, steps=4))
+    tables = target.tables(program, run)
+    for row in tables["steps"]:
+        phases = (row["input_cycles"] or 0) + row["wave_cycles"] + row["barrier_cycles"]
+        assert phases == pytest.approx(row["mean_cycles"])
+        if name == "edge":
+            spent = row["walk_cycles"] + row["neuron_phase_cycles"] + row["idle_cycles"]
+            assert spent == pytest.approx(len(tables["cores"]) * row["mean_cycles"])
+
+    def total(table: str, column: str, **where: str) -> float:
+        rows = [row for row in tables[table] if all(row.get(k) != v for k, v in where.items())]
+        return sum(row.get(column, 0) for row in rows)
+
+    for cause in ("walk_cycles", "neuron_phase_cycles", "event_fifo_wait_cycles"):
+        assert 3 * total("steps", cause) == pytest.approx(total("cores", cause)), cause
+    for cause in ("walk_cycles", "neuron_phase_cycles"):
+        assert total("layers", cause) == total("cores", cause), cause
+    sent = run.counters["send_wait_cycles"]
+    assert 3 * total("steps", "send_wait_cycles") == pytest.approx(sent)
+    waited = total("links", "wait_cycles", output="core")
+    assert 3 * total("steps", "link_wait_cycles") == pytest.approx(waited)
+    assert run.counters["event_fifo_wait_cycles"] + waited == run.counters["mesh_wait_cycles"]
 
 
 def test_tables_say_every_step_layer_core_link_and_memory(done) -> None:  # type: ignore[no-untyped-def]

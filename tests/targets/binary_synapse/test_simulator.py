@@ -107,6 +107,8 @@ def test_every_cycle_equals_the_naive_machine(layout: Layout) -> None:
 def assert_same_cycles(totals: Totals, model: MachineModel) -> None:
     np.testing.assert_array_equal(totals.step_cycles[0], model.cycles_of_step)
     np.testing.assert_array_equal(totals.phase_cycles, model.cycles_of_phase)
+    np.testing.assert_array_equal(totals.step_phases.sum(axis=1), model.cycles_of_step)
+    np.testing.assert_array_equal(np.cumsum(totals.step_causes, axis=0), model.counted)
     np.testing.assert_array_equal(totals.core_walk_cycles, [core.walk for core in model.cores])
     np.testing.assert_array_equal(totals.core_events, [core.taken for core in model.cores])
     np.testing.assert_array_equal(totals.block_walk_cycles, [b.walk for b in model.blocks])
