@@ -101,8 +101,12 @@ class MachineModel:
 
     # -- steps and phases ------------------------------------------------------------------------
 
-    def run(self, spikes: dict[str, np.ndarray]) -> None:
-        """Run one sample of (time, neurons) counts per input node."""
+    def run(self, spikes: dict[str, np.ndarray], sums: np.ndarray | None = None) -> None:
+        """Run one sample of (time, neurons) counts per input node.
+
+        sums: (time, neurons), where the program goes on with those of another part.
+        """
+        self.handed_on: list[np.ndarray] = []
         self.steps = len(next(iter(spikes.values())))
         for name, counts in spikes.items():
             self.inputs[name] = {
@@ -134,6 +138,12 @@ class MachineModel:
                         for source, _ in self.inputs[name].get(step, []):
                             fresh = [route for route in routes if route.hold_steps == 0]
                             self._send(self.host, fresh, name, source, self.now, step)
+                    for model in self.blocks:
+                        ahead = model.block.wave if pipelined else 0
+                        if model.block.resumes and 0 <= step - ahead < self.steps:
+                            for n, value in enumerate(sums[step - ahead]):
+                                flit = Flit(((model.number, -1),), n, int(value))
+                                self.host.queue.append((self.now, flit))
                 while not self._quiet():
                     self._cycle()
                 self.cycles_of_phase[turn] += self.now - began
@@ -178,6 +188,8 @@ class MachineModel:
         if size.dataflow is Dataflow.EVENT_MAJOR:
             core.free = ends
         if block.helps is not None:
+            if block.helps == HOST:
+                self.handed_on.append(model.sums.copy())
             for n in range(neurons):
                 flit = Flit(((block.helps, -1),), n, int(model.sums[n]))
                 core.sender.queue.append((done[n], flit))
@@ -286,7 +298,8 @@ class MachineModel:
             if out in STEPS and self._chip(x, y) != self._chip(*self._far_end(x, y, out)[:2]):
                 self.link_free[x, y, out] = self.now + self.machine.mesh.chip_link_cycles
             if out == TO_HOST:
-                self.arrivals.append(self.now)
+                if flit.value is None:
+                    self.arrivals.append(self.now)
             elif out == LOCAL:
                 core = self.at[x, y]
                 core.events.append(flit)

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from axonc.targets.binary_synapse import Architecture
-from axonc.targets.binary_synapse.architecture import Dataflow, Packing
+from axonc.targets.binary_synapse.architecture import Dataflow, ExternalMemory, Packing
 from axonc.toolchain.ir import (
     BIPOLAR,
     TERNARY,
@@ -255,6 +255,24 @@ def convolutions_in_parts(draw: st.DrawFn) -> tuple[Graph, Architecture]:
     mesh = machine.mesh.model_copy(update={"columns": 7, "rows": 7})
     core = machine.core.model_copy(update=core)
     return chain(nodes), machine.model_copy(update={"core": core, "mesh": mesh})
+
+
+@st.composite
+def sums_in_turns(draw: st.DrawFn) -> tuple[Graph, Architecture]:
+    """A network whose sums may need more small cores at once than a mesh of one or two has."""
+    dense = st.tuples(dense_networks(), machines())
+    graph, machine = draw(st.one_of(dense, convolutions_in_parts()))
+    core = {"axons": draw(st.integers(2, 6)), "neurons": 512, "blocks": draw(st.integers(1, 2))}
+    if machine.core.axons * 14 > machine.core.synapse_capacity_bits:
+        core["synapse_capacity_bits"] = draw(st.integers(14, 40))
+    mesh = {"columns": draw(st.sampled_from([1, 1, 2])), "rows": 1}
+    return graph, machine.model_copy(
+        update={
+            "core": machine.core.model_copy(update=core),
+            "mesh": machine.mesh.model_copy(update=mesh),
+            "external_memory": ExternalMemory(bits_per_cycle=32),
+        }
+    )
 
 
 @st.composite

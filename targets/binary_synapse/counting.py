@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .architecture import Dataflow, Schedule
 from .memory import flit_bits
-from .program import Bank, BinaryProgram, Block, has_absent_synapses, rows_of
+from .program import HOST, Bank, BinaryProgram, Block, has_absent_synapses, rows_of
 from .projections import DenseProjection
 from .simulator.clockwork import between_chips
 from .simulator.flits import LOCAL, PORTS, TO_HOST
@@ -40,7 +40,10 @@ def count_events(
         layer["event_fifo_most"] = max(
             layer["event_fifo_most"], int(totals.core_events_most[block.core])
         )
-        counters["partial_sums"] += phases * (block.helps is not None)
+        counters["partial_sums"] += phases * (block.helps not in (None, HOST))
+        counters["partial_sums"] += phases * block.resumes
+        counters["sums_from_host"] += phases * block.resumes
+        counters["sums_to_host"] += phases * (block.helps == HOST)
         if block.helps is not None:
             continue
         layer["neuron_updates"] += phases
@@ -56,7 +59,7 @@ def count_events(
     counters["hops"] = int(links[:, :LOCAL].sum())
     counters["chip_hops"] = int(totals.link_flits[between_chips(program.architecture.mesh)].sum())
     counters["flits_from_host"] = int(totals.sender_flits[-1])
-    counters["output_spikes"] = int(links[:, TO_HOST].sum())
+    counters["output_spikes"] = int(links[:, TO_HOST].sum()) - counters["sums_to_host"]
     counters["mesh_wait_cycles"] = int(totals.link_waits.sum())
     counters["event_fifo_wait_cycles"] = int(totals.link_waits[LOCAL::PORTS].sum())
     counters["send_wait_cycles"] = int(totals.sender_waits.sum())
@@ -98,9 +101,12 @@ def memory_accesses(program: BinaryProgram, totals: Totals) -> Counter[Access]:
     for block in program.blocks:
         phases = totals.core_phases * block.box.volume
         reads(block, "accumulators", phases * size.accumulator_bits, writes=True)
+        if block.resumes:
+            reads(block, "accumulators", phases * size.accumulator_bits, writes=True)
         if block.helps is not None:
-            owner = program.blocks[block.helps]
-            reads(owner, "accumulators", phases * size.accumulator_bits, writes=True)
+            if block.helps != HOST:
+                owner = program.blocks[block.helps]
+                reads(owner, "accumulators", phases * size.accumulator_bits, writes=True)
             continue
         neuron = program.neuron(block.layer)
         reads(block, "membranes", phases * size.membrane_bits, writes=True)
@@ -139,7 +145,7 @@ def phase_cycles(program: BinaryProgram, totals: Totals) -> Counter[str]:
                 f"{block.layer} partial sums" if block.helps is not None else block.layer
                 for block in busy
             )
-            parts[f"cycles/{' + '.join(names)}"] = int(totals.phase_cycles[1 + wave])
+            parts[f"cycles/{' + '.join(names)}"] += int(totals.phase_cycles[1 + wave])
     parts["cycles/barrier"] = totals.barrier_cycles
     return parts
 

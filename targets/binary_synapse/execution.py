@@ -69,6 +69,7 @@ def run_program(
     for part in parts:
         warm_up(part.program, method)  # so that the clock tells the run alone
     started = time.perf_counter()
+    sums = None
     for part in parts:
         own = list(part.program.reasons)
         result = simulate_batch(
@@ -76,8 +77,10 @@ def run_program(
             {name: rasters[name] for name in part.program.graph.inputs},
             spikes_of=[name for name in own if name in wanted or name in part.exported.values()],
             potentials_of=[name for name in own if name in probes],
+            sums=sums if part.program.resuming is not None else None,
             method=method,
         )
+        sums = result.sums
         _take_over(result.spikes, rasters)
         _take_over(_of_own_neurons(part.program, result.potentials), potentials)
         totals.append(result.totals)
@@ -112,10 +115,18 @@ def placed(
     """Return the program with the cores of every part placed by what calibration spikes cause."""
     parts = []
     rasters = checked_inputs(program.graph, parts_of(program), calibration.spikes)
+    sums = None
     for part in parts_of(program):
         whole = part.program
         inputs = {name: rasters[name] for name in whole.graph.inputs}
-        result = simulate_batch(whole, inputs, spikes_of=[*whole.reasons], method=BOUND)
+        result = simulate_batch(
+            whole,
+            inputs,
+            spikes_of=[*whole.reasons],
+            sums=sums if whole.resuming is not None else None,
+            method=BOUND,
+        )
+        sums = result.sums
         _take_over(result.spikes, rasters)
         traffic = measured_traffic(whole, {name: rasters[name] for name in whole.grids})
         whole = place_by_traffic(whole, traffic, calibration.seed)
@@ -137,7 +148,7 @@ def _of_own_neurons(
     """Return the potentials with zeros for the neurons that lie in another part."""
     own = {name: np.zeros(values.shape[2], bool) for name, values in potentials.items()}
     for block in program.blocks:
-        if block.layer in own:
+        if block.layer in own and block.helps is None:
             own[block.layer][block.box.flat_ids(block.grid)] = True
     return {name: values * own[name] for name, values in potentials.items()}
 
@@ -197,18 +208,18 @@ def checked_inputs(
                 remedy="encode the input as spikes, or spread it over more time steps",
             )
         if high > 1:
-            for part in parts:
-                _check_sums(part.program, name, high)
+            _check_sums([part.program for part in parts], name, high)
     return {
         name: array.reshape(*array.shape[:2], -1).astype(np.uint8) for name, array in arrays.items()
     }
 
 
-def _check_sums(program: BinaryProgram, name: str, count: int) -> None:
+def _check_sums(programs: list[BinaryProgram], name: str, count: int) -> None:
     """Counts above 1 make larger sums than the compiler allowed for."""
-    width = program.architecture.core.accumulator_bits
+    machine = programs[0].architecture
+    width = machine.core.accumulator_bits
     into: dict[str, list[Projection]] = {}
-    for block in program.blocks:
+    for block in (block for program in programs for block in program.blocks):
         found = into.setdefault(block.layer, [])
         found += [
             bank.projection
@@ -225,7 +236,7 @@ def _check_sums(program: BinaryProgram, name: str, count: int) -> None:
                 f"input spikes for node {name!r}",
                 got=f"up to {count} spikes a bin, which can bring a sum of layer {layer!r} to "
                 f"{worst}",
-                expected=f"sums within {width} bits of {program.architecture.name!r}",
+                expected=f"sums within {width} bits of {machine.name!r}",
                 remedy="raise accumulator_bits, or give at most one spike a bin",
             )
 

@@ -7,23 +7,39 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .program import Bank, Block, Box
+from .program import HOST, Bank, Block, Box
 from .projections import ConvProjection, DenseProjection, Grid, Projection
 from .tiling import Tiling
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A neuron node, everything that feeds it, and its split over cores."""
+    """A neuron node, everything that feeds it, and its split over cores; or a part of it.
+
+    resumes, hands_on: of a part with some of the chunks, whether an earlier part has begun its sums
+    and a later one ends them.
+    """
 
     name: str
     grid: Grid
     projections: tuple[Projection, ...]
     tiling: Tiling
+    resumes: bool = False
+    hands_on: bool = False
 
     def with_boxes(self, boxes: tuple[Box, ...]) -> Layer:
         """Return some boxes of the layer."""
         return replace(self, tiling=replace(self.tiling, boxes=boxes))
+
+    def with_chunks(self, first: int, last: int) -> Layer:
+        """Return some chunks of the layer, from `first` to before `last`."""
+        chunks = self.tiling.chunks
+        return replace(
+            self,
+            tiling=replace(self.tiling, chunks=chunks[first:last]),
+            resumes=first > 0,
+            hands_on=last < len(chunks),
+        )
 
 
 def waves_of(layers: Iterable[Layer]) -> dict[str, int]:
@@ -59,7 +75,8 @@ def make_blocks(layers: Iterable[Layer]) -> list[Block]:
                         banks=banks,
                         wave=waves[layer.name] - (number > 0),
                         core=len(blocks),
-                        helps=owner if number > 0 else None,
+                        helps=owner if number > 0 else HOST if layer.hands_on else None,
+                        resumes=layer.resumes and number == 0,
                     )
                 )
     return blocks

@@ -36,17 +36,21 @@ def limits(
         yield largest, _too_many(cores, len(layers) < len(grids) - len(graph.inputs), architecture)
         yield from _short_loops(layers, architecture)
         return
-    width, needed = architecture.external_memory.bits_per_cycle, spike_bits(grids)
-    if needed > width:
-        yield (
-            largest,
-            f"comes in parts, and external_memory.bits_per_cycle = {width} is {needed - width} "
-            f"less than the {needed} bits of a spike: raise it",
-        )
     groups, faults = grouped(layers, architecture)
     yield from faults
+    records = {"spike": spike_bits(grids)}
+    if any(layer.hands_on for group in groups for layer in group.values()):
+        records["partial sum"] = architecture.core.accumulator_bits
+    width = architecture.external_memory.bits_per_cycle
+    for what, needed in records.items():
+        if needed > width:
+            yield (
+                largest,
+                f"comes in parts, and external_memory.bits_per_cycle = {width} is {needed - width} "
+                f"less than the {needed} bits of a {what}: raise it",
+            )
     for group in groups:
-        yield from _short_loops([layer for layer in layers if layer.name in group], architecture)
+        yield from _short_loops(list(group.values()), architecture)
 
 
 def _short_loops(layers: Sequence[Layer], architecture: Architecture) -> Iterator[Fault]:

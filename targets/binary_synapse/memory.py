@@ -79,7 +79,7 @@ def flit_bits(program: BinaryProgram) -> int:
     size = program.architecture.core
     sources = max(prod(grid) for grid in program.grids.values())
     payload = _index_bits(sources)
-    if any(block.helps is not None for block in program.blocks):
+    if any(block.helps is not None or block.resumes for block in program.blocks):
         payload = max(payload, size.accumulator_bits + _index_bits(size.neurons))
     return _destination_bits(program) + payload
 

@@ -58,9 +58,12 @@ def measured_traffic(program: BinaryProgram, rasters: Mapping[str, np.ndarray]) 
         flits.extend((source, core, sent) for core in cores)
 
     for block, routes in zip(program.blocks, program.block_routes, strict=True):
+        sums = phases * block.box.volume
         if block.helps is not None:
-            owner = program.blocks[block.helps].core
-            flits.append((block.core, owner, phases * block.box.volume))
+            owner = host if block.helps == HOST else program.blocks[block.helps].core
+            flits.append((block.core, owner, sums))
+        if block.resumes:
+            flits.append((host, block.core, sums))
         for route in routes:
             to_cores(block.core, route, _spikes_in(fired[block.layer], block.box, route.accepts))
     for name, routes in program.host_routes.items():

@@ -91,7 +91,8 @@ class Block:
     """The neurons of one box of one layer, and the banks that feed them, in one core.
 
     wave: its turn within a step. core: the number of the core that holds it. helps: the block that
-    the partial sums of this one are sent to; a helper has accumulators and no membranes.
+    the partial sums of this one are sent to, or HOST if another part goes on with them; a helper
+    has accumulators and no membranes. resumes: whether it goes on with those of an earlier part.
     """
 
     layer: str
@@ -101,6 +102,7 @@ class Block:
     wave: int
     core: int
     helps: int | None = None
+    resumes: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,16 @@ class BinaryProgram(Program):
     def blocks_of(self, core: int) -> list[int]:
         """Return the blocks that a core holds, in the order in which they are updated."""
         return [number for number, block in enumerate(self.blocks) if block.core == core]
+
+    @property
+    def resuming(self) -> int | None:
+        """The block that goes on with the sums of an earlier part; a program has at most one."""
+        return next((n for n, block in enumerate(self.blocks) if block.resumes), None)
+
+    @property
+    def handing_on(self) -> int | None:
+        """The block whose sums a later part goes on with; a program has at most one."""
+        return next((n for n, block in enumerate(self.blocks) if block.helps == HOST), None)
 
     def banks_by_core(self, route: Route) -> dict[int, tuple[tuple[int, int], ...]]:
         """Return the targets of a line by the core (or HOST) that they lie in."""

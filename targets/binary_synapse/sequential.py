@@ -3,7 +3,8 @@
 For each inference the groups take turns. A turn loads the group's weights and parameters from
 external memory at `bits_per_cycle`, then runs all time steps of the sample on the group; the spikes
 that later groups need leave by the host port into external memory and come back the same way.
-Nothing of a load overlaps with a run.
+Nothing of a load overlaps with a run. Where the sums of some neurons need more cores at once than
+there are, a turn does a part of them and hands them on to the next.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from .layers import Layer, make_blocks
 from .mapper import map_graph
 from .memory import memory_bits, spike_bits
 from .packing import pack
-from .program import BinaryProgram, Box
+from .program import BinaryProgram
 from .projections import Grid, read_out_of, spiking_sources
 
-Group = dict[str, tuple[Box, ...]]
-"""The boxes of each layer of a part."""
+Group = dict[str, Layer]
+"""What a part has of each of its layers, in the order of execution."""
 
 _STREAMED = (
     "signs", "presence", "thresholds", "biases", "decays", "resets", "routes", "bank_sets",
@@ -100,12 +101,14 @@ def external_counters(program: SequentialProgram, runs: list[Counter[str]]) -> C
     """Return what the external memory adds to the counters of the parts: bits and load cycles."""
     total: Counter[str] = Counter()
     grids = {name: grid for part in program.parts for name, grid in part.program.grids.items()}
-    width = spike_bits(grids)
+    width, sum_bits = spike_bits(grids), program.architecture.core.accumulator_bits
     for part, counters in zip(program.parts, runs, strict=True):
         samples = counters["samples"]
         total["read_bits/external"] += samples * part.load_bits
-        total["read_bits/external"] += counters["flits_from_host"] * width
+        spikes = counters["flits_from_host"] - counters["sums_from_host"]
+        total["read_bits/external"] += spikes * width + counters["sums_from_host"] * sum_bits
         total["write_bits/external"] += counters["output_spikes"] * width
+        total["write_bits/external"] += counters["sums_to_host"] * sum_bits
         total["cycles/load"] += samples * part.load_cycles
     return total
 
@@ -113,39 +116,27 @@ def external_counters(program: SequentialProgram, runs: list[Counter[str]]) -> C
 def grouped(
     layers: Sequence[Layer], architecture: Architecture
 ) -> tuple[list[Group], list[tuple[str, str]]]:
-    """Return the layers of each part, as many as the mesh holds; why some fit none, by layer.
+    """Return the layers of each part, as many as the mesh holds; what cannot be in parts, by layer.
 
-    A layer that the mesh does not hold alone comes in several parts of its own, some boxes each.
+    A layer that the mesh does not hold alone comes in several parts of its own, as many boxes at a
+    time as fit; a box that it does not hold, chunk after chunk.
     """
-    named = {layer.name: layer for layer in layers}
 
     def fits(group: Group) -> bool:
-        blocks = make_blocks(named[name].with_boxes(boxes) for name, boxes in group.items())
-        return pack(blocks, architecture) is not None
+        return pack(make_blocks(group.values()), architecture) is not None
 
     groups: list[Group] = []
-    faults: list[tuple[str, str]] = []
     joins = False  # whether the last part may take more layers
-    for name, layer in named.items():
-        boxes = layer.tiling.boxes
-        if joins and fits(together := groups[-1] | {name: boxes}):
+    for layer in layers:
+        if joins and fits(together := groups[-1] | {layer.name: layer}):
             groups[-1] = together
             continue
-        joins = fits({name: boxes})
-        if joins:
-            groups.append({name: boxes})
-        elif not fits({name: boxes[:1]}):
-            needed = (
-                f"{boxes[0].volume} neurons and their partial sums need {len(layer.tiling.chunks)} "
-                f"cores at once, more than the {architecture.cores} of the mesh; choose a larger "
-                "architecture, e.g. wide"
-            )
-            faults.append((name, needed))
-        else:
-            groups += ({name: some} for some in _runs(name, boxes, fits))
+        parts = list(_cut(layer, lambda part: fits({part.name: part})))
+        groups += ({layer.name: part} for part in parts)
+        joins = len(parts) == 1
     first = {name: number for number, group in reversed([*enumerate(groups)]) for name in group}
     last = {name: number for number, group in enumerate(groups) for name in group}
-    faults += [
+    faults = [
         (
             path.target,
             f"spikes of {path.source!r} come back to it from a later part; choose an architecture "
@@ -153,21 +144,38 @@ def grouped(
         )
         for layer in layers
         for path in (projection.path for projection in layer.projections)
-        if path.source in last and path.target in first and last[path.source] > first[path.target]
+        if path.source in last and last[path.source] > first[path.target]
     ]
     return groups, faults
 
 
-def _runs(
-    name: str, boxes: tuple[Box, ...], fits: Callable[[Group], bool]
-) -> Iterator[tuple[Box, ...]]:
-    """Yield the boxes of a layer in order, as many at a time as fit the mesh."""
-    while boxes:
-        left = boxes
-        counts = range(1, len(left) + 1)
-        fitting = bisect_left(counts, True, key=lambda count: not fits({name: left[:count]}))
-        yield boxes[: max(1, fitting)]
-        boxes = boxes[max(1, fitting) :]
+def _cut(layer: Layer, fits: Callable[[Layer], bool]) -> Iterator[Layer]:
+    """Yield a layer in order: as many boxes, or chunks of one box, at a time as fit the mesh."""
+    boxes = layer.tiling.boxes
+    for first, last in _runs(len(boxes), lambda a, b: fits(layer.with_boxes(boxes[a:b]))):
+        some = layer.with_boxes(boxes[first:last])
+        yield from [some] if fits(some) else _cut_sums(some, fits)
+
+
+def _cut_sums(layer: Layer, fits: Callable[[Layer], bool]) -> Iterator[Layer]:
+    chunks = len(layer.tiling.chunks)
+    for first, last in _runs(chunks, lambda a, b: fits(layer.with_chunks(a, b))):
+        yield layer.with_chunks(first, last)
+
+
+def _runs(total: int, fits: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
+    """Yield ranges that cover 0..total, each as long as fits, or one where none does."""
+    first = 0
+    while first < total:
+        last = _last_that_fits(first, total, fits)
+        yield first, last
+        first = last
+
+
+def _last_that_fits(first: int, total: int, fits: Callable[[int, int], bool]) -> int:
+    """Return it by halving: what lies within a range that fits, fits too."""
+    ends = range(first + 1, total + 1)
+    return first + max(1, bisect_left(ends, True, key=lambda end: not fits(first, end)))
 
 
 def _part(
@@ -196,12 +204,15 @@ def _part(
     ]
     needed = {path.source for path in paths if path.target not in group}
     needed |= {read_out_of(graph, name)[0] for name in graph.outputs}
-    exported = {f"{name} (out)": name for name in group if name in needed}
+    exported = {
+        f"{name} (out)": name
+        for name, layer in group.items()
+        if name in needed and not layer.hands_on
+    }
     for output, name in exported.items():
         nodes[output] = Output(graph.shapes[name])
         edges.append(Edge(name, output))
     first = next(iter(group))
     part = Graph(graph.stage, nodes, tuple(edges), graph.dialect, f"{graph.name}: {first}")
-    own = [layer.with_boxes(group[layer.name]) for layer in layers if layer.name in group]
     held = {name: grids[name] for name in spiking_sources(part)}
-    return Part(map_graph(part, architecture, own, held), exported)
+    return Part(map_graph(part, architecture, list(group.values()), held), exported)

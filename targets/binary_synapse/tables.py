@@ -6,7 +6,7 @@ from typing import Any
 
 from .architecture import Schedule
 from .counting import memory_accesses
-from .program import BinaryProgram
+from .program import HOST, BinaryProgram
 from .simulator.flits import LOCAL, PORTS
 from .simulator.run import PORT_NAMES, Totals
 
@@ -96,7 +96,7 @@ def core_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
         held = [program.blocks[number] for number in blocks]
         walk = int(totals.core_walk_cycles[core])
         phase = int(totals.block_phase_cycles[blocks].sum())
-        helped = [block.helps for block in held if block.helps is not None]
+        helped = [block.helps for block in held if block.helps not in (None, HOST)]
         rows.append(
             {
                 "core": core,

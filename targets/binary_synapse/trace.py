@@ -95,8 +95,9 @@ def _timing_of_first(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> T
     counts = [inputs[name][0] for name in program.graph.inputs]
     joined = np.ascontiguousarray(np.concatenate(counts, axis=1), np.uint8)
     prepared, mesh = program.prepared, empty_mesh(program)
+    none = np.zeros((len(joined), 0), np.int64)
     done = simulate_behaviour(
-        prepared.image, joined, prepared.input_columns, prepared.columns, False
+        prepared.image, joined, prepared.input_columns, prepared.columns, False, none, none
     )
     return simulate_timing(
         prepared.image, prepared.clock, mesh, new_places(mesh), SHORTCUTS,

@@ -20,6 +20,7 @@ from .image import (
     EFFECTIVE,
     FIRST_BANK,
     FIRST_SLOT,
+    HANDED_ON,
     HELPS,
     LAST_BANK,
     LAST_SLOT,
@@ -63,14 +64,17 @@ class Scratch(NamedTuple):
 
 @compiled
 def simulate_behaviour(
-    image: Any, inputs: Any, input_columns: Any, columns: int, with_potentials: bool
-) -> Behaviour:
+    image: Any, inputs: Any, input_columns: Any, columns: int, with_potentials: bool,
+    arriving: Any, leaving: Any,
+) -> Behaviour:  # fmt: skip
     """Run one sample from rest.
 
     Args:
         inputs: uint8 (time, all input neurons) spike counts, input nodes side by side.
         input_columns: (input nodes + 1) where each of them begins.
         columns: neurons of all spiking nodes.
+        arriving: (time, neurons) sums that an earlier part has begun.
+        leaving: (time, neurons) gets those that a later part ends.
     """
     steps = inputs.shape[0]
     n_blocks, n_slots, n_banks = image.order.size, image.slot_ids.size, image.banks.shape[0] - 1
@@ -97,7 +101,7 @@ def simulate_behaviour(
         ids, slots = with_room(ids, used, room), with_room(slots, used, room)
         used = _run_step(
             image, t, inputs[t], input_columns, fired[t], begin, end, ids, slots, used, sums,
-            membranes, currents, noted, counters, overflows, scratch,
+            membranes, currents, noted, arriving[t], leaving[t], counters, overflows, scratch,
         )  # fmt: skip
     return Behaviour(
         fired, potentials, begin, end, ids[:used].copy(), slots[:used].copy(),
@@ -147,7 +151,7 @@ def _most(image: Any, input_columns: Any, events: int) -> Any:
 def _run_step(
     image: Any, t: int, inputs: Any, input_columns: Any, fired: Any, begin: Any, end: Any,
     ids: Any, slots: Any, used: Any, sums: Any, membranes: Any, currents: Any, noted: Any,
-    counters: Any, overflows: Any, scratch: Scratch,
+    arriving: Any, leaving: Any, counters: Any, overflows: Any, scratch: Scratch,
 ) -> Any:  # fmt: skip
     """Run step t; return how many entries of `ids` are used then."""
     units, blocks, banks, n_blocks = image.units, image.blocks, image.banks, image.order.size
@@ -160,6 +164,9 @@ def _run_step(
             fired[units[unit, 0] + ids[e]] = True
     for block in image.order:
         low, high = blocks[block, FIRST_SLOT], blocks[block, LAST_SLOT]
+        if block == image.resuming:
+            for n in range(high - low):
+                sums[low + n] += arriving[n]
         for bank in range(blocks[block, FIRST_BANK], blocks[block, LAST_BANK]):
             sent = t - banks[bank, DELAY]
             if sent < 0:
@@ -174,6 +181,11 @@ def _run_step(
                     scratch.counts, scratch.planes,
                 )  # fmt: skip
         owner = blocks[block, HELPS]
+        if owner == HANDED_ON:
+            for n in range(high - low):
+                leaving[n] = sums[low + n]
+                sums[low + n] = 0
+            continue
         if owner >= 0:
             helped = blocks[owner, FIRST_SLOT]
             for n in range(high - low):

@@ -8,7 +8,7 @@ import numpy as np
 
 from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding
 
-from ..program import Bank, BinaryProgram, Block, kernel_parts, rows_of
+from ..program import HOST, Bank, BinaryProgram, Block, kernel_parts, rows_of
 from ..projections import ConvProjection, DenseProjection
 from ..taps import Taps
 
@@ -43,6 +43,8 @@ BANK_FIELDS = 25
     HAS_CURRENT, MEMBRANE, CURRENT,
 ) = (*range(10), 14)  # fmt: skip
 BLOCK_FIELDS = 19
+HANDED_ON = -2
+"""In HELPS: a later part goes on with the block's sums."""
 # Columns of a state, from MEMBRANE and from CURRENT on.
 SHIFT, FLOORS, MINIMUM, MAXIMUM, WRAPS = range(5)
 
@@ -62,6 +64,7 @@ class Image(NamedTuple):
     """
 
     units: np.ndarray  # (units, 4) first fired column and grid of the unit's node
+    resuming: int  # block that goes on with the sums of an earlier part, -1 without
     order: np.ndarray  # (blocks) order of evaluation: by wave, helpers before their owners
     blocks: np.ndarray  # (blocks, BLOCK_FIELDS)
     slot_ids: np.ndarray  # (slots) flat position in the node, int32
@@ -135,7 +138,8 @@ def build_image(program: BinaryProgram) -> Image:
         rows.append(
             (
                 first_slot, slots, first_bank, len(banks),
-                -1 if block.helps is None else block.helps, block.wave,
+                -1 if block.helps is None else HANDED_ON if block.helps == HOST else block.helps,
+                block.wave,
                 neuron.fraction_bits, neuron.reset is Reset.SUBTRACT,
                 neuron.current is not None, *_state(neuron.membrane),
                 *_state(neuron.current or neuron.membrane),
@@ -148,6 +152,7 @@ def build_image(program: BinaryProgram) -> Image:
             bank_array[number, field] = value
     return Image(
         units=_integers([(columns[name], *program.grids[name]) for name in unit_nodes]),
+        resuming=-1 if program.resuming is None else program.resuming,
         order=_integers(sorted(range(len(blocks)), key=lambda unit: (blocks[unit].wave, unit))),
         blocks=_integers(rows).reshape(-1, BLOCK_FIELDS),
         slot_ids=np.concatenate([block.box.flat_ids(block.grid) for block in blocks]).astype(

@@ -12,7 +12,7 @@ import numpy as np
 
 from axonc.toolchain.errors import InternalError
 
-from ..program import BinaryProgram
+from ..program import HOST, BinaryProgram
 from .clockwork import Clockwork, build_clockwork
 from .flits import PORTS
 from .image import FIRST_SLOT, LAST_SLOT, Image, build_image
@@ -115,6 +115,7 @@ class BatchResult:
 
     spikes: dict[str, np.ndarray]
     potentials: dict[str, np.ndarray]
+    sums: np.ndarray  # those that a later part ends, (batch, time, neurons)
     totals: Totals
 
 
@@ -159,12 +160,14 @@ def simulate_batch(
     *,
     spikes_of: Sequence[str],
     potentials_of: Sequence[str] = (),
+    sums: np.ndarray | None = None,
     method: int = SHORTCUTS,
     workers: int | None = None,
 ) -> BatchResult:
     """Run every sample of `inputs` (per input node: (batch, time, neurons), counts up to 255).
 
     Args:
+        sums: of the part before, where the program goes on with them; (batch, time, neurons).
         method: how cycles are counted, one of EVERY_CYCLE, SHORTCUTS and BOUND in `timing`.
         workers: threads that share the samples, by default one a processor; the result is the
             same.
@@ -177,6 +180,8 @@ def simulate_batch(
     slots, potential_cuts = _places_of(program, potentials_of, prepared.slot_of)
     fired = np.empty((samples, steps, len(columns)), bool)
     potentials = np.empty((samples, steps, len(slots)), np.int64)
+    arriving = new_sums(program, program.resuming, samples, steps) if sums is None else sums
+    leaving = new_sums(program, program.handing_on, samples, steps)
 
     def run_share(first: int, last: int) -> Totals:
         mesh = empty_mesh(program)
@@ -184,11 +189,13 @@ def simulate_batch(
         simulate_share(
             prepared.image, prepared.clock, mesh, new_places(mesh), method, joined[first:last],
             prepared.input_columns, prepared.columns, columns, fired[first:last], slots,
-            potentials[first:last], tally,
+            potentials[first:last], arriving[first:last], leaving[first:last], tally,
         )  # fmt: skip
         if tally.deadlock[0] >= 0:
             text = deadlock_text(int(tally.deadlock[0]), mesh, prepared.clock.columns)
             raise InternalError(text)
+        if program.handing_on is not None:
+            tally.ends[:] = -1  # what came out were sums
         return _totals_of(tally, mesh, steps)
 
     workers = min(workers or os.cpu_count() or 1, samples)
@@ -205,8 +212,15 @@ def simulate_batch(
     return BatchResult(
         {name: fired[:, :, cut] for name, cut in spike_cuts.items()},
         {name: potentials[:, :, cut] for name, cut in potential_cuts.items()},
+        leaving,
         totals,
     )
+
+
+def new_sums(program: BinaryProgram, block: int | None, samples: int, steps: int) -> np.ndarray:
+    """Return sums of 0 for the neurons of a block, or of none."""
+    neurons = 0 if block is None else program.blocks[block].box.volume
+    return np.zeros((samples, steps, neurons), np.int64)
 
 
 def empty_mesh(program: BinaryProgram) -> Mesh:
@@ -268,8 +282,11 @@ def _check_conservation(program: BinaryProgram, totals: Totals) -> None:
     for number, block in enumerate(program.blocks):
         events[block.core] += sum(next(banks) for _ in block.banks)
         walks[block.core] += int(totals.block_walk_cycles[number])
-        if block.helps is not None:
-            events[program.blocks[block.helps].core] += block.box.volume * totals.core_phases
+        sums = block.box.volume * totals.core_phases
+        if block.helps is not None and block.helps != HOST:
+            events[program.blocks[block.helps].core] += sums
+        if block.resumes:
+            events[block.core] += sums
     for core in range(len(program.positions)):
         for what, delivered, expected in (
             ("events", int(totals.core_events[core] + totals.core_shared[core]), events[core]),

@@ -16,6 +16,7 @@ from .image import (
     COLUMNS,
     DENSE,
     FANOUT,
+    HANDED_ON,
     HELPS,
     PLAIN,
     ROW_TAPS,
@@ -44,7 +45,7 @@ def is_fired(
 
 
 @uncounted
-def most_flits(clock: Any, blocks: Any, begin: Any, end: Any) -> Any:
+def most_flits(clock: Any, blocks: Any, resuming: int, begin: Any, end: Any) -> Any:
     """Return how many flits one step can have at most, and how long their branches are.
 
     In a step a unit sends along each of its routes the spikes of one step.
@@ -58,8 +59,10 @@ def most_flits(clock: Any, blocks: Any, begin: Any, end: Any) -> Any:
             flits += spikes
             if clock.routes[route, CORES] > 1:
                 branches += spikes * (1 + clock.routes[route, CORES])
-        if unit < clock.neurons.size and blocks[unit, HELPS] >= 0:
+        if unit < clock.neurons.size and blocks[unit, HELPS] != -1:
             flits += clock.neurons[unit]
+    if resuming >= 0:
+        flits += clock.neurons[resuming]
     return flits, branches
 
 
@@ -115,14 +118,16 @@ def queue_step(
                     each = group_cycles[unit]
                     after, done = done + each, done + block_cycles[unit]
                     owner = blocks[unit, HELPS]
-                    if owner >= 0:
-                        cycles = clock.partial_sum_cycles
-                        flit = (block_core[owner] + 1) << FLIT_CORE_SHIFT | cycles
+                    if owner != -1:
+                        cycles, flit = none, none
+                        if owner != HANDED_ON:
+                            cycles = clock.partial_sum_cycles
+                            flit = (block_core[owner] + 1) << FLIT_CORE_SHIFT | cycles
+                            block_walk[owner] += neurons[unit] * cycles
                         for slot in range(neurons[unit]):  # whatever its value
                             flits[used] = flit
                             ready[used] = after + slot // clock.group * each
                             used += 1
-                        block_walk[owner] += neurons[unit] * cycles
                         continue
                 elif turn > 0 or step >= steps:
                     continue
@@ -151,6 +156,16 @@ def queue_step(
                     begin, end, ids, slots, after, each, used, branched, flits, ready, branches,
                     block_walk, core_shared,
                 )  # fmt: skip
+            block = image.resuming
+            if block >= 0 and turn == 0 and sender == first.shape[1] - 1:
+                # The sums must arrive in the phase before the block is fired.
+                if 0 <= step - max(lag[block] - 1, 0) < steps:
+                    cycles = clock.partial_sum_cycles
+                    for _ in range(neurons[block]):
+                        flits[used] = (block_core[block] + 1) << FLIT_CORE_SHIFT | cycles
+                        ready[used] = 0
+                        used += 1
+                    block_walk[block] += neurons[block] * cycles
             last[turn, sender] = used
     copies = 0
     if branched:

@@ -56,16 +56,20 @@ def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
 def simulate_share(
     image: Any, clock: Any, mesh: Any, places: Any, method: int, inputs: Any, input_columns: Any,
     columns: int, fired_columns: Any, fired: Any, potential_slots: Any, potentials: Any,
-    tally: Tally,
+    arriving: Any, leaving: Any, tally: Tally,
 ) -> None:  # fmt: skip
     """Run all samples of `inputs` (samples, time, input neurons).
 
     Fills fired[sample, time, k] with the spikes of column fired_columns[k], and likewise
-    potentials with those of slot potential_slots[k].
+    potentials with those of slot potential_slots[k]. arriving, leaving: (samples, time, neurons)
+    sums from an earlier part, and for a later one.
     """
     with_potentials, unit_spikes = potential_slots.size > 0, tally.unit_spikes
     for sample in range(inputs.shape[0]):
-        done = simulate_behaviour(image, inputs[sample], input_columns, columns, with_potentials)
+        done = simulate_behaviour(
+            image, inputs[sample], input_columns, columns, with_potentials, arriving[sample],
+            leaving[sample],
+        )  # fmt: skip
         mesh.served[:] = 0  # a sample starts with every arbiter at rest
         mesh.outputs[1:] = -1
         timing = simulate_timing(

@@ -49,7 +49,7 @@ def simulate_timing(
     machine_steps, turns = begin.shape[0], 1 + clock.waves
     if clock.pipelined:
         machine_steps, turns = machine_steps + clock.waves, 1
-    most, most_branches = most_flits(clock, image.blocks, begin, end)
+    most, most_branches = most_flits(clock, image.blocks, image.resuming, begin, end)
     queue = Queue(
         np.zeros((turns, n_senders), np.int64), np.zeros((turns, n_senders), np.int64),
         np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most_branches, np.int64),

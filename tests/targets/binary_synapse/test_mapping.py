@@ -25,7 +25,12 @@ from axonc.targets.binary_synapse import (
     SequentialProgram,
     load_architecture,
 )
-from axonc.targets.binary_synapse.architecture import MeshParameters, Packing, Schedule
+from axonc.targets.binary_synapse.architecture import (
+    ExternalMemory,
+    MeshParameters,
+    Packing,
+    Schedule,
+)
 from axonc.targets.binary_synapse.placement import links_travelled, measured_traffic
 from axonc.targets.binary_synapse.program import BinaryProgram, rows_of, stored_synapses
 from axonc.targets.binary_synapse.projections import DenseProjection
@@ -281,6 +286,57 @@ def test_a_layer_larger_than_the_chip_runs_in_parts_of_its_own() -> None:
         for one, each, done in ((target, program, run), (whole, whole.compile(graph), once))
     ]
     assert priced[0] == pytest.approx(priced[1])
+
+
+def test_sums_of_more_cores_than_there_are_are_done_in_turns() -> None:
+    """12 inputs where a core has 4 axons, on a mesh of one core: three parts, two of them leave
+    their 5 sums in external memory in each step, and the next begins with them."""
+    shipped = load_architecture("edge")
+    core = shipped.core.model_copy(update={"axons": 4, "blocks": 1, "event_overhead_cycles": 1})
+    machine = shipped.model_copy(
+        update={"core": core, "mesh": MeshParameters(columns=1, rows=1)},
+    )
+    graph = perceptron([12, 5])
+    target = BinarySynapse(machine)
+    program = target.compile(graph)
+    assert isinstance(program, SequentialProgram)
+    assert [part.exported for part in program.parts] == [{}, {}, {"neuron0 (out)": "neuron0"}]
+    assert program.summary()[-1] == (
+        "layer neuron0", "3 blocks in 3 parts (12 axons, a core has 4)"
+    )  # fmt: skip
+    spikes = np.zeros((2, 6, 12), bool)
+    run = target.run(program, spikes)
+    # Without spikes, all that cores take are the sums: 2 cycles each (overhead and one access).
+    assert run.counters["partial_sums"] == run.counters["sums_from_host"] == 2 * 6 * 2 * 5
+    assert run.counters["sums_to_host"] == 2 * 6 * 2 * 5
+    assert [totals.core_walk_cycles.tolist() for totals in run.part_totals] == [
+        [0], [2 * 6 * 5 * 2], [2 * 6 * 5 * 2],
+    ]  # fmt: skip
+    assert [totals.first_output_cycle.tolist() for totals in run.part_totals] == [[-1, -1]] * 3
+    loaded = sum(part.load_bits for part in program.parts)
+    sums = run.counters["sums_to_host"] * machine.core.accumulator_bits
+    assert run.counters["read_bits/external"] == 2 * loaded + sums
+    assert run.counters["write_bits/external"] == sums
+    spikes = spike_counts(graph, samples=2, steps=6)
+    run = target.run(program, spikes, probes=["neuron0"])
+    expected = execute(graph, spikes, probes=["neuron0"])
+    np.testing.assert_array_equal(run.spikes["output"], expected.output)
+    np.testing.assert_array_equal(run.potentials["neuron0"], expected.potentials["neuron0"])
+    placed = BinarySynapse(machine, Calibration(spikes)).compile(graph)
+    np.testing.assert_array_equal(target.run(placed, spikes).spikes["output"], expected.output)
+
+
+def test_an_external_memory_narrower_than_a_sum_is_refused() -> None:
+    shipped = load_architecture("edge")
+    core = shipped.core.model_copy(update={"axons": 4, "blocks": 1, "accumulator_bits": 14})
+    machine = shipped.model_copy(
+        update={
+            "core": core, "mesh": MeshParameters(columns=1, rows=1),
+            "external_memory": ExternalMemory(bits_per_cycle=9),
+        }
+    )  # fmt: skip
+    with pytest.raises(LoweringError, match="= 9 is 5 less than the 14 bits of a partial sum"):
+        BinarySynapse(machine).compile(perceptron([12, 5]))
 
 
 def test_a_loop_over_parts_is_refused() -> None:
