@@ -28,6 +28,9 @@ def memory_bits(program: BinaryProgram) -> dict[str, int]:
     """
     size = program.architecture.core
     bits: Counter[str] = Counter()
+    summed_during_phase: set[int | None] = set()
+    if program.architecture.schedule is Schedule.PIPELINED and size.unrolls:
+        summed_during_phase = {block.helps for block in program.blocks} | {program.resuming}
     for number, block in enumerate(program.blocks):
         for bank in block.banks:
             synapses = stored_synapses(bank, block)
@@ -36,7 +39,8 @@ def memory_bits(program: BinaryProgram) -> dict[str, int]:
                 if has_absent_synapses(bank, block):
                     bits[f"{bank.projection.layer}.presence"] += synapses
         neurons = block.box.volume
-        bits[f"{block.layer}.accumulators"] += neurons * size.accumulator_bits
+        sets = 2 if number in summed_during_phase else 1
+        bits[f"{block.layer}.accumulators"] += sets * neurons * size.accumulator_bits
         if block.helps is not None:
             continue
         node = program.neuron(block.layer)
