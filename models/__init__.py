@@ -6,12 +6,7 @@ Names are loaded on first use, so that importing this package does not import to
 from __future__ import annotations
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
-
-# Huge pages for large tensors: a training step otherwise gets its memory from Linux anew, 4 kB by
-# 4 kB, up to a fifth of its time. torch looks at this when it first allocates.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 if TYPE_CHECKING:
     from .checkpoint import load_network as load_network

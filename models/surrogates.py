@@ -113,7 +113,7 @@ class Sigmoid(Surrogate):
 
     def derivative(self, x: Tensor, step: int = 0) -> Tensor:
         s = (self.slope * x).sigmoid_()
-        return (1 - s).mul_(s).mul_(self.slope)
+        return torch.addcmul(s, s, s, value=-1).mul_(self.slope)
 
     def extra_repr(self) -> str:
         return f"slope={self.slope}"

@@ -4,10 +4,12 @@ axonc          SpikingNetwork: all steps of a layer at once
 spikingjelly   multi-step mode ("m"), the torch backend
 snnTorch       a loop over time of layers and `Leaky`
 
-u[t] = v[t-1] + (x[t] - v[t-1])/2, threshold 0.25, hard reset without gradient (snnTorch has no
+u[t] = v[t-1] + (x[t] - v[t-1])/2, threshold 0.2501, hard reset without gradient (snnTorch has no
 other), surrogate 4*sigmoid'(4x); the loss is the cross-entropy of the last layer's mean current;
-plain SGD. snnTorch does not halve the input, so its threshold is 0.5 and its slope 2. All have
-large tensors in huge pages, which importing axonc.models asks of torch.
+plain SGD. snnTorch does not halve the input, so its threshold is 0.5002 and its slope 2. All keep
+the memory that a step frees for the next, as axonc asks of the C library. A peer's convolutional
+network is also run with its weights and input in channels_last ("spikingjelly, channels_last"),
+which axonc's layers choose by themselves.
 
     python training_peers.py FRAMEWORK NETWORK STEPS    prints the bytes that training steps add
 """
@@ -25,9 +27,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-import axonc.models  # noqa: F401  huge pages for all of them, before torch first allocates
+import axonc.models.network  # noqa: F401  keeps freed memory, for all of them
 
-BATCH, CLASSES, THRESHOLD, SLOPE = 64, 10, 0.25, 4.0
+BATCH, CLASSES, SLOPE = 64, 10, 4.0
+THRESHOLD = torch.tensor(0.2501).item()  # off the weights' grid, and a number of float32
 Job = Callable[[], Tensor]
 
 
@@ -40,10 +43,14 @@ def shapes(network: str) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
 
 
 def weights(network: str) -> list[Tensor]:
-    """Draw the weights that all frameworks begin with."""
+    """Draw the weights that all frameworks begin with.
+
+    Multiples of 2^-10: sums of them are exact, so that no order of additions moves a spike. The
+    threshold is none, for spikingjelly fires at it and the others above.
+    """
     generator = torch.Generator().manual_seed(0)
     drawn = (torch.randn(s, generator=generator) for s in shapes(network)[1])
-    return [w * (1.5 / w[0].numel() ** 0.5) for w in drawn]
+    return [torch.round(w * (2**10 * 1.5 / w[0].numel() ** 0.5)) / 2**10 for w in drawn]
 
 
 def samples(network: str, steps: int) -> tuple[Tensor, Tensor]:
@@ -159,12 +166,29 @@ def snntorch(network: str, weights: Sequence[Tensor], steps: int) -> tuple[nn.Mo
 
 
 FRAMEWORKS = {"axonc": axonc, "spikingjelly": spikingjelly, "snntorch": snntorch}
+PEERS = ("spikingjelly", "snntorch")
+CHANNELS_LAST = ", channels_last"
 
 
-def training(framework: str, network: str, steps: int) -> tuple[nn.Module, Job]:
+def forms(network: str) -> list[str]:
+    """Name the frameworks, and the peers once more where another memory format may help them."""
+    other = [] if network == "mlp" else [peer + CHANNELS_LAST for peer in PEERS]
+    return [*FRAMEWORKS, *other]
+
+
+def training(
+    form: str, network: str, steps: int, dtype: torch.dtype = torch.float32
+) -> tuple[nn.Module, Job]:
     """Return a framework's network and the training step, which returns the class scores."""
+    framework = form.removesuffix(CHANNELS_LAST)
     module, forward = FRAMEWORKS[framework](network, weights(network), steps)
+    module.to(dtype)
     spikes, labels = samples(network, steps)
+    spikes = spikes.to(dtype)
+    if form != framework:
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        images = spikes.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        spikes = images.unflatten(0, spikes.shape[:2])
     optimizer = torch.optim.SGD(module.parameters(), 0.01)
 
     def step() -> Tensor:
@@ -185,9 +209,9 @@ def resident_bytes(field: str) -> int:
     return 1024 * int(found[1])
 
 
-def peak_bytes(framework: str, network: str, steps: int) -> int:
+def peak_bytes(form: str, network: str, steps: int) -> int:
     """Return the memory that three training steps need beyond the network and its samples."""
-    _, step = training(framework, network, steps)
+    _, step = training(form, network, steps)
     before = resident_bytes("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
     for _ in range(3):
