@@ -122,32 +122,21 @@ class BinarySynapse(Target):
 
     def draw(self, program: Program, run: Run | None, path: Path) -> None:
         """Draw the mesh with the load of its cores and links in `run`."""
-        from .execution import BinaryRun
+        from .execution import BinaryRun, parts_of
         from .picture import draw_mesh
 
         if not isinstance(run, BinaryRun):
             raise self._not_offered("picture", "a program without a run", "the load of a run")
-        draw_mesh(_in_one_part(program, "picture"), run.totals, path)
+        programs = (part.program for part in parts_of(_own(program)))
+        draw_mesh(list(zip(programs, run.part_totals, strict=True)), path)
 
     def write_trace(self, program: Program, spikes: Spikes, path: Path) -> None:
         """Write the timeline of the first sample; see `Target.write_trace`."""
         from .execution import checked_inputs, parts_of
         from .trace import write_trace
 
-        whole = _in_one_part(program, "trace")
-        write_trace(path, whole, checked_inputs(whole.graph, parts_of(whole), spikes))
-
-
-def _in_one_part(program: Program, what: str) -> BinaryProgram:
-    whole = _own(program)
-    if isinstance(whole, SequentialProgram):
-        raise InputError(
-            f"{what} of target binary_synapse",
-            got=f"a network that runs in {len(whole.parts)} parts, one after the other",
-            expected="a network that fits the mesh",
-            remedy="choose a larger architecture",
-        )
-    return whole
+        own = _own(program)
+        write_trace(path, own, checked_inputs(own.graph, parts_of(own), spikes))
 
 
 def _own(program: Program) -> BinaryProgram | SequentialProgram:

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from axonc.toolchain.errors import InputError
 
-from .architecture import Schedule
+from .architecture import Dataflow, Schedule
+from .execution import parts_of
 from .program import BinaryProgram
+from .sequential import Part, SequentialProgram
+from .simulator.behaviour import simulate_behaviour
+from .simulator.lone_sender import new_places
+from .simulator.run import empty_mesh, new_sums
+from .simulator.timing import SHORTCUTS, Timing, simulate_timing
 
-if TYPE_CHECKING:
-    from .simulator.timing import Timing
-
-_CONTROLLER = 0
+_PHASES, _EXTERNAL_MEMORY, _CORES = range(3)
+"""Tracks."""
 
 
-def write_trace(path: Path, program: BinaryProgram, inputs: dict[str, np.ndarray]) -> None:
+def write_trace(
+    path: Path, program: BinaryProgram | SequentialProgram, inputs: dict[str, np.ndarray]
+) -> None:
     """Simulate the first sample of flat inputs and write what each core did when, as JSON.
 
     One track for the phases of the machine, one a core: its neuron phases, and in each phase its
-    synapse walks as one slice that ends with the last of them (`cycles` of work in `args`). Times
-    are in microseconds at the architecture's clock.
+    synapse walks as one slice that ends with the last of them (`cycles` of work in `args`). A
+    network in parts runs part after part on one axis; a track for the external memory shows what
+    is loaded in between. Times are in microseconds at the architecture's clock.
 
     Raises:
         InputError: `path` cannot be written; nothing is left there then.
@@ -34,7 +41,9 @@ def write_trace(path: Path, program: BinaryProgram, inputs: dict[str, np.ndarray
     beside = path.with_name(path.name + ".part")
     try:
         with beside.open("w") as file:
-            json.dump({"traceEvents": list(_events(program, inputs))}, file)
+            mhz = parts_of(program)[0].program.architecture.clock_mhz
+            events = [_in_time(event, mhz) for event in _events(program, inputs)]
+            json.dump({"traceEvents": events, "displayTimeUnit": "ns"}, file)
         os.replace(beside, path)
     except OSError as error:
         beside.unlink(missing_ok=True)
@@ -46,28 +55,49 @@ def write_trace(path: Path, program: BinaryProgram, inputs: dict[str, np.ndarray
         ) from None
 
 
-def _events(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
-    timing = _timing_of_first(program, inputs)
+def _events(
+    program: BinaryProgram | SequentialProgram, inputs: dict[str, np.ndarray]
+) -> Iterator[dict[str, Any]]:
+    parts = parts_of(program)
+    machine = parts[0].program.architecture
+    scans = machine.core.dataflow is Dataflow.NEURON_MAJOR
+    yield _name("process_name", _PHASES, machine.name)
+    yield _name("thread_name", _PHASES, "phases")
+    if len(parts) > 1:
+        yield _name("thread_name", _EXTERNAL_MEMORY, "external memory")
+    for core in range(max(len(part.program.positions) for part in parts)):
+        name = f"core {core}"
+        if len(parts) == 1:
+            whole = parts[0].program
+            layers = dict.fromkeys(whole.blocks[block].layer for block in whole.blocks_of(core))
+            name = f"core {core} {' + '.join(layers)} {whole.positions[core]}"
+        yield _name("thread_name", _neurons(core), name)
+        if scans:
+            yield _name("thread_name", _walks(core, scans), f"{name}, events")
+    now = 0
+    for number, (part, timing) in enumerate(_timings(parts, inputs)):
+        first = now
+        if len(parts) > 1:
+            now += part.load_cycles
+            yield _slice(_EXTERNAL_MEMORY, f"load part {number}", first, now, bits=part.load_bits)
+        slices = _slices(part.program, timing, now)
+        now += int(timing.step_cycles.sum())
+        if len(parts) > 1:
+            layers = dict.fromkeys(block.layer for block in part.program.blocks)
+            yield _slice(_PHASES, f"part {number}", first, now, layers=" + ".join(layers))
+        yield from slices
+
+
+def _slices(program: BinaryProgram, timing: Timing, begin: int) -> Iterator[dict[str, Any]]:
+    """Yield what a program does whose first cycle is `begin`."""
     clock = program.prepared.clock
-    cycle_us = 1 / program.architecture.clock_mhz
+    scans = bool(clock.walks_in_phase)
     pipelined = program.architecture.schedule is Schedule.PIPELINED
-    steps = next(iter(inputs.values())).shape[1]
-
-    def slice_of(track: int, name: str, start: int, end: int, **args: int) -> dict[str, Any]:
-        return {
-            "name": name, "ph": "X", "pid": 0, "tid": track, "ts": start * cycle_us,
-            "dur": (end - start) * cycle_us, "args": args,
-        }  # fmt: skip
-
-    yield _name("process_name", _CONTROLLER, program.architecture.name)
-    yield _name("thread_name", _CONTROLLER, "phases")
-    for core, place in enumerate(program.positions):
-        layers = dict.fromkeys(program.blocks[block].layer for block in program.blocks_of(core))
-        yield _name("thread_name", 1 + core, f"core {core} {' + '.join(layers)} {place}")
-    for step, turns in enumerate(timing.phase_times.tolist()):
+    steps = len(timing.step_cycles) - clock.waves * pipelined
+    for step, turns in enumerate((begin + timing.phase_times).tolist()):
         for turn, (start, end) in enumerate(turns):
             kind = "step" if pipelined else "input" if turn == 0 else f"wave {turn - 1}"
-            yield slice_of(_CONTROLLER, kind, start, end, step=step)
+            yield _slice(_PHASES, kind, start, end, step=step)
             for core in range(len(program.positions)):
                 done = start
                 for number in program.blocks_of(core):
@@ -77,32 +107,68 @@ def _events(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> Iterator[d
                         length = int(clock.block_cycles[number])
                         if done == start:
                             length += clock.phase_overhead_cycles
-                        yield slice_of(1 + core, "neuron phase", done, done + length,
-                                       step=step, block=number)  # fmt: skip
+                        yield _slice(_neurons(core), "neuron phase", done, done + length,
+                                     step=step, block=number, layer=block.layer)  # fmt: skip
                         done += length
                 walk, events, until = timing.core_times[step, turn, core].tolist()
                 if events:
-                    yield slice_of(1 + core, "synapse walks", until - walk, until,
-                                   cycles=walk, events=events)  # fmt: skip
+                    until += begin
+                    yield _slice(_walks(core, scans), "synapse walks", until - walk, until,
+                                 cycles=walk, events=events)  # fmt: skip
 
 
-def _timing_of_first(program: BinaryProgram, inputs: dict[str, np.ndarray]) -> Timing:
-    from .simulator.behaviour import simulate_behaviour  # numba is slow to import
-    from .simulator.lone_sender import new_places
-    from .simulator.run import empty_mesh
-    from .simulator.timing import SHORTCUTS, simulate_timing
+def _timings(parts: Sequence[Part], inputs: dict[str, np.ndarray]) -> Iterator[tuple[Part, Timing]]:
+    """Run the first sample part by part; each takes the spikes and sums of those before it."""
+    steps = next(iter(inputs.values())).shape[1]
+    known = {name: values[0] for name, values in inputs.items()}
+    for part in parts:
+        program = part.program
+        prepared, mesh = program.prepared, empty_mesh(program)
+        counts = [known[name] for name in program.graph.inputs]
+        joined = np.ascontiguousarray(np.concatenate(counts, axis=1), np.uint8)
+        if program.resuming is None:
+            arriving = new_sums(program, None, 1, steps)[0]
+        leaving = new_sums(program, program.handing_on, 1, steps)[0]
+        done = simulate_behaviour(
+            prepared.image, joined, prepared.input_columns, prepared.columns, False, arriving,
+            leaving,
+        )  # fmt: skip
+        arriving = leaving
+        for name in part.exported.values():  # a layer may come in several parts
+            known[name] = known.get(name, 0) + done.fired[:, prepared.column_of[name]]
+        yield part, simulate_timing(
+            prepared.image, prepared.clock, mesh, new_places(mesh), SHORTCUTS,
+            done.begin, done.end, done.ids, done.slots, True,
+        )  # fmt: skip
 
-    counts = [inputs[name][0] for name in program.graph.inputs]
-    joined = np.ascontiguousarray(np.concatenate(counts, axis=1), np.uint8)
-    prepared, mesh = program.prepared, empty_mesh(program)
-    none = np.zeros((len(joined), 0), np.int64)
-    done = simulate_behaviour(
-        prepared.image, joined, prepared.input_columns, prepared.columns, False, none, none
-    )
-    return simulate_timing(
-        prepared.image, prepared.clock, mesh, new_places(mesh), SHORTCUTS,
-        done.begin, done.end, done.ids, done.slots, True,
-    )  # fmt: skip
+
+def _neurons(core: int) -> int:
+    return _CORES + 2 * core
+
+
+def _walks(core: int, scans: bool) -> int:
+    """Return the track of a core's walks; of its own where they overlap with neuron phases."""
+    return _neurons(core) + scans
+
+
+def _slice(track: int, name: str, start: int, end: int, **args: int | str) -> dict[str, Any]:
+    """Return a slice from cycle `start` to cycle `end`; `_in_time` tells it in microseconds."""
+    return {
+        "name": name, "ph": "X", "pid": 0, "tid": track, "ts": start, "dur": end - start,
+        "args": args,
+    }  # fmt: skip
+
+
+def _in_time(event: dict[str, Any], mhz: float) -> dict[str, Any]:
+    """Turn cycles into microseconds of whole nanoseconds, which is what viewers keep.
+
+    Start and end are rounded, not the duration, so slices stay nested or apart.
+    """
+    if event["ph"] != "X":
+        return event
+    start = round(1000 * event["ts"] / mhz)
+    end = round(1000 * (event["ts"] + event["dur"]) / mhz)
+    return event | {"ts": start / 1000, "dur": (end - start) / 1000}
 
 
 def _name(kind: str, track: int, name: str) -> dict[str, Any]:

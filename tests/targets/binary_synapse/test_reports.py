@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from binary_synapse_networks import perceptron, spike_counts
 
-from axonc.targets.binary_synapse import BinarySynapse, load_architecture
-from axonc.targets.binary_synapse.architecture import Schedule
+from axonc.targets.binary_synapse import Architecture, BinarySynapse, load_architecture
+from axonc.targets.binary_synapse.architecture import MeshParameters, Schedule
 from axonc.targets.binary_synapse.picture import draw_mesh
+from axonc.targets.binary_synapse.sequential import SequentialProgram
 from axonc.targets.binary_synapse.tables import core_rows, link_rows
 from axonc.targets.binary_synapse.trace import write_trace
 from axonc.toolchain.errors import InputError
@@ -107,9 +108,63 @@ def test_timeline_opens_and_stays_within_its_phases(done, tmp_path: Path) -> Non
     end = max(event["ts"] + event["dur"] for event in slices) * mhz
     barrier = program.architecture.barrier_cycles
     assert end + barrier == pytest.approx(one.cycles)
-    updates = [e["dur"] * mhz for e in slices if e["name"] == "neuron phase" and e["tid"] == 1]
+    updates = [e["dur"] * mhz for e in slices if e["name"] == "neuron phase" and e["tid"] == 2]
     np.testing.assert_allclose(updates, one.totals.block_phase_cycles[0] / 5)
     assert len(updates) == 5
+
+
+def small_machine(**changes: object) -> Architecture:
+    """Six cores of 60 neurons, and an external memory."""
+    shipped = load_architecture("edge")
+    core = shipped.core.model_copy(update={"neurons": 60, "blocks": 1})
+    mesh = MeshParameters(columns=3, rows=2)
+    return shipped.model_copy(update={"core": core, "mesh": mesh, **changes})
+
+
+MACHINES = {
+    "within a step": small_machine(),
+    "pipelined": small_machine(schedule=Schedule.PIPELINED),
+    "nanoseconds that are not whole": small_machine(clock_mhz=333.0),
+    "scanned": load_architecture("truenorth_like"),
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
+@pytest.mark.parametrize("hidden", [100, 500], ids=["whole", "in parts"])
+def test_timeline_is_one_that_viewers_can_nest(
+    machine: Architecture, hidden: int, tmp_path: Path
+) -> None:
+    """On each track slices are nested or apart, to the nanosecond, and end with the run."""
+    target = BinarySynapse(machine)
+    program = target.compile(perceptron([30, hidden, 60, 5]))
+    in_parts = isinstance(program, SequentialProgram)
+    assert in_parts == (hidden == 500 and machine.cores == 6)
+    spikes = spike_counts(program.graph, samples=2, steps=3)
+    target.write_trace(program, spikes, tmp_path / "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    named = {e["tid"] for e in events if e["ph"] == "M" and e["name"] == "thread_name"}
+    tracks: dict[int, list[tuple[int, int]]] = {}
+    for event in events:
+        if event["ph"] == "X":
+            start, length = round(event["ts"] * 1000), round(event["dur"] * 1000)
+            assert (start / 1000, length / 1000) == (event["ts"], event["dur"])
+            assert start >= 0 and length >= 0
+            tracks.setdefault(event["tid"], []).append((start, -(start + length)))
+    assert set(tracks) <= named
+    for slices in tracks.values():
+        open_until: list[int] = []
+        for start, end in sorted(slices):
+            while open_until and open_until[-1] <= start:
+                open_until.pop()
+            assert not open_until or -end <= open_until[-1]
+            open_until.append(-end)
+    one = target.run(program, spikes[:1])
+    last = max(-end for slices in tracks.values() for _, end in slices)
+    # The last part ends with a slice of its own; else the last slice is that of a phase.
+    cycles = (one.cycles or 0) - (0 if in_parts else machine.barrier_cycles)
+    assert last == round(1000 * cycles / machine.clock_mhz)
+    loaded = sum(e["args"]["bits"] for e in events if e["name"].startswith("load part"))
+    assert loaded == (sum(part.load_bits for part in program.parts) if in_parts else 0)
 
 
 def test_timeline_that_cannot_be_written(done, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -120,5 +175,16 @@ def test_timeline_that_cannot_be_written(done, tmp_path: Path) -> None:  # type:
 
 def test_picture_is_drawn(done, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     program, _, run = done
-    draw_mesh(program, run.totals, tmp_path / "mesh.svg")
+    draw_mesh([(program, run.totals)], tmp_path / "mesh.svg")
     assert b"<svg" in (tmp_path / "mesh.svg").read_bytes()
+
+
+@pytest.mark.parametrize("parts", [4, 40])
+def test_picture_of_a_network_in_parts(parts: int, tmp_path: Path) -> None:
+    target = BinarySynapse(small_machine())
+    program = target.compile(perceptron([30, 350 * parts // 4, 60]))
+    run = target.run(program, spike_counts(program.graph, samples=1, steps=2))
+    target.draw(program, run, tmp_path / "mesh.svg")
+    drawn = (tmp_path / "mesh.svg").read_text()
+    assert len(run.part_totals) >= parts // 4
+    assert ("the first 16 of" in drawn) == (len(run.part_totals) > 16)
