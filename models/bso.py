@@ -7,6 +7,8 @@ Liang et al., ICML 2025. With M the running mean of a weight's gradient:
     T-BSO:  V <- beta2 * V + (1 - beta2) * mean((dL/dw)^2), one number a layer
             flip w where w * M > gamma * sqrt(V + eps)
 
+The authors' code lets gamma, 1 - beta1 and 1 - beta2 fall to a tenth every 50 epochs: `fall`.
+
 The paper updates online, in every time step, with one V a time step. Here the gradient is that of
 the whole presentation and one V serves it: an adaptation to backpropagation through time.
 """
@@ -43,6 +45,13 @@ class BSO(torch.optim.Optimizer):
             for group in self.param_groups:
                 for weight in group["params"]:
                     weight.copy_(torch.where(weight < 0, -1.0, 1.0))
+
+    def fall(self, share: float) -> None:
+        """Set gamma, 1 - beta1 and 1 - beta2 to a share of what the optimiser was made with."""
+        for group in self.param_groups:
+            group["gamma"] = share * self.defaults["gamma"]
+            for beta in ("beta1", "beta2"):
+                group[beta] = 1 - share * (1 - self.defaults[beta])
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:

@@ -203,12 +203,17 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class BSOConfig:
-    """gamma: flip threshold. beta1, beta2: running means. adaptive: T-BSO. See `bso`."""
+    """gamma: flip threshold. beta1, beta2: running means. adaptive: T-BSO. See `bso`.
+
+    fall_epochs: gamma, 1 - beta1 and 1 - beta2 fall to a tenth after so many epochs, again and
+    again (0: never).
+    """
 
     gamma: float = 5e-7
     beta1: float = 0.999
     beta2: float = 0.99999
     adaptive: bool = True
+    fall_epochs: int = field(default=0, metadata=_toml.LATER)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from . import checkpoint
 from ._interrupt import DeferredInterrupt
 from .adali import AdaLi
 from .batches import Batch, EpochBatches, iterate
+from .bso import BSO
 from .config import TrainingConfig
 from .distributed import Processes, any_process, rank, sum_gradients, summed, wait
 from .errors import CheckpointError, DivergenceError, TrainingInputError
@@ -169,6 +170,9 @@ class _Run:
         for module in self.network.modules():
             if isinstance(module, AdaLi):
                 module.set_epoch(self.epoch + 1, self.config.epochs)
+        for optimizer in self.optimizers:
+            if isinstance(optimizer, BSO) and self.config.bso.fall_epochs > 0:
+                optimizer.fall(0.1 ** (self.epoch // self.config.bso.fall_epochs))
 
     def _step(self, batch: Batch) -> float:
         """Learn from one batch; return its mean loss."""

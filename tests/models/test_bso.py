@@ -38,3 +38,13 @@ def test_steps_equal_the_written_out_rule(adaptive: bool) -> None:
         expected = torch.where(flip, -expected, expected)
         assert torch.equal(weight.detach(), expected)
     assert flips > 10
+
+
+def test_the_rule_falls_with_the_epochs() -> None:
+    rule = BSO([torch.nn.Parameter(torch.ones(2))], gamma=5e-7, beta1=0.999, beta2=0.99999)
+    for share in (1.0, 0.1, 0.01):
+        rule.fall(share)
+        (group,) = rule.param_groups
+        assert group["gamma"] == pytest.approx(5e-7 * share)
+        assert 1 - group["beta1"] == pytest.approx(1e-3 * share)
+        assert 1 - group["beta2"] == pytest.approx(1e-5 * share)

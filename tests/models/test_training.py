@@ -12,7 +12,7 @@ from tiny_training import TINY, assert_equal, weights
 
 from axonc.models import dataset, encode, load_network, predict, run_network, train
 from axonc.models.batches import Batch
-from axonc.models.config import DataConfig, OptimizerConfig
+from axonc.models.config import BSOConfig, DataConfig, OptimizerConfig, OptimizerKind
 from axonc.models.errors import DivergenceError, TrainingInputError
 
 
@@ -81,6 +81,13 @@ def test_weights_that_break_without_the_loss_are_found_before_they_are_saved(
         train(TINY, tmp_path)
     assert "in the gradient of layer 'hidden1', expected" in str(error.value)
     assert all(torch.isfinite(value).all() for value in weights(tmp_path).values())
+
+
+def test_the_flip_rule_falls_with_the_epochs(tmp_path: Path) -> None:
+    rule = OptimizerConfig(OptimizerKind.BSO, learning_rate=0.1)
+    train(replace(TINY, epochs=3, optimizer=rule, bso=BSOConfig(fall_epochs=2)), tmp_path)
+    flips, _ = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["optimizers"]
+    assert flips["param_groups"][0]["gamma"] == pytest.approx(5e-8)
 
 
 def test_data_that_cannot_be_read_leave_no_folder(tmp_path: Path) -> None:
