@@ -72,12 +72,13 @@ def _cache_folder() -> str | None:
     except OSError:
         return None
     with suppress(OSError):  # another process may prune at the same time
-        _prune(folder.parent)
+        _prune(folder)
     return str(folder) if os.access(folder, os.W_OK) else None
 
 
-def _prune(base: Path) -> None:
+def _prune(used: Path) -> None:
     """Keep the folders of the versions used last; whoever still runs another compiles anew."""
-    versions = sorted(base.glob("binary_synapse-*"), key=lambda found: found.stat().st_mtime)
-    for old in versions[:-VERSIONS_KEPT]:
+    others = [found for found in used.parent.glob("binary_synapse-*") if found != used]
+    others.sort(key=lambda found: found.stat().st_mtime)
+    for old in others[: 1 - VERSIONS_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
