@@ -19,6 +19,7 @@ the batch in parts that stay in the cache was tried, and costs more in calls tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,10 +74,10 @@ class _Sequence(torch.autograd.Function):
         potentials, spikes = torch.empty_like(currents), torch.empty_like(currents)
         v = cell.rest(currents[0])
         for step, (current, u) in enumerate(zip(currents, potentials, strict=True)):
-            torch.add(v, cell.drive(current, v).mul_(k) if cell.leaky else current, out=u)
+            _write(u, torch.add, v, cell.drive(current, v).mul_(k) if cell.leaky else current)
             if cell.surrogate.observes:
                 cell.surrogate.observe(u - cell.v_threshold, step)
-            v = cell.after(u, torch.gt(u, cell.v_threshold, out=spikes[step]))
+            v = cell.after(u, _write(spikes[step], torch.gt, u, cell.v_threshold))
         ctx.save_for_backward(potentials, spikes, k, currents if ctx.needs_input_grad[1] else None)
         ctx.cell = cell
         return spikes
@@ -101,13 +102,23 @@ class _Sequence(torch.autograd.Function):
             if not cell.leaky:
                 into_v = into_current[step].copy_(into_u)
                 continue
-            into_v = into_u - torch.mul(into_u, k, out=into_current[step])
+            into_v = into_u - _write(into_current[step], torch.mul, into_u, k)
             if into_k is not None:
                 before = (
                     cell.after(potentials[step - 1], spikes[step - 1]) if step else cell.rest(u)
                 )
                 into_k += (into_u * cell.drive(currents[step], before)).sum()
         return into_current, into_k, None
+
+
+def _write(out: Tensor, operation: Callable[..., Tensor], *arguments: Tensor) -> Tensor:
+    """Return `out` with an operation's result written to it.
+
+    torch.compile takes no `out=` in channels_last; there the copy is made part of the operation.
+    """
+    if torch.compiler.is_compiling():
+        return out.copy_(operation(*arguments))
+    return operation(*arguments, out=out)
 
 
 def _where_silent(x: Tensor, spikes: Tensor) -> Tensor:

@@ -1,26 +1,21 @@
 """Step time and peak memory of training, against spikingjelly and snnTorch and against itself.
 
-One thread, the same weights, samples and machine; all take turns, in an order drawn anew for each
-round, and times are seconds of the processor. A ratio is the median over the rounds of the two
-times of one round: what slows the machine for a while slows both, a single slow step does not
-count, and no one is always first after the same other. (The ratio of least times, the former
-measure, depends on each one's luck to meet a quiet moment.) A peer counts in the faster of its two
-memory formats. Memory is what Linux says that the process grew by at most while it trained (VmHWM),
-each in a process of its own. Needs the extra `peers`: `make bench-peers`.
+One thread, the same weights, samples and machine; all take turns (see `taking_turns`). A peer
+counts in the faster of its two memory formats. Memory is what Linux says that the process grew by
+at most while it trained (VmHWM), each in a process of its own. Needs the extra `peers`:
+`make bench-peers`.
 """
 
 from __future__ import annotations
 
-import random
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from benchmarks.taking_turns import one_thread, ratio, take_turns
 
 pytest.importorskip("torch")
 pytestmark = [
@@ -28,35 +23,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
 
-ROUNDS = 15
-
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def take_turns(jobs: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
-    """Return the duration of each job in each round; a first round is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    order, shuffle = list(jobs), random.Random(0).shuffle
-    for _ in range(ROUNDS + 1):
-        shuffle(order)
-        for name in order:
-            start = time.process_time()
-            jobs[name]()
-            seconds[name].append(time.process_time() - start)
-    return {name: values[1:] for name, values in seconds.items()}
-
-
-def ratio(ours: list[float], theirs: list[float]) -> float:
-    """Return the median of our share of their time, round by round."""
-    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+def single_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 def megabytes(form: str, network: str, steps: int) -> float:

@@ -20,6 +20,7 @@ from axonc.models.config import (
     SurrogateKind,
 )
 from axonc.models.errors import CheckpointError, TrainingInputError
+from axonc.models.networks import build_network
 
 TINY = TrainingConfig(
     epochs=2,
@@ -95,6 +96,18 @@ def test_a_compiled_network_trains_alike_and_resumes_bit_for_bit(tmp_path: Path)
     whole = weights(tmp_path / "whole")
     again = broken_and_resumed(config, tmp_path / "broken")
     assert all(torch.equal(again[key], whole[key]) for key in whole)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("architecture", ["mlp", "conv"])
+def test_a_training_step_compiles_whole(architecture: str) -> None:
+    """Nothing is left to the interpreter. Seen by tracing alone: backend eager builds nothing."""
+    config = replace(TINY, network=NetworkConfig(architecture, (16,), (4, 8)))
+    network = build_network(config, (1, 8, 8), 10)
+    traced = torch.compile(network, fullgraph=True, dynamic=False, backend="eager")
+    shape = (64,) if architecture == "mlp" else (1, 8, 8)
+    traced(torch.ones(2, 3, *shape)).sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
 
 
 def test_compiling_without_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
