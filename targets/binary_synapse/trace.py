@@ -21,8 +21,11 @@ from .simulator.lone_sender import new_places
 from .simulator.run import empty_mesh, new_sums
 from .simulator.timing import SHORTCUTS, Timing, simulate_timing
 
-_PHASES, _EXTERNAL_MEMORY, _CORES = range(3)
-"""Tracks."""
+Track = tuple[int, int]
+"""Process and thread, as viewers call them. Perfetto takes threads 0 of all processes for one."""
+_CONTROLLER, _CORES, _EVENTS = 1, 2, 3
+_PHASES: Track = (_CONTROLLER, 1)
+_EXTERNAL_MEMORY: Track = (_CONTROLLER, 2)
 
 
 def write_trace(
@@ -61,7 +64,10 @@ def _events(
     parts = parts_of(program)
     machine = parts[0].program.architecture
     scans = machine.core.dataflow is Dataflow.NEURON_MAJOR
-    yield _name("process_name", _PHASES, machine.name)
+    yield _name("process_name", _PHASES, f"{machine.name}, controller")
+    yield _name("process_name", (_CORES, 1), f"{machine.name}, cores")
+    if scans:
+        yield _name("process_name", (_EVENTS, 1), f"{machine.name}, events of cores")
     yield _name("thread_name", _PHASES, "phases")
     if len(parts) > 1:
         yield _name("thread_name", _EXTERNAL_MEMORY, "external memory")
@@ -71,9 +77,9 @@ def _events(
             whole = parts[0].program
             layers = dict.fromkeys(whole.blocks[block].layer for block in whole.blocks_of(core))
             name = f"core {core} {' + '.join(layers)} {whole.positions[core]}"
-        yield _name("thread_name", _neurons(core), name)
+        yield _name("thread_name", (_CORES, 1 + core), name)
         if scans:
-            yield _name("thread_name", _walks(core, scans), f"{name}, events")
+            yield _name("thread_name", (_EVENTS, 1 + core), name)
     now = 0
     for number, (part, timing) in enumerate(_timings(parts, inputs)):
         first = now
@@ -91,7 +97,7 @@ def _events(
 def _slices(program: BinaryProgram, timing: Timing, begin: int) -> Iterator[dict[str, Any]]:
     """Yield what a program does whose first cycle is `begin`."""
     clock = program.prepared.clock
-    scans = bool(clock.walks_in_phase)
+    walks = _EVENTS if clock.walks_in_phase else _CORES  # what overlaps needs tracks of its own
     pipelined = program.architecture.schedule is Schedule.PIPELINED
     steps = len(timing.step_cycles) - clock.waves * pipelined
     for step, turns in enumerate((begin + timing.phase_times).tolist()):
@@ -107,13 +113,13 @@ def _slices(program: BinaryProgram, timing: Timing, begin: int) -> Iterator[dict
                         length = int(clock.block_cycles[number])
                         if done == start:
                             length += clock.phase_overhead_cycles
-                        yield _slice(_neurons(core), "neuron phase", done, done + length,
+                        yield _slice((_CORES, 1 + core), "neuron phase", done, done + length,
                                      step=step, block=number, layer=block.layer)  # fmt: skip
                         done += length
                 walk, events, until = timing.core_times[step, turn, core].tolist()
                 if events:
                     until += begin
-                    yield _slice(_walks(core, scans), "synapse walks", until - walk, until,
+                    yield _slice((walks, 1 + core), "synapse walks", until - walk, until,
                                  cycles=walk, events=events)  # fmt: skip
 
 
@@ -142,19 +148,10 @@ def _timings(parts: Sequence[Part], inputs: dict[str, np.ndarray]) -> Iterator[t
         )  # fmt: skip
 
 
-def _neurons(core: int) -> int:
-    return _CORES + 2 * core
-
-
-def _walks(core: int, scans: bool) -> int:
-    """Return the track of a core's walks; of its own where they overlap with neuron phases."""
-    return _neurons(core) + scans
-
-
-def _slice(track: int, name: str, start: int, end: int, **args: int | str) -> dict[str, Any]:
+def _slice(track: Track, name: str, start: int, end: int, **args: int | str) -> dict[str, Any]:
     """Return a slice from cycle `start` to cycle `end`; `_in_time` tells it in microseconds."""
     return {
-        "name": name, "ph": "X", "pid": 0, "tid": track, "ts": start, "dur": end - start,
+        "name": name, "ph": "X", "pid": track[0], "tid": track[1], "ts": start, "dur": end - start,
         "args": args,
     }  # fmt: skip
 
@@ -171,5 +168,5 @@ def _in_time(event: dict[str, Any], mhz: float) -> dict[str, Any]:
     return event | {"ts": start / 1000, "dur": (end - start) / 1000}
 
 
-def _name(kind: str, track: int, name: str) -> dict[str, Any]:
-    return {"name": kind, "ph": "M", "pid": 0, "tid": track, "args": {"name": name}}
+def _name(kind: str, track: Track, name: str) -> dict[str, Any]:
+    return {"name": kind, "ph": "M", "pid": track[0], "tid": track[1], "args": {"name": name}}

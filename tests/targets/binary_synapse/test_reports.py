@@ -108,7 +108,7 @@ def test_timeline_opens_and_stays_within_its_phases(done, tmp_path: Path) -> Non
     end = max(event["ts"] + event["dur"] for event in slices) * mhz
     barrier = program.architecture.barrier_cycles
     assert end + barrier == pytest.approx(one.cycles)
-    updates = [e["dur"] * mhz for e in slices if e["name"] == "neuron phase" and e["tid"] == 2]
+    updates = [e["dur"] * mhz for e in slices if e["name"] == "neuron phase" and e["tid"] == 1]
     np.testing.assert_allclose(updates, one.totals.block_phase_cycles[0] / 5)
     assert len(updates) == 5
 
@@ -142,14 +142,14 @@ def test_timeline_is_one_that_viewers_can_nest(
     spikes = spike_counts(program.graph, samples=2, steps=3)
     target.write_trace(program, spikes, tmp_path / "trace.json")
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
-    named = {e["tid"] for e in events if e["ph"] == "M" and e["name"] == "thread_name"}
-    tracks: dict[int, list[tuple[int, int]]] = {}
+    named = {(e["pid"], e["tid"]) for e in events if e["name"] == "thread_name"}
+    tracks: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for event in events:
         if event["ph"] == "X":
             start, length = round(event["ts"] * 1000), round(event["dur"] * 1000)
             assert (start / 1000, length / 1000) == (event["ts"], event["dur"])
             assert start >= 0 and length >= 0
-            tracks.setdefault(event["tid"], []).append((start, -(start + length)))
+            tracks.setdefault((event["pid"], event["tid"]), []).append((start, -(start + length)))
     assert set(tracks) <= named
     for slices in tracks.values():
         open_until: list[int] = []
