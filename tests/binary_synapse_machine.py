@@ -178,7 +178,8 @@ class MachineModel:
         group, cycles = size.neuron_lanes, size.access_cycles
         if size.dataflow is Dataflow.NEURON_MAJOR:
             axons = sum(self._stored_rows(bank) for bank in block.banks)
-            group, cycles = 1, -(-axons // size.scan_lanes) + size.neuron_overhead_cycles
+            group = 1
+            cycles = max(1, -(-axons // size.scan_lanes) + size.neuron_overhead_cycles)
         ends = begins + -(-neurons // group) * cycles
         done = [begins + (n // group + 1) * cycles for n in range(neurons)]
         model.phase += ends - begins

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .architecture import Dataflow, Schedule
 from .memory import flit_bits
 from .program import HOST, Bank, BinaryProgram, Block, has_absent_synapses, rows_of
-from .projections import DenseProjection
+from .projections import ConvProjection
 from .simulator.clockwork import between_chips
 from .simulator.flits import LOCAL, PORTS, TO_HOST
 from .simulator.run import Totals
@@ -95,7 +95,7 @@ def memory_accesses(program: BinaryProgram, totals: Totals) -> Counter[Access]:
         walked = _walked(program, totals, bank_number, block, bank)
         if event_major:
             reads(block, "accumulators", walked * size.accumulator_bits, writes=True)
-        if isinstance(bank.projection, DenseProjection) or bank.projection.stored:
+        if not isinstance(bank.projection, ConvProjection) or bank.projection.stored:
             reads(block, "signs", walked)
             reads(block, "presence", walked * has_absent_synapses(bank, block))
     for block in program.blocks:

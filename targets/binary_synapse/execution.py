@@ -16,8 +16,8 @@ from axonc.toolchain.reference import input_arrays
 from ..base import Run
 from .counting import count_events
 from .placement import Calibration, measured_traffic, place_by_traffic
-from .program import BinaryProgram
-from .projections import Projection, read_out_of
+from .program import BinaryProgram, Projection
+from .projections import read_out_of
 from .rules import sums_range
 from .sequential import Part, SequentialProgram, external_counters
 from .simulator.run import Totals, simulate_batch, warm_up

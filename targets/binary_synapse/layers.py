@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from .program import HOST, Bank, Block, Box
-from .projections import ConvProjection, DenseProjection, Grid, Projection
+from .program import HOST, Bank, Block, Box, Projection
+from .projections import ConvProjection, DenseProjection, Grid
 from .tiling import Tiling
 
 
@@ -87,7 +85,8 @@ def _into(bank: Bank, box: Box) -> Bank:
     projection = bank.projection
     if isinstance(projection, DenseProjection):
         return bank
-    return Bank(projection, bank.accepts & _accepted(projection, box))
+    whole = projection if isinstance(projection, ConvProjection) else projection.convolution
+    return Bank(projection, bank.accepts & _accepted(whole, box))
 
 
 def _accepted(projection: ConvProjection, box: Box) -> Box:
@@ -98,11 +97,6 @@ def _accepted(projection: ConvProjection, box: Box) -> Box:
     channels = (first // outputs * inputs, ((last - 1) // outputs + 1) * inputs)
     return Box(
         channels,
-        _extent(projection.row_taps.within(*box.rows).counts),
-        _extent(projection.column_taps.within(*box.columns).counts),
+        projection.row_taps.reaching(*box.rows),
+        projection.column_taps.reaching(*box.columns),
     )
-
-
-def _extent(counts: np.ndarray) -> tuple[int, int]:
-    used = np.flatnonzero(counts)
-    return (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)

@@ -13,10 +13,13 @@ from axonc.toolchain.ir import IntegerNeuron
 
 from ..base import Program
 from .architecture import Architecture
-from .projections import ConvProjection, DenseProjection, Grid, Projection
+from .projections import ConvProjection, DenseProjection, Grid
+from .unrolling import UnrolledProjection
 
 if TYPE_CHECKING:
     from .simulator.run import Prepared
+
+Projection = DenseProjection | UnrolledProjection | ConvProjection
 
 HOST = -1
 """The destination of a spike that leaves the machine."""
@@ -217,14 +220,16 @@ class BinaryProgram(Program):
 def axons_of(block: Block) -> int:
     """Return the rows of a block's dense banks; a kernel has none."""
     return sum(
-        len(rows_of(bank)) for bank in block.banks if isinstance(bank.projection, DenseProjection)
+        len(rows_of(bank))
+        for bank in block.banks
+        if not isinstance(bank.projection, ConvProjection)
     )
 
 
 def stored_synapses(bank: Bank, block: Block) -> int:
     """Return the sign bits of one bank: axons x neurons, or the kernel; 0 for plain pooling."""
     projection = bank.projection
-    if isinstance(projection, DenseProjection):
+    if not isinstance(projection, ConvProjection):
         return len(rows_of(bank)) * block.box.volume
     return sum(part.size for _, _, part in kernel_parts(bank, block)) if projection.stored else 0
 
@@ -235,7 +240,16 @@ def has_absent_synapses(bank: Bank, block: Block) -> bool:
     if isinstance(projection, ConvProjection):
         parts = kernel_parts(bank, block)
         return projection.stored and not all(part.all() for _, _, part in parts)
-    return not projection.matrix[np.ix_(block.box.flat_ids(block.grid), rows_of(bank))].all()
+    return not synapses_of(bank, block).all()
+
+
+def synapses_of(bank: Bank, block: Block) -> np.ndarray:
+    """Return the weights of a bank of rows, int8 (neurons of the block, rows)."""
+    projection = bank.projection
+    assert not isinstance(projection, ConvProjection)
+    if isinstance(projection, UnrolledProjection):
+        return projection.synapses(block.box.ranges, bank.accepts.ranges)
+    return projection.matrix[np.ix_(block.box.flat_ids(block.grid), rows_of(bank))]
 
 
 def kernel_parts(bank: Bank, block: Block) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -257,10 +271,11 @@ def kernel_parts(bank: Bank, block: Block) -> Iterator[tuple[int, int, np.ndarra
 
 
 def rows_of(bank: Bank) -> np.ndarray:
-    """Return the columns of the matrix that a bank of a dense projection stores, in order."""
+    """Return the columns of the matrix that a bank of rows stores, in order."""
     projection = bank.projection
-    assert isinstance(projection, DenseProjection)
     sources = np.sort(bank.accepts.flat_ids(projection.source_grid))
+    if not isinstance(projection, DenseProjection):
+        return sources
     if projection.start is None or projection.rows is None:
         return sources
     reached = [projection.rows[projection.start[i] : projection.start[i + 1]] for i in sources]

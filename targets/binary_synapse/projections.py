@@ -27,8 +27,6 @@ from axonc.toolchain.ir import (
 
 from .taps import Taps, most_uses, slide
 
-_LARGEST_UNROLLED = 1 << 24
-
 Grid = tuple[int, int, int]
 """(channels, rows, columns); axes that a population lacks have size 1."""
 
@@ -108,9 +106,6 @@ class ConvProjection:
         return np.repeat(least, plane), np.repeat(most, plane)
 
 
-Projection = DenseProjection | ConvProjection
-
-
 def spiking_sources(graph: Graph) -> list[str]:
     """Return the nodes that emit spikes, in execution order: inputs and neurons."""
     return [name for name in graph.order if isinstance(graph.nodes[name], (Input, IntegerNeuron))]
@@ -179,10 +174,8 @@ def population_grids(graph: Graph) -> dict[str, Grid]:
     return grids
 
 
-def follow(
-    graph: Graph, path: Path, grids: Mapping[str, Grid], *, unroll: bool = False
-) -> Projection:
-    """Return what one spike does on `path`; `unroll` turns convolutions into matrices.
+def follow(graph: Graph, path: Path, grids: Mapping[str, Grid]) -> DenseProjection | ConvProjection:
+    """Return what one spike does on `path`.
 
     grids: those of `population_grids`.
 
@@ -207,44 +200,7 @@ def follow(
             f"is fed on grids of {grids[path.target]} and {convolution.target_grid}; flatten "
             "neither or both",
         )
-    return unrolled(convolution) if unroll else convolution
-
-
-def unrolled(projection: ConvProjection) -> DenseProjection:
-    """Return the matrix of a convolution, for cores that hold one bit a synapse.
-
-    Raises:
-        ProjectionError: the matrix is too large, or pooling makes a synapse weigh more than 1.
-    """
-    sources, targets = prod(projection.source_grid), prod(projection.target_grid)
-    if sources * targets > _LARGEST_UNROLLED:
-        raise ProjectionError(
-            projection.layer,
-            f"unrolls to {sources} x {targets} synapses; use cores with event-major dataflow",
-        )
-    matrix = np.zeros((*projection.target_grid, *projection.source_grid), np.int16)
-    outputs, inputs = projection.kernel.shape[0] // projection.groups, projection.kernel.shape[1]
-    rows, columns = projection.row_taps, projection.column_taps
-    row_of = np.repeat(np.arange(projection.source_grid[1]), rows.counts)
-    column_of = np.repeat(np.arange(projection.source_grid[2]), columns.counts)
-    for c in range(projection.source_grid[0]):
-        group, inside = divmod(c, inputs)
-        kernel = projection.kernel[group * outputs : (group + 1) * outputs, inside]
-        part = matrix[group * outputs : (group + 1) * outputs, :, :, c]
-        for y, ky, oy in zip(row_of, rows.kernel, rows.out, strict=True):
-            for x, kx, ox in zip(column_of, columns.kernel, columns.out, strict=True):
-                part[:, oy, ox, y, x] += kernel[:, ky, kx]
-    if np.abs(matrix).max() > 1:
-        raise ProjectionError(
-            projection.layer,
-            "pools into synapses that weigh more than 1; use cores with event-major dataflow",
-        )
-    return DenseProjection(
-        path=projection.path,
-        layer=projection.layer,
-        source_grid=projection.source_grid,
-        matrix=matrix.reshape(targets, sources).astype(np.int8),
-    )
+    return convolution
 
 
 def grid_of(shape: Shape) -> Grid:

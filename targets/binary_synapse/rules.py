@@ -27,11 +27,12 @@ from axonc.toolchain.ir import (
 
 from ..base import NodeVerdict, Verdict
 from .architecture import Architecture
-from .layers import Layer
+from .layers import Layer, make_blocks
 from .limits import limits
+from .program import Projection, has_absent_synapses
 from .projections import (
+    ConvProjection,
     Grid,
-    Projection,
     ProjectionError,
     follow,
     grid_of,
@@ -40,6 +41,8 @@ from .projections import (
     spiking_sources,
 )
 from .tiling import tile_layer
+from .unrolled_tiling import tile_unrolled
+from .unrolling import UnrolledProjection, unrolled
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,11 @@ def examine(graph: Graph, architecture: Architecture) -> Examination:
     What the network as a whole exceeds is told by the node that it comes from; it is found out for
     the layers that are known, whatever else is refused.
     """
+    core = architecture.core
     reasons = {name: _alone(node, architecture) for name, node in graph.nodes.items()}
     refused = {name for name, found in reasons.items() if found}
     # Shapes of weighted nodes are known even where values are refused; unrolling looks at values.
-    known = () if architecture.core.unrolls else (IntegerAffine, IntegerConv)
+    known = () if core.unrolls else (IntegerAffine, IntegerConv)
     unknown = {name for name in refused if not isinstance(graph.nodes[name], known)}
     try:
         grids = population_grids(graph)
@@ -96,18 +100,29 @@ def examine(graph: Graph, architecture: Architecture) -> Examination:
             if unknown & set(path.through):
                 continue  # what it carries is not known
             try:
-                into.append(follow(graph, path, grids, unroll=architecture.core.unrolls))
+                found: Projection = follow(graph, path, grids)
+                if core.unrolls and isinstance(found, ConvProjection):
+                    found = unrolled(found)
+                into.append(found)
             except ProjectionError as error:
                 tell(error.node, str(error))
         if not into:
             continue
         if not refused & {through for path in paths for through in path.through}:
             reasons[name] += _accumulator_faults(into, architecture)
-        tiling = tile_layer(grids[name], into, architecture.core)
+        rows_only = any(isinstance(projection, UnrolledProjection) for projection in into)
+        tile = tile_unrolled if rows_only else tile_layer
+        tiling = tile(grids[name], into, core)
         if isinstance(tiling, str):
             tell(name, tiling)
         elif len(into) == len(paths):
             layers.append(Layer(name, grids[name], tuple(into), tiling))
+            if rows_only and not core.has_presence_plane and _has_absent(layers[-1]):
+                tell(
+                    name,
+                    "is fed by a convolution whose matrix has absent synapses, and cores of "
+                    f"{architecture.name!r} have no presence plane; set has_presence_plane = true",
+                )
     for name, why in limits(graph, architecture, layers, grids):
         tell(name, why)
     verdicts = tuple(
@@ -120,6 +135,11 @@ def examine(graph: Graph, architecture: Architecture) -> Examination:
         for name, node in graph.nodes.items()
     )
     return Examination(verdicts, tuple(layers), grids)
+
+
+def _has_absent(layer: Layer) -> bool:
+    blocks = make_blocks([layer])
+    return any(has_absent_synapses(bank, block) for block in blocks for bank in block.banks)
 
 
 def _alone(node: Node, architecture: Architecture) -> list[str]:

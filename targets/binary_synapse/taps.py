@@ -38,6 +38,11 @@ class Taps:
         before = np.concatenate([[0], np.cumsum(keep)])
         return Taps(before[self.start], self.kernel[keep], self.out[keep] - first)
 
+    def reaching(self, first: int, last: int) -> tuple[int, int]:
+        """Return the smallest range of source positions that reaches outputs first..last-1."""
+        used = np.flatnonzero(self.within(first, last).counts)
+        return (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+
     @property
     def counts(self) -> np.ndarray:
         """How many pairs each source position reaches."""

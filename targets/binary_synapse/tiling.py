@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from .architecture import CoreParameters
-from .program import Bank, Box, rows_of
-from .projections import ConvProjection, DenseProjection, Grid, Projection
+from .program import Bank, Box, Projection, rows_of
+from .projections import ConvProjection, DenseProjection, Grid
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,8 @@ def tile_layer(grid: Grid, projections: list[Projection], core: CoreParameters) 
                 "larger core, or a smaller kernel"
             )
     chunks = _chunks(projections, core.axons, capacity)
-    for bank in (bank for chunk in chunks for bank in chunk):
-        if _rows(bank) > min(core.axons, capacity):
-            return (
-                f"one spike of {bank.projection.path.source!r} is counted in {_rows(bank)} pooled "
-                f"positions, {_rows(bank) - min(core.axons, capacity)} more than a core has axons "
-                "or synapse bits for one neuron; use a larger core, or windows that overlap less"
-            )
+    if fault := rows_fault(chunks, min(core.axons, capacity)):
+        return fault
     needs = [
         (sum(map(_kernel_bits, chunk)), sum(_rows(bank) for bank in chunk)) for chunk in chunks
     ]
@@ -75,9 +70,9 @@ def tile_layer(grid: Grid, projections: list[Projection], core: CoreParameters) 
     _, groups, bands, stripes = best
     boxes = tuple(
         Box(c, y, x)
-        for c in _parts(channels, groups)
-        for y in _parts(height, bands)
-        for x in _parts(width, stripes)
+        for c in parts_of(channels, groups)
+        for y in parts_of(height, bands)
+        for x in parts_of(width, stripes)
     )
     return Tiling(boxes, chunks, _reason(grid, projections, chunks, core))
 
@@ -114,7 +109,7 @@ def _chunks(
     """
     chunks: list[list[Bank]] = [[]]
     rows_free, bits_free = axons, capacity
-    for projection in sorted(projections, key=lambda p: isinstance(p, DenseProjection)):
+    for projection in sorted(projections, key=lambda p: not isinstance(p, ConvProjection)):
         for bank in _cut(whole_bank(projection), axons, capacity):
             rows, bits = _rows(bank), _kernel_bits(bank) + _rows(bank)
             if rows > rows_free or bits > bits_free:
@@ -130,6 +125,23 @@ def whole_bank(projection: Projection) -> Bank:
     return Bank(projection, Box.of(projection.source_grid))
 
 
+def rows_fault(chunks: tuple[tuple[Bank, ...], ...], most: int) -> str | None:
+    """Return why some bank of a matrix cannot be cut to `most` rows, or None."""
+    for bank in (bank for chunk in chunks for bank in chunk):
+        if isinstance(bank.projection, DenseProjection) and _rows(bank) > most:
+            return (
+                f"one spike of {bank.projection.path.source!r} is counted in {_rows(bank)} pooled "
+                f"positions, {_rows(bank) - most} more than a core has axons or synapse bits for "
+                "one neuron; use a larger core, or windows that overlap less"
+            )
+    return None
+
+
+def cut_rows(bank: Bank, most: int) -> Iterator[Bank]:
+    """Yield a bank of rows in slices of at most `most` rows."""
+    yield from _cut(bank, most, most)
+
+
 def _cut(bank: Bank, axons: int, capacity: int) -> Iterator[Bank]:
     """Yield the bank in equal slices along its first long axis, until each fits one core."""
     pieces = max(ceil(_rows(bank) / min(axons, capacity)), ceil(_kernel_bits(bank) / capacity))
@@ -140,20 +152,20 @@ def _cut(bank: Bank, axons: int, capacity: int) -> Iterator[Bank]:
     ranges = list(box.ranges)
     axis = next((axis for axis in range(3) if box.sizes[axis] > 1), 0)
     first, last = ranges[axis]
-    for start, stop in _parts(last - first, min(last - first, pieces)):
+    for start, stop in parts_of(last - first, min(last - first, pieces)):
         ranges[axis] = (first + start, first + stop)
         yield from _cut(Bank(bank.projection, Box(*ranges)), axons, capacity)
 
 
 def _rows(bank: Bank) -> int:
     """Return the axons of a bank; a kernel has none."""
-    return len(rows_of(bank)) if isinstance(bank.projection, DenseProjection) else 0
+    return 0 if isinstance(bank.projection, ConvProjection) else len(rows_of(bank))
 
 
 def _kernel_bits(bank: Bank) -> int:
     """Return the kernel bits of one output channel; 0 for dense banks and plain pooling."""
     projection = bank.projection
-    if isinstance(projection, DenseProjection) or not projection.stored:
+    if not isinstance(projection, ConvProjection) or not projection.stored:
         return 0
     inputs = min(projection.kernel.shape[1], bank.accepts.sizes[0])
     return inputs * _kernel_area(projection)
@@ -163,7 +175,7 @@ def _kernel_area(projection: ConvProjection) -> int:
     return prod(projection.kernel.shape[2:]) if projection.stored else 0
 
 
-def _parts(size: int, count: int) -> list[tuple[int, int]]:
+def parts_of(size: int, count: int) -> list[tuple[int, int]]:
     """Return `count` ranges that cover 0..size, their lengths equal to within one."""
     cuts = [size * part // count for part in range(count + 1)]
     return list(zip(cuts[:-1], cuts[1:], strict=True))

@@ -88,7 +88,8 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
     group_cycles = np.full(len(blocks), size.access_cycles, np.int64)
     if scans:
         axons = _integers([sum(len(rows_of(bank)) for bank in block.banks) for block in blocks])
-        group_cycles = -(-axons // size.scan_lanes) + size.neuron_overhead_cycles
+        scan = -(-axons // size.scan_lanes) + size.neuron_overhead_cycles
+        group_cycles = np.maximum(1, scan)
     lags = [block.wave + 1 if pipelined else 0 for block in blocks] + [0] * inputs
     return Clockwork(
         columns=machine.mesh.columns,

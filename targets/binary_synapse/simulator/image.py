@@ -8,7 +8,7 @@ import numpy as np
 
 from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding
 
-from ..program import HOST, Bank, BinaryProgram, Block, kernel_parts, rows_of
+from ..program import HOST, Bank, BinaryProgram, Block, kernel_parts, rows_of, synapses_of
 from ..projections import ConvProjection, DenseProjection
 from ..taps import Taps
 
@@ -125,7 +125,7 @@ def build_image(program: BinaryProgram) -> Image:
         first_bank, first_slot = len(banks), slots
         slots += block.box.volume
         for bank in block.banks:
-            fill = _dense_bank if isinstance(bank.projection, DenseProjection) else _conv_bank
+            fill = _conv_bank if isinstance(bank.projection, ConvProjection) else _dense_bank
             box = (*bank.accepts.channels, *bank.accepts.rows, *bank.accepts.columns)
             banks.append(
                 fill(bank, block, table, words, kernel)
@@ -171,26 +171,28 @@ def _dense_bank(
     bank: Bank, block: Block, table: _Tables, words: _Tables, kernel: _Tables
 ) -> dict[int, int]:
     projection = bank.projection
-    assert isinstance(projection, DenseProjection)
+    start = rows_at = None
+    if isinstance(projection, DenseProjection):
+        start, rows_at = projection.start, projection.rows
     stored = rows_of(bank)
     key = (id(projection), bank.accepts)
     sources = int(np.prod(projection.source_grid))
     accepted = np.zeros(sources, bool)
     accepted[bank.accepts.flat_ids(projection.source_grid)] = True
-    if projection.start is None or projection.rows is None:
+    if start is None or rows_at is None:
         starts = np.concatenate([[0], np.cumsum(accepted)])
         rows = np.arange(len(stored))
     else:
-        kept = np.repeat(accepted, np.diff(projection.start))
-        starts = np.concatenate([[0], np.cumsum(kept)])[projection.start]
-        rows = np.searchsorted(stored, projection.rows[kept])
-    weights = projection.matrix[block.box.flat_ids(block.grid)][:, stored].T
+        kept = np.repeat(accepted, np.diff(start))
+        starts = np.concatenate([[0], np.cumsum(kept)])[start]
+        rows = np.searchsorted(stored, rows_at[kept])
+    weights = synapses_of(bank, block).T
     return {
         DENSE: 1,
         START: table.add(starts, (key, "starts")),
         LISTED: table.add(rows, (key, "rows")),
         MOST_ROWS: int(np.diff(starts).max(initial=0)),
-        PLAIN: int(projection.start is None and bool(accepted.all()) and bool(weights.all())),
+        PLAIN: int(start is None and bool(accepted.all()) and bool(weights.all())),
         WORDS: -(-weights.shape[1] // 64),
         SIGNS: words.add(pack_rows(weights > 0)),
         PRESENT: -1 if weights.all() else words.add(pack_rows(weights != 0)),
