@@ -77,7 +77,7 @@ def run_program(
             {name: rasters[name] for name in part.program.graph.inputs},
             spikes_of=[name for name in own if name in wanted or name in part.exported.values()],
             potentials_of=[name for name in own if name in probes],
-            sums=sums if part.program.resuming is not None else None,
+            sums=sums,
             method=method,
         )
         sums = result.sums
@@ -119,13 +119,7 @@ def placed(
     for part in parts_of(program):
         whole = part.program
         inputs = {name: rasters[name] for name in whole.graph.inputs}
-        result = simulate_batch(
-            whole,
-            inputs,
-            spikes_of=[*whole.reasons],
-            sums=sums if whole.resuming is not None else None,
-            method=BOUND,
-        )
+        result = simulate_batch(whole, inputs, spikes_of=[*whole.reasons], sums=sums, method=BOUND)
         sums = result.sums
         _take_over(result.spikes, rasters)
         traffic = measured_traffic(whole, {name: rasters[name] for name in whole.grids})

@@ -72,10 +72,11 @@ class SequentialProgram(Program):
         ]
         for number, part in enumerate(self.parts):
             layers = dict.fromkeys(block.layer for block in part.program.blocks)
+            what = ", its sums go on in the next" * (part.program.handing_on is not None)
             rows.append(
                 (
                     f"part {number}",
-                    f"{', '.join(layers)}: {len(part.program.positions)} cores, "
+                    f"{', '.join(layers)}{what}: {len(part.program.positions)} cores, "
                     f"{part.load_bits} bits loaded in {part.load_cycles} cycles",
                 )
             )

@@ -68,12 +68,7 @@ def tile_layer(grid: Grid, projections: list[Projection], core: CoreParameters) 
             break
     assert best is not None  # one channel and one position always fit, by the cut of the chunks
     _, groups, bands, stripes = best
-    boxes = tuple(
-        Box(c, y, x)
-        for c in parts_of(channels, groups)
-        for y in parts_of(height, bands)
-        for x in parts_of(width, stripes)
-    )
+    boxes = boxes_of(grid, groups, bands, stripes)
     return Tiling(boxes, chunks, _reason(grid, projections, chunks, core))
 
 
@@ -123,6 +118,16 @@ def _chunks(
 def whole_bank(projection: Projection) -> Bank:
     """Return the bank that takes every source of a projection."""
     return Bank(projection, Box.of(projection.source_grid))
+
+
+def boxes_of(grid: Grid, groups: int, bands: int, stripes: int) -> tuple[Box, ...]:
+    """Return the boxes of a grid cut into so many parts along each axis."""
+    return tuple(
+        Box(c, y, x)
+        for c in parts_of(grid[0], groups)
+        for y in parts_of(grid[1], bands)
+        for x in parts_of(grid[2], stripes)
+    )
 
 
 def rows_fault(chunks: tuple[tuple[Bank, ...], ...], most: int) -> str | None:

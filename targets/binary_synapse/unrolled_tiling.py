@@ -8,7 +8,7 @@ from math import ceil, prod
 from .architecture import CoreParameters
 from .program import Bank, Box, Projection, rows_of
 from .projections import Grid
-from .tiling import Tiling, cut_rows, parts_of, rows_fault, whole_bank
+from .tiling import Tiling, boxes_of, cut_rows, parts_of, rows_fault, whole_bank
 from .unrolling import UnrolledProjection
 
 
@@ -49,12 +49,7 @@ def tile_unrolled(
             "core has axons or synapse bits; use a larger core, or a smaller kernel"
         )
     _, groups, bands, stripes = best
-    boxes = tuple(
-        Box(c, y, x)
-        for c in parts_of(channels, groups)
-        for y in parts_of(height, bands)
-        for x in parts_of(width, stripes)
-    )
+    boxes = boxes_of(grid, groups, bands, stripes)
     neurons = max(box.volume for box in boxes)
     most = min(core.axons, core.synapse_capacity_bits // neurons)
     rows = _rows_of_channel(projections, grid, bands, stripes)

@@ -167,7 +167,8 @@ def simulate_batch(
     """Run every sample of `inputs` (per input node: (batch, time, neurons), counts up to 255).
 
     Args:
-        sums: of the part before, where the program goes on with them; (batch, time, neurons).
+        sums: those that the part before left, (batch, time, neurons); used where the program goes
+            on with them.
         method: how cycles are counted, one of EVERY_CYCLE, SHORTCUTS and BOUND in `timing`.
         workers: threads that share the samples, by default one a processor; the result is the
             same.
@@ -180,7 +181,9 @@ def simulate_batch(
     slots, potential_cuts = _places_of(program, potentials_of, prepared.slot_of)
     fired = np.empty((samples, steps, len(columns)), bool)
     potentials = np.empty((samples, steps, len(slots)), np.int64)
-    arriving = new_sums(program, program.resuming, samples, steps) if sums is None else sums
+    arriving = new_sums(program, program.resuming, samples, steps)
+    if sums is not None and program.resuming is not None:
+        arriving = sums
     leaving = new_sums(program, program.handing_on, samples, steps)
 
     def run_share(first: int, last: int) -> Totals:
