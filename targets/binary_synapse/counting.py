@@ -65,9 +65,11 @@ def count_events(
     counters["send_wait_cycles"] = int(totals.sender_waits.sum())
     counters["samples"] = totals.samples
     nodes = [block.layer for block in program.blocks] + list(program.graph.inputs)
-    for name, fired in zip(nodes, totals.unit_spikes.tolist(), strict=True):
-        counters["spikes"] += fired
-        layers.setdefault(name, Counter())["spikes"] += fired
+    for number, name in enumerate(nodes):
+        layer = layers.setdefault(name, Counter())
+        layer["spikes"] += int(totals.unit_spikes[number])
+        layer["send_wait_cycles"] += int(totals.unit_waits[number])
+    counters["spikes"] = int(totals.unit_spikes.sum())
     counters.update(phase_cycles(program, totals))
     return dict(counters), {name: dict(layer) for name, layer in layers.items()}
 

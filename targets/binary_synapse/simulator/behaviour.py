@@ -123,7 +123,7 @@ def _events_of(counts: Any) -> Any:
 
 
 @uncounted
-def _most(image: Any, input_columns: Any, events: int) -> Any:
+def _most(image: Any, input_columns: Any, events: Any) -> Any:
     """Return the most rows that a bank takes in a step, words a row, neurons of a unit.
 
     events: the most that the inputs send in a step.

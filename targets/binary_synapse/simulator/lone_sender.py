@@ -68,7 +68,7 @@ def new_places(mesh: Mesh) -> Places:
 @uncounted
 def run_lone_sender(
     now: int, sender: int, clock: Any, mesh: Mesh, places: Places, flits: Any, ready: Any,
-    branches: Any,
+    unit: Any, branches: Any,
 ) -> int:  # fmt: skip
     """Do what `run_phase` does where only `sender` sends `flits`, each once it is ready."""
     left, next_place, last_left = places.left, places.next_place, places.last_left
@@ -83,7 +83,7 @@ def run_lone_sender(
     port = LOCAL if sender < free.size else TO_HOST
     length = find_line(home, port, clock, flits, places.line)
     if length:
-        return run_line(now, sender, length, mesh, places.line, flits, ready)
+        return run_line(now, sender, length, mesh, places.line, flits, ready, unit)
     entry = home * PORTS + port
     copies = places.copies
     end, sent, waited = now, now - 1, 0
@@ -92,6 +92,7 @@ def run_lone_sender(
         earliest = max(ready[k], sent + 1)
         sent = max(earliest, left[entry, next_place[entry]] + 1)
         waited += sent - earliest
+        mesh.unit_waits[unit[k]] += sent - earliest
         at, entered, n_copies = entry, sent, 0
         while at >= 0:
             router = at // PORTS

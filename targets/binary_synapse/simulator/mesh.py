@@ -80,12 +80,13 @@ class Mesh(NamedTuple):
     events_most: np.ndarray  # (cores) most events waiting at once
     sent: np.ndarray  # (senders) flits sent
     send_waits: np.ndarray  # (senders) cycles that a ready flit waited for the router
+    unit_waits: np.ndarray  # (units) the same by what had sent it
     outputs: np.ndarray  # spikes that reached the host; cycle of the first, of the last
     waits: np.ndarray  # cycles that heads waited for event FIFOs, for links: the sum of link_waits
     work: Work  # scratch
 
 
-def new_mesh(routers: int, cores: int, depth: int, event_depth: int) -> Mesh:
+def new_mesh(routers: int, cores: int, units: int, depth: int, event_depth: int) -> Mesh:
     """Return an empty mesh."""
 
     def zeros(*shape: int) -> np.ndarray:
@@ -98,7 +99,8 @@ def new_mesh(routers: int, cores: int, depth: int, event_depth: int) -> Mesh:
         events=zeros(cores, event_depth), events_head=zeros(cores),
         events_count=zeros(cores), free=zeros(cores), link_flits=zeros(ports),
         link_waits=zeros(ports), walk=zeros(cores), taken=zeros(cores), events_most=zeros(cores),
-        sent=zeros(cores + 1), send_waits=zeros(cores + 1), outputs=np.array([0, -1, -1]),
+        sent=zeros(cores + 1), send_waits=zeros(cores + 1),
+        unit_waits=zeros(units), outputs=np.array([0, -1, -1]),
         waits=zeros(2),
         work=Work(
             unsent=zeros(cores + 1), speaking=zeros(cores + 1), sends=zeros(cores + 1),
@@ -227,6 +229,7 @@ def run_phase(
             mesh.waits[0 if at % PORTS == LOCAL else 1] += lasts * waits[index, 1]
         for index in range(n_stalls):
             send_waits[stalls[index]] += lasts
+            mesh.unit_waits[queue.unit[first[stalls[index]]]] += lasts
 
         # Cores take events, then flits move, then new flits enter.
         for index in range(n_eats):

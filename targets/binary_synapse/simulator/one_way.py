@@ -68,8 +68,9 @@ def find_line(router: int, port: int, clock: Any, flits: Any, line: Line) -> int
 
 @uncounted
 def run_line(
-    now: int, sender: int, length: int, mesh: Mesh, line: Line, flits: Any, ready: Any
-) -> int:
+    now: int, sender: int, length: int, mesh: Mesh, line: Line, flits: Any, ready: Any,
+    unit: Any,
+) -> int:  # fmt: skip
     """Do what `run_phase` does where `sender` alone sends `flits`, all along the line."""
     core = (flits[0] >> FLIT_CORE_SHIFT) - 1
     left, waits, popped, free = line.left, line.waits, line.popped, mesh.free
@@ -91,6 +92,7 @@ def run_line(
         earliest = max(ready[k], sent + 1)
         sent = entered = max(earliest, left[place + 1] + 1)
         waited += sent - earliest
+        mesh.unit_waits[unit[k]] += sent - earliest
         for j in range(1, length):
             at_head = max(entered, left[before + j]) + 1
             entered = max(at_head, left[place + j + 1] + 1)

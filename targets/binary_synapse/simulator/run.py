@@ -63,6 +63,7 @@ class Totals:
     core_events_most: np.ndarray  # the most that ever waited
     sender_flits: np.ndarray  # the cores, then the host
     sender_waits: np.ndarray
+    unit_waits: np.ndarray  # the same by block and input node
     link_flits: np.ndarray
     link_waits: np.ndarray
     forks: int  # copies of multicast flits beyond the first
@@ -230,7 +231,8 @@ def empty_mesh(program: BinaryProgram) -> Mesh:
     """Return the mesh of a program's machine, at rest."""
     machine = program.architecture
     depths = (machine.mesh.fifo_depth, machine.core.event_fifo_depth)
-    return new_mesh(machine.cores, len(program.positions), *depths)
+    units = len(program.blocks) + len(program.graph.inputs)
+    return new_mesh(machine.cores, len(program.positions), units, *depths)
 
 
 def _places_of(
@@ -262,6 +264,7 @@ def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
         core_events_most=mesh.events_most,
         sender_flits=mesh.sent,
         sender_waits=mesh.send_waits,
+        unit_waits=mesh.unit_waits,
         link_flits=mesh.link_flits,
         link_waits=mesh.link_waits,
         forks=int(tally.forks[0]),

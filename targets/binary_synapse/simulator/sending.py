@@ -33,6 +33,7 @@ class Queue(NamedTuple):
     last: np.ndarray
     flits: np.ndarray
     ready: np.ndarray  # cycle from which on each flit can be sent
+    unit: np.ndarray  # block or input node that each comes from
     branches: np.ndarray  # see `flits.py`
 
 
@@ -79,7 +80,7 @@ def queue_step(
     many banks each serves beyond its first. Returns the copies of multicast flits beyond the first.
     """
     first, last, flits, ready = queue.first, queue.last, queue.flits, queue.ready
-    branches = queue.branches
+    unit_of, branches = queue.unit, queue.branches
     blocks, units, banks, table = image.blocks, image.units, image.banks, image.table
     members, sender_unit, routes, targets = (
         clock.members, clock.sender_unit, clock.routes, clock.targets
@@ -106,8 +107,8 @@ def queue_step(
                     if hold > 0 and 0 <= sent < steps:
                         used, branched = _queue_spikes(
                             units[unit], routes, targets, banks, table, costs, unit, run, route,
-                            sent, begin, end, ids, slots, none, none, used, branched, flits, ready,
-                            branches, block_walk, core_shared,
+                            sent, begin, end, ids, slots, none, none, used, branched, queue,
+                            block_walk, core_shared,
                         )  # fmt: skip
             done = clock.phase_overhead_cycles
             for at in range(low, high):
@@ -127,6 +128,7 @@ def queue_step(
                         for slot in range(neurons[unit]):  # whatever its value
                             flits[used] = flit
                             ready[used] = after + slot // clock.group * each
+                            unit_of[used] = unit
                             used += 1
                         continue
                 elif turn > 0 or step >= steps:
@@ -148,13 +150,13 @@ def queue_step(
                     used = _queue_along(
                         costs, units[unit], routes[run, FROM_BOX : FROM_BOX + 6], targets[target],
                         banks[targets[target, 1]], table, ids[low_event:high_event],
-                        slots[low_event:high_event], after, each, used, flits, ready, block_walk,
+                        slots[low_event:high_event], unit, after, each, used, queue, block_walk,
                     )  # fmt: skip
                     continue
                 used, branched = _queue_spikes(
                     units[unit], routes, targets, banks, table, costs, unit, run, route, sent,
-                    begin, end, ids, slots, after, each, used, branched, flits, ready, branches,
-                    block_walk, core_shared,
+                    begin, end, ids, slots, after, each, used, branched, queue, block_walk,
+                    core_shared,
                 )  # fmt: skip
             block = image.resuming
             if block >= 0 and turn == 0 and sender == first.shape[1] - 1:
@@ -163,7 +165,7 @@ def queue_step(
                     cycles = clock.partial_sum_cycles
                     for _ in range(neurons[block]):
                         flits[used] = (block_core[block] + 1) << FLIT_CORE_SHIFT | cycles
-                        ready[used] = 0
+                        ready[used], unit_of[used] = 0, block
                         used += 1
                     block_walk[block] += neurons[block] * cycles
             last[turn, sender] = used
@@ -178,8 +180,7 @@ def queue_step(
 def _queue_spikes(
     grid: Any, routes: Any, targets: Any, banks: Any, table: Any, costs: Any, unit: int, run: int,
     run_end: int, sent: int, begin: Any, end: Any, ids: Any, slots: Any, after: int, each: int,
-    used: int, branched: int, flits: Any, ready: Any, branches: Any, block_walk: Any,
-    core_shared: Any,
+    used: int, branched: int, queue: Queue, block_walk: Any, core_shared: Any,
 ) -> Any:  # fmt: skip
     """Append the flits of a unit's spikes of step `sent` along routes run to run_end - 1.
 
@@ -187,6 +188,7 @@ def _queue_spikes(
     counted with the block of the first.
     The spikes of the first group are ready `after` cycles into the turn, of the others `each` more.
     """
+    flits, ready, branches = queue.flits, queue.ready, queue.branches
     overhead, walk_cycles, lanes, group = costs
     steps, plane, width = begin.shape[0], grid[2] * grid[3], grid[3]
     for e in range(begin[sent, unit], end[sent, unit]):
@@ -231,7 +233,7 @@ def _queue_spikes(
                     branched += 1
                 else:
                     flits[used] = flit
-            ready[used] = when
+            ready[used], queue.unit[used] = when, unit
             used += 1
     return used, branched
 
@@ -239,9 +241,10 @@ def _queue_spikes(
 @uncounted
 def _queue_along(
     costs: Any, grid: Any, box: Any, target: Any, bank: Any, table: Any, ids: Any, slots: Any,
-    after: int, each: int, used: int, flits: Any, ready: Any, block_walk: Any,
+    unit: int, after: int, each: int, used: int, queue: Queue, block_walk: Any,
 ) -> int:  # fmt: skip
     """Do what `_queue_spikes` does along one route to one dense bank or to the host."""
+    flits, ready = queue.flits, queue.ready
     overhead, walk_cycles, lanes, group = costs
     plane, width = grid[2] * grid[3], grid[3]
     low_c, high_c, low_y, high_y, low_x, high_x = box
@@ -274,6 +277,9 @@ def _queue_along(
             flits[used] = flit | cycles
             ready[used] = after + each * np.int32((slots[e] + 0.5) * per_neuron)
             used += 1
+    mine = queue.unit[first:used]
+    for k in range(mine.size):
+        mine[k] = unit
     if not leaves:
         block_walk[target[2]] += walked
     return used

@@ -52,7 +52,8 @@ def simulate_timing(
     most, most_branches = most_flits(clock, image.blocks, image.resuming, begin, end)
     queue = Queue(
         np.zeros((turns, n_senders), np.int64), np.zeros((turns, n_senders), np.int64),
-        np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most_branches, np.int64),
+        np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int32),
+        np.empty(most_branches, np.int64),
     )  # fmt: skip
     done = Timing(
         np.zeros(machine_steps, np.int64),
@@ -112,7 +113,7 @@ def _run_steps(
                 low, high = first[turn, lone], last[turn, lone]
                 quiet = run_lone_sender(
                     now, lone, clock, mesh, places, flits[low:high], ready[low:high],
-                    queue.branches,
+                    queue.unit[low:high], queue.branches,
                 )  # fmt: skip
             else:
                 quiet = run_phase(now, clock, mesh, first[turn], last[turn], queue)

@@ -66,6 +66,7 @@ def test_causes_of_each_step_add_up(name: str, schedule: str) -> None:
     for cause in ("walk_cycles", "neuron_phase_cycles"):
         assert total("layers", cause) == total("cores", cause), cause
     sent = run.counters["send_wait_cycles"]
+    assert total("layers", "send_wait_cycles") == sent
     assert 3 * total("steps", "send_wait_cycles") == pytest.approx(sent)
     waited = total("links", "wait_cycles", output="core")
     assert 3 * total("steps", "link_wait_cycles") == pytest.approx(waited)

@@ -136,6 +136,7 @@ def assert_same_cycles(totals: Totals, model: MachineModel) -> None:
     np.testing.assert_array_equal(totals.link_flits, [model.link_flits[link] for link in links])
     np.testing.assert_array_equal(totals.link_waits, [model.link_waits[link] for link in links])
     np.testing.assert_array_equal(totals.sender_waits, [s.waits for s in model._senders()])
+    assert totals.unit_waits.sum() == totals.sender_waits.sum()
     ends = (model.arrivals[0], model.arrivals[-1]) if model.arrivals else (-1, -1)
     assert (totals.first_output_cycle[0], totals.last_output_cycle[0]) == ends
 
@@ -357,7 +358,7 @@ def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
     done = simulate_behaviour(
         prepared.image, spikes, prepared.input_columns, prepared.columns, False, none, none
     )
-    mesh = new_mesh(16, len(program.positions), 4, 16)
+    mesh = new_mesh(16, len(program.positions), 3, 4, 16)
     mesh.events_count[1] = 16
     timing = simulate_timing(
         prepared.image, prepared.clock, mesh, new_places(mesh), EVERY_CYCLE,
