@@ -19,6 +19,8 @@ def pack(blocks: list[Block], architecture: Architecture) -> list[Block] | None:
     while there are enough. If that fails, or packing is `always`, each goes to the fullest core
     that has room. Cores are then numbered in the order of their first blocks.
     """
+    if len(blocks) <= architecture.cores and architecture.packing is Packing.AS_NEEDED:
+        return [replace(block, core=number) for number, block in enumerate(blocks)]
     core = architecture.core
     limits = np.array([core.axons, core.neurons, core.synapse_capacity_bits, core.blocks])
     needs = np.array([_needs(block) for block in blocks]).reshape(-1, 4)

@@ -155,9 +155,16 @@ class BinaryProgram(Program):
 
         return prepare(self)
 
+    @cached_property
+    def _blocks_by_core(self) -> list[list[int]]:
+        held: list[list[int]] = [[] for _ in self.positions]
+        for number, block in enumerate(self.blocks):
+            held[block.core].append(number)
+        return held
+
     def blocks_of(self, core: int) -> list[int]:
         """Return the blocks that a core holds, in the order in which they are updated."""
-        return [number for number, block in enumerate(self.blocks) if block.core == core]
+        return self._blocks_by_core[core]
 
     @property
     def resuming(self) -> int | None:

@@ -24,7 +24,7 @@ from ..taps import Taps
     SIGNS,  # dense: offset in `words` of the signs of present synapses; conv: offset in `kernel`
     PRESENT,  # dense: offset in `words` of presence bits, or -1
     WORDS,  # dense: 64-bit words a row
-    START,  # dense: row starts by flat source position
+    START,  # dense: row starts by flat source position, kept for those that the bank takes
     LISTED,  # dense: the rows
     EFFECTIVE,  # dense: present synapses by row; conv: by (channel, kernel row, kernel column)
     ROW_TAPS,  # conv: starts by source row, then (kernel row, output row) pairs
@@ -179,8 +179,10 @@ def _dense_bank(
     sources = int(np.prod(projection.source_grid))
     accepted = np.zeros(sources, bool)
     accepted[bank.accepts.flat_ids(projection.source_grid)] = True
+    first = 0  # source that the row starts are kept from
     if start is None or rows_at is None:
-        starts = np.concatenate([[0], np.cumsum(accepted)])
+        first, last = int(stored[0]), int(stored[-1])
+        starts = np.concatenate([[0], np.cumsum(accepted[first : last + 1])])
         rows = np.arange(len(stored))
     else:
         kept = np.repeat(accepted, np.diff(start))
@@ -189,7 +191,7 @@ def _dense_bank(
     weights = synapses_of(bank, block).T
     return {
         DENSE: 1,
-        START: table.add(starts, (key, "starts")),
+        START: table.add(starts, (key, "starts")) - first,
         LISTED: table.add(rows, (key, "rows")),
         MOST_ROWS: int(np.diff(starts).max(initial=0)),
         PLAIN: int(start is None and bool(accepted.all()) and bool(weights.all())),
