@@ -23,19 +23,26 @@ from binary_synapse_networks import (
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from axonc.targets.binary_synapse import Architecture, BinarySynapse, load_architecture
+from axonc.targets.binary_synapse import (
+    Architecture,
+    BinarySynapse,
+    Calibration,
+    load_architecture,
+)
 from axonc.targets.binary_synapse.architecture import Dataflow, MeshParameters, Packing
 from axonc.targets.binary_synapse.execution import parts_of
 from axonc.targets.binary_synapse.memory import memory_bits
+from axonc.targets.binary_synapse.placement import links_travelled, measured_traffic
 from axonc.targets.binary_synapse.program import BinaryProgram, Box, Route
 from axonc.targets.binary_synapse.projections import Grid
 from axonc.targets.binary_synapse.simulator.behaviour import simulate_behaviour
+from axonc.targets.binary_synapse.simulator.flits import LOCAL, PORTS
 from axonc.targets.binary_synapse.simulator.lone_sender import new_places
 from axonc.targets.binary_synapse.simulator.mesh import new_mesh
 from axonc.targets.binary_synapse.simulator.run import Totals, deadlock_text, simulate_batch
 from axonc.targets.binary_synapse.simulator.timing import EVERY_CYCLE, simulate_timing
 from axonc.toolchain.errors import LoweringError
-from axonc.toolchain.ir import Edge, Graph, IntegerNeuron
+from axonc.toolchain.ir import Edge, Graph, IntegerNeuron, Output
 from axonc.toolchain.reference import execute
 
 
@@ -120,6 +127,32 @@ def test_every_cycle_equals_the_naive_machine(layout: Layout) -> None:
     for block in (block for model in models for block in model.blocks):
         spikes[block.block.layer] += sum(map(len, block.fired.values()))
     assert spikes == {name: run.layers[name]["spikes"] for name in probes}
+
+
+@settings(max_examples=40, deadline=None)
+@given(LAYOUTS)
+def test_placing_changes_no_bin_and_measures_what_travels(layout: Layout) -> None:
+    graph, machine = layout
+    counts = counts_by_input(graph, samples=2, steps=4)
+    compiled(graph, machine)  # refused ones are not placed either
+    target = BinarySynapse(machine, Calibration(counts))
+    program = target.compile(graph)
+    probes = [name for name, node in graph.nodes.items() if isinstance(node, IntegerNeuron)]
+    run, expected = target.run(program, counts), execute(graph, counts, probes=probes)
+    np.testing.assert_array_equal(run.spikes["output"], expected.output)
+    fired = {name: raster.astype(int) for name, raster in (counts | expected.spikes).items()}
+    flat = {name: values.reshape(*values.shape[:2], -1) for name, values in fired.items()}
+    for part, totals in zip(parts_of(program), run.part_totals, strict=True):
+        whole = part.program
+        lines = [line for lines in whole.block_routes for line in lines]
+        lines += [line for lines in whole.host_routes.values() for line in lines]
+        if any(len(whole.banks_by_core(line)) > 1 for line in lines):
+            continue  # shared links are crossed once
+        travelled = int(totals.link_flits.reshape(-1, PORTS)[:, :LOCAL].sum())
+        traffic = measured_traffic(whole, {name: flat[name] for name in whole.grids})
+        assert travelled <= links_travelled(whole, traffic)
+        if not any(line.delay_steps for line in lines):  # else some come after the end
+            assert travelled == links_travelled(whole, traffic)
 
 
 def assert_same_cycles(totals: Totals, model: MachineModel) -> None:
@@ -234,6 +267,20 @@ def test_a_flit_serves_all_banks_of_its_core(dataflow: str, per_event: int) -> N
     assert run.totals.core_walk_cycles.tolist() == [5 * per_event + own * hidden]
     # Three banks in the core; spikes of the input name two of them, hidden ones the third.
     assert memory_bits(program)["input.bank_sets"] == memory_bits(program)["neuron0.bank_sets"] == 3
+
+
+@pytest.mark.parametrize("multicast", [False, True])
+def test_a_spike_that_is_read_out_twice_leaves_once(multicast: bool) -> None:
+    graph = perceptron([5, 8])
+    edges = (*graph.edges, Edge("neuron0", "again"))
+    graph = Graph(graph.stage, {**graph.nodes, "again": Output((8,))}, edges)
+    target = line_of_cores(multicast)
+    spikes = np.ones((1, 5, 5), bool)
+    run = target.run(target.compile(graph), spikes)
+    fired = int(run.spikes["output"].sum())
+    assert run.counters["output_spikes"] == fired > 0
+    np.testing.assert_array_equal(run.spikes["output"], run.spikes["again"])
+    np.testing.assert_array_equal(run.spikes["output"], execute(graph, spikes).outputs["output"])
 
 
 @settings(max_examples=40, deadline=None)
