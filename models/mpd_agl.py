@@ -9,7 +9,8 @@ the current normalised by BatchNorm of mean gain gbar and scale c, its deviation
 
 that is, half a width is one standard deviation of the potential. The paper's neuron is u = v/k,
 without the factor k, and its c is the threshold of u (tdBN). A gate g[t] in front of the neuron
-multiplies sigma.
+multiplies sigma. A current that a shortcut adds (see `resnet`) is not counted: the paper's blocks
+add spikes behind the neurons instead.
 
 `measured` takes the deviation from the potentials of the batch at hand instead. It stands here
 for comparison: derived widths know nothing of spikes and resets.

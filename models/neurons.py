@@ -177,11 +177,10 @@ def over_time(cell: Cell, currents: Tensor) -> Tensor:
 
 def step_by_step(cell: Cell, currents: Tensor) -> Tensor:
     """Do what `over_time` does by calling the cell once for each time step."""
-    state, spikes = None, []
+    state, spikes = None, torch.empty_like(currents)
     for step, current in enumerate(currents):
-        fired, state = cell(current, state, step)
-        spikes.append(fired)
-    return torch.stack(spikes)
+        spikes[step], state = cell(current, state, step)
+    return spikes
 
 
 def lif_parameters(
