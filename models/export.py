@@ -66,15 +66,17 @@ def to_nir(
     nodes: dict[str, Any] = {INPUT: nir.Input({"input": np.array(network.input_shape)})}
     edges: list[tuple[str, str]] = []
     currents: dict[str, tuple[str, ...]] = {}
+    owners = {sums: name for name, wire in network.wiring.items() for sums in wire.sums}
     for name, wire in network.wiring.items():
         layer, shape = network.layer(name), shapes[name]
-        chain = _current_nodes(name, layer, shapes[wire.source], shape, form)
+        behind = network.layer(owners[name]) if name in owners else layer
+        chain = _current_nodes(name, layer, _fold(layer, behind), shapes[wire.source], shape, form)
         last = wire.source
         for node_name, node in chain:
             nodes[node_name] = node
             edges.append((last, node_name))
             last = node_name
-        currents[name] = (last, *(node for s in wire.shortcuts for node in currents[s]))
+        currents[name] = (last, *(node for added in wire.added for node in currents[added]))
         if layer.cell is not None:
             nodes[name] = _neurons(layer.cell, shape)
             edges.extend((node, name) for node in currents[name])
@@ -97,8 +99,12 @@ class _Affine:
     offset: NDArray[np.float64]
 
 
-def _fold(layer: SpikingLayer) -> _Affine:
-    """Fold weight scale, bias, BatchNorm and gate: (weights as they are, gain, offset)."""
+def _fold(layer: SpikingLayer, behind: SpikingLayer) -> _Affine:
+    """Fold weight scale, bias, BatchNorm and gate: (weights as they are, gain, offset).
+
+    behind: the layer whose BatchNorm and gate the sums go through. It has their offset, so there is
+    none in the result where it is another layer.
+    """
     synapses = layer.synapses
     latent = synapses.weight.detach()
     channels = latent.shape[0]
@@ -110,11 +116,12 @@ def _fold(layer: SpikingLayer) -> _Affine:
     if layer.binary:
         weight = sign(weight)
         gain = channel_scale(latent, synapses.scale).flatten().double()  # type: ignore[arg-type]
-    if layer.norm is not None:
-        norm_gain, norm_offset = layer.norm.affine()
-        gain, offset = norm_gain * gain, norm_gain * offset + norm_offset
-    if layer.gate is not None and not layer.gate.config.gradient_only:
-        gate = layer.gate.constant()[0]
+    if behind.norm is not None:
+        norm_gain, norm_offset = behind.norm.affine()
+        gain, offset = norm_gain * gain, norm_gain * offset
+        offset = offset + norm_offset if behind is layer else offset
+    if behind.gate is not None and not behind.gate.config.gradient_only:
+        gate = behind.gate.constant()[0]
         gain, offset = gain * gate, offset * gate
     return _Affine(weight.numpy(), gain.numpy(), offset.numpy())
 
@@ -122,13 +129,13 @@ def _fold(layer: SpikingLayer) -> _Affine:
 def _current_nodes(
     name: str,
     layer: SpikingLayer,
+    folded: _Affine,
     shape_in: tuple[int, ...],
     shape_out: tuple[int, ...],
     form: Form,
 ) -> list[tuple[str, Any]]:
     """Return the chain of nodes that turns a layer's input into its current."""
     chain: list[tuple[str, Any]] = []
-    folded = _fold(layer)
     gain = folded.gain
     if layer.pool is not None:
         pool, area = _sum_pool(layer.pool)
@@ -193,13 +200,13 @@ def _neurons(cell: nn.Module, shape: tuple[int, ...]) -> Any:
 
 
 def _sum_pool(pool: nn.Module) -> tuple[Any, int]:
-    """Return a sum pool and the area to divide by: the average's division joins the gain."""
+    """Return a sum pool and what to divide by: the average's division joins the gain."""
     assert isinstance(pool, nn.AvgPool2d)
     kernel, stride = _pair(pool.kernel_size), _pair(pool.stride)
     node = nir.SumPool2d(
         kernel_size=np.array(kernel), stride=np.array(stride), padding=np.array(_pair(pool.padding))
     )
-    return node, kernel[0] * kernel[1]
+    return node, pool.divisor_override or kernel[0] * kernel[1]
 
 
 def _pooled(shape: tuple[int, ...], pool: nn.Module) -> tuple[int, ...]:

@@ -1,15 +1,18 @@
 """One layer of a spiking network: synapses, normalisation, gate, neurons.
 
-    current[t] = gate( norm( synapses( pool(spikes_in[t]) ) ) )
+    current[t] = gate( norm( synapses( pool(spikes_in[t]) ) + sums[t] ) )
     spikes[t]  = neurons( current[t] + shortcuts[t] )
 
 Convolutions, and all that follows them, keep their tensors with the channels innermost in memory
 (torch's channels_last), in which a CPU's convolutions and BatchNorm copy less.
 
-A layer without neurons is a branch whose current other layers add to theirs, or a read-out.
+A layer without neurons is a branch, whose current others add to theirs, or whose sums, where it is
+bare synapses; or a read-out.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -57,8 +60,11 @@ class SpikingLayer(nn.Module):
         """Whether the layer reads its input as one vector, whatever shape that has."""
         return isinstance(self.synapses, nn.Linear)
 
-    def current(self, spikes: Tensor) -> Tensor:
-        """Compute (time, batch, *shape_out) currents; all time steps go through at once."""
+    def current(self, spikes: Tensor, sums: Sequence[Tensor] = ()) -> Tensor:
+        """Compute (time, batch, *shape_out) currents; all time steps go through at once.
+
+        sums: of bare synapses, of the current's shape, added in front of BatchNorm.
+        """
         time, batch = spikes.shape[:2]
         if self.dropout and self.training:
             spikes = spikes * functional.dropout(torch.ones_like(spikes[:1]), self.dropout)
@@ -70,6 +76,8 @@ class SpikingLayer(nn.Module):
         elif flat.dim() > 2:
             flat = flat.flatten(1)
         current: Tensor = self.synapses(flat).to(spikes.dtype).unflatten(0, (time, batch))
+        for added in sums:
+            current = current + added
         gate = self.gate
         if self.norm is not None and gate is not None and gate.of_norm:
             normed: Tensor = self.norm(current, gate.factor(self.norm.bias))

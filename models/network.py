@@ -25,11 +25,18 @@ class Wire:
     """Where a layer's input comes from.
 
     source: the layer whose spikes the synapses read, or "input".
+    sums: bare synapses whose sums are added to this layer's own, in front of its BatchNorm.
     shortcuts: layers whose currents (not spikes) are added to this layer's, as in Bi-Real Net.
     """
 
     source: str
     shortcuts: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The layers that this one adds something of."""
+        return (*self.shortcuts, *self.sums)
 
 
 class SpikingNetwork(nn.Module):
@@ -60,7 +67,7 @@ class SpikingNetwork(nn.Module):
         known: set[str] = set()
         for name, wire in self.wiring.items():
             sources = {wire.source} - {INPUT}
-            if missing := (sources | set(wire.shortcuts)) - known:
+            if missing := (sources | set(wire.added)) - known:
                 raise ValueError(f"layer {name!r} reads {sorted(missing)}, which comes later")
             known.add(name)
 
@@ -85,12 +92,13 @@ class SpikingNetwork(nn.Module):
 
         record: filled with every layer's spikes, (time, batch, *shape), by layer name.
         """
-        needed = {name for wire in self.wiring.values() for name in wire.shortcuts}
+        needed = {name for wire in self.wiring.values() for name in wire.added}
         currents: dict[str, Tensor] = {}  # of the layers that others add to theirs
         fired = {INPUT: spikes}
         for name, wire in self.wiring.items():
             layer = self.layer(name)
-            current = layer.current(fired[wire.source])
+            sums = [currents[name] for name in wire.sums]
+            current = layer.current(fired[wire.source], sums)
             for shortcut in wire.shortcuts:
                 current = current + currents[shortcut]
             if name in needed:

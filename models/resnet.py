@@ -5,10 +5,11 @@ Two kinds of shortcut:
     current   a convolution's current plus the current of the layer before it, as in Bi-Real Net
               (Liu et al. 2018), the form that AGMM builds on: each neuron's input is a real number
               that has come down through all layers of its stage.
-    spike     the spikes at a block's input reach its last neurons through binary one-to-one
-              synapses: only spikes travel, as hardware wants it.
-
-Where the shape changes, the shortcut is a binary 1x1 convolution with BatchNorm.
+              Where the shape changes, it passes a binary 1x1 convolution with BatchNorm.
+    spike     the spikes at a block's input reach its last neurons through a binary 1x1 convolution
+              whose sums are added to those of the second convolution, in front of the one
+              BatchNorm: only spikes travel, and all synapses of a neuron have one gain, as hardware
+              with one bit a synapse needs it. (Ours; no paper has measured it.)
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import nn
 
 from .blocks import Layers, conv, finish, read_out
 from .config import Shortcut, TrainingConfig
+from .layers import SpikingLayer
 from .network import INPUT, Wire
 
 _Stage = tuple[int, int]  # channels, blocks of two convolutions
@@ -45,7 +47,7 @@ def _resnet(
     stem = conv(config, channels_in, width, kernel, stride, end=True)
     layers: Layers = {"stem": (Wire(INPUT), finish(config, stem))}
     source, channels, side = "stem", width, -(-side // stride)
-    pool: nn.Module | None = nn.AvgPool2d(3, 2, 1) if large else None
+    pool = nn.AvgPool2d(3, 2, 1) if large else None
     if large:
         side = -(-side // 2)
     block = _spike_block if config.network.shortcut is Shortcut.SPIKE else _current_block
@@ -68,7 +70,7 @@ def _current_block(
     channels: int,
     width: int,
     stride: int,
-    pool: nn.Module | None,
+    pool: nn.AvgPool2d | None,
 ) -> str:
     """Add two convolutions, each with its own shortcut; return the last one's name."""
     shortcut = source
@@ -91,15 +93,16 @@ def _spike_block(
     channels: int,
     width: int,
     stride: int,
-    pool: nn.Module | None,
+    pool: nn.AvgPool2d | None,
 ) -> str:
     """Add two convolutions with one shortcut of spikes around both; return the last one's name."""
     shortcut = f"{name}_shortcut"
-    same = channels == width and stride == 1
-    around = conv(config, channels, width, 1, stride, groups=channels if same else 1)
-    layers[shortcut] = (Wire(source), finish(config, around, fires=False, pool=pool))
+    around = conv(config, channels, width, 1, stride)
+    # Counts spikes and divides by nothing: the convolution's synapses have the same gain.
+    counts = pool and nn.AvgPool2d(pool.kernel_size, pool.stride, pool.padding, divisor_override=1)
+    layers[shortcut] = (Wire(source), SpikingLayer(around, pool=counts))
     first, second = f"{name}_conv1", f"{name}_conv2"
     synapses = conv(config, channels, width, 3, stride)
     layers[first] = (Wire(source), finish(config, synapses, pool=pool))
-    layers[second] = (Wire(first, (shortcut,)), finish(config, conv(config, width, width)))
+    layers[second] = (Wire(first, sums=(shortcut,)), finish(config, conv(config, width, width)))
     return second

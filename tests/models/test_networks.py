@@ -8,9 +8,14 @@ import torch
 
 from axonc.models import TrainingConfig, TrainingInputError, export_nir, run_network
 from axonc.models.agmm import GateConfig
+from axonc.models.batchnorm import TemporalBatchNorm
 from axonc.models.config import EncoderConfig, NetworkConfig, Shortcut
 from axonc.models.networks import build_network
 from axonc.models.size import model_size
+from axonc.toolchain.driver import lower
+from axonc.toolchain.frontend import load_graph
+from axonc.toolchain.ir import IntegerAffine, IntegerConv
+from axonc.toolchain.reference import execute
 
 PUBLISHED = TrainingConfig(gate=GateConfig(enabled=False), encoder=EncoderConfig(steps=2))
 
@@ -128,6 +133,37 @@ def test_residual_networks_export_with_their_shortcuts(shortcut: Shortcut, tmp_p
     )
     spikes = np.random.default_rng(0).random((2, 1, 1, 8, 8)) < 0.5
     assert run_network(network, spikes)["output"].shape == (2, 1, 3)
+
+
+@pytest.mark.parametrize("side", [8, 72])  # 72: pooling in front of the first block
+def test_spike_shortcuts_share_one_gain_so_that_every_synapse_stays_one_bit(
+    side: int, tmp_path: Path
+) -> None:
+    config = replace(
+        PUBLISHED,
+        network=NetworkConfig("resnet18", shortcut=Shortcut.SPIKE),
+        gate=GateConfig(),
+        encoder=EncoderConfig(steps=2),
+    )
+    network = build_network(config, (1, side, side), 3)
+    rng = torch.Generator().manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, TemporalBatchNorm):  # as if trained
+            for values, least in ((module.running_var, 50.0), (module.weight.data, 0.5)):
+                values.copy_(least * (1 + torch.rand(values.shape, generator=rng)))
+            for values in (module.running_mean, module.bias.data):
+                values.copy_(torch.rand(values.shape, generator=rng))
+            module.weight.data[::3] *= -1
+    export_nir(network, tmp_path / "model.nir")
+    lowering = lower(load_graph(tmp_path / "model.nir"))
+    weighted = lowering.integer.of_type(IntegerAffine) | lowering.integer.of_type(IntegerConv)
+    assert len(weighted) == 26
+    assert all(set(np.unique(node.weight)) <= {-1, 1} for node in weighted.values())
+    spikes = np.random.default_rng(1).random((1, 2, 1, side, side)) < 0.5
+    trained = run_network(network, spikes)
+    read = execute(lowering.discrete, spikes, probes=list(trained)).spikes
+    for name, raster in trained.items():
+        assert raster.any() and np.mean(raster != read[name]) <= 1e-4, name  # float32, float64
 
 
 @pytest.mark.parametrize("channels", [1, 2])
