@@ -160,8 +160,9 @@ def _run_step(
         begin[t, unit] = used
         used = _take_inputs(inputs[first:last], ids, slots, used)
         end[t, unit] = used
+        column = units[unit, 0]
         for e in range(begin[t, unit], used):
-            fired[units[unit, 0] + ids[e]] = True
+            fired[column + ids[e]] = True
     for block in image.order:
         low, high = blocks[block, FIRST_SLOT], blocks[block, LAST_SLOT]
         if block == image.resuming:
@@ -198,9 +199,11 @@ def _run_step(
         begin[t, block] = used
         used = append_set(scratch.fires[: high - low], slots, used)
         end[t, block] = used
+        column, own_ids = units[block, 0], image.slot_ids[low:high]
         for e in range(begin[t, block], used):
-            ids[e] = image.slot_ids[low + slots[e]]
-            fired[units[block, 0] + ids[e]] = True
+            neuron = own_ids[slots[e]]
+            ids[e] = neuron
+            fired[column + neuron] = True
     return used
 
 

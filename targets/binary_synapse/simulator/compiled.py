@@ -38,7 +38,10 @@ def uncounted(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Compile into each caller: for what is called in the innermost loops."""
+    """Compile into each caller: for the innermost loops, and where passing arrays costs most.
+
+    An array is passed as seven numbers, so a call with machine and program costs hundreds of them.
+    """
     return _with_cache(function, "always")
 
 

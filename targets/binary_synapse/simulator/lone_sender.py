@@ -9,8 +9,8 @@ they were sent. So the cycle in which flit k goes from FIFO f to FIFO g is
 and k has left f when it has gone to all FIFOs that it wants (several where it is multicast). A core
 pops it from its event FIFO at max(entered + 1, end of the event before). This is one pass over the
 flits in place of one over the cycles. The input phase of a feed-forward network is like this,
-and so is every wave of one core. Where all
-flits go to one place, `one_way.py` does the same with less.
+and so is every wave of one core. Where all flits go to one place, `one_way.py` does the same with
+less.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .compiled import uncounted
+from .compiled import inlined
 from .flits import (
     LOCAL,
     LOWEST_BIT,
@@ -65,7 +65,7 @@ def new_places(mesh: Mesh) -> Places:
     )
 
 
-@uncounted
+@inlined
 def run_lone_sender(
     now: int, sender: int, clock: Any, mesh: Mesh, places: Places, flits: Any, ready: Any,
     unit: Any, branches: Any,

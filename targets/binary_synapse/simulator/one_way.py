@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .compiled import uncounted
+from .compiled import inlined
 from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES, LOCAL, PORTS, far_end, output_towards
 from .mesh import Mesh
 
@@ -42,19 +42,19 @@ def new_line(routers: int, depth: int, event_depth: int) -> Line:
     )
 
 
-@uncounted
+@inlined
 def find_line(router: int, port: int, clock: Any, flits: Any, line: Line) -> int:
     """Return how many FIFOs flits pass that enter a router by `port`, and note which they are.
 
     0 if they do not all go to one place, or if a link on the way rests after a flit.
     """
-    differing, length, out = 0, 0, -1
+    flit, differing, length, out = flits[0], 0, 0, -1
     for k in range(flits.size):
-        differing |= flits[k] ^ flits[0]
-    if flits[0] < 0 or differing >> FLIT_CORE_SHIFT:
+        differing |= flits[k] ^ flit
+    if flit < 0 or differing >> FLIT_CORE_SHIFT:
         return 0
     while out < LOCAL:
-        out = output_towards(flits[0], router, clock.sender_router, clock.router_x, clock.router_y)
+        out = output_towards(flit, router, clock.sender_router, clock.router_x, clock.router_y)
         link = router * PORTS + out
         length += 1
         line.links[length], line.ports[length] = link, port
@@ -66,7 +66,7 @@ def find_line(router: int, port: int, clock: Any, flits: Any, line: Line) -> int
     return length
 
 
-@uncounted
+@inlined
 def run_line(
     now: int, sender: int, length: int, mesh: Mesh, line: Line, flits: Any, ready: Any,
     unit: Any,
@@ -86,13 +86,16 @@ def run_line(
     if core >= 0:
         taken_until, most = free[core], max(most, mesh.events_most[core])
     sent = last_left = now - 1
-    waited = at_core = worked = place = event = 0
+    waited = told = at_core = worked = place = event = 0
+    whose = unit[0]
     before = size - row
     for k in range(flits.size):
+        if unit[k] != whose:
+            mesh.unit_waits[whose] += waited - told
+            whose, told = unit[k], waited
         earliest = max(ready[k], sent + 1)
         sent = entered = max(earliest, left[place + 1] + 1)
         waited += sent - earliest
-        mesh.unit_waits[unit[k]] += sent - earliest
         for j in range(1, length):
             at_head = max(entered, left[before + j]) + 1
             entered = max(at_head, left[place + j + 1] + 1)
@@ -117,6 +120,7 @@ def run_line(
 
     mesh.sent[sender] += flits.size
     mesh.send_waits[sender] += waited
+    mesh.unit_waits[whose] += waited - told
     for j in range(1, length + 1):
         link = line.links[j]
         mesh.link_flits[link] += flits.size

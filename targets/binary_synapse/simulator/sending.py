@@ -67,7 +67,7 @@ def most_flits(clock: Any, blocks: Any, resuming: int, begin: Any, end: Any) -> 
     return flits, branches
 
 
-@uncounted
+@inlined
 def queue_step(
     image: Any, clock: Any, step: int, begin: Any, end: Any, ids: Any, slots: Any,
     queue: Queue, block_walk: Any, core_shared: Any,

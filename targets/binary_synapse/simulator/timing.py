@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .bound import bound_phase
-from .compiled import compiled, uncounted
+from .compiled import compiled, inlined, uncounted
 from .lone_sender import Places, run_lone_sender
 from .mesh import Mesh, run_phase
 from .sending import Queue, is_fired, most_flits, queue_step
@@ -131,7 +131,7 @@ def _run_steps(
         _count(causes[step], 1, mesh, done.block_phase)
 
 
-@uncounted
+@inlined
 def _count(causes: Any, sign: int, mesh: Mesh, block_phase: Any) -> None:
     """Add what was counted so far, or subtract it."""
     for core in range(mesh.walk.size):
@@ -144,7 +144,7 @@ def _count(causes: Any, sign: int, mesh: Mesh, block_phase: Any) -> None:
     causes[LINK_WAITS] += sign * mesh.waits[1]
 
 
-@uncounted
+@inlined
 def _fire(
     clock: Any, blocks: Any, step: int, steps: int, turn: int, now: int, free: Any,
     block_phase: Any,
