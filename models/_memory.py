@@ -16,8 +16,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # glibc's malloc
 def keep_freed_memory() -> None:
     """Let this process's C library keep up to 2 GiB that it holds and does not use.
 
-    MALLOC_MMAP_THRESHOLD_ in the environment, glibc's own setting, is left in force. Without glibc
-    nothing is done.
+    Called where a training begins, not by importing. MALLOC_MMAP_THRESHOLD_ in the environment,
+    glibc's own setting, is left in force. Without glibc nothing is done.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is None or "MALLOC_MMAP_THRESHOLD_" in os.environ:

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ._memory import keep_freed_memory
 from .layers import SpikingLayer
 
 INPUT = "input"
-
-keep_freed_memory()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from . import checkpoint
 from ._interrupt import DeferredInterrupt
+from ._memory import keep_freed_memory
 from .adali import AdaLi
 from .batches import Batch, EpochBatches, iterate
 from .bso import BSO
@@ -134,6 +135,7 @@ class _Run:
     """The state of a run: its position, network, optimiser and history."""
 
     def __init__(self, config: TrainingConfig, folder: Path, workers: int = 0):
+        keep_freed_memory()
         self.workers = workers
         self.config, self.folder, self.path = config, folder, folder / CHECKPOINT
         self.data = dataset(config)

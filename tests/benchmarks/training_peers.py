@@ -7,9 +7,9 @@ snnTorch       a loop over time of layers and `Leaky`
 u[t] = v[t-1] + (x[t] - v[t-1])/2, threshold 0.2501, hard reset without gradient (snnTorch has no
 other), surrogate 4*sigmoid'(4x); the loss is the cross-entropy of the last layer's mean current;
 plain SGD. snnTorch does not halve the input, so its threshold is 0.5002 and its slope 2. All keep
-the memory that a step frees for the next, as axonc asks of the C library. A peer's convolutional
-network is also run with its weights and input in channels_last ("spikingjelly, channels_last"),
-which axonc's layers choose by themselves.
+the memory that a step frees for the next, as axonc's training asks of the C library. A peer's
+convolutional network is also run with its weights and input in channels_last ("spikingjelly,
+channels_last"), which axonc's layers choose by themselves.
 
     python training_peers.py FRAMEWORK NETWORK STEPS    prints the bytes that training steps add
 """
@@ -27,11 +27,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-import axonc.models.network  # noqa: F401  keeps freed memory, for all of them
+from axonc.models._memory import keep_freed_memory
 
 BATCH, CLASSES, SLOPE = 64, 10, 4.0
 THRESHOLD = torch.tensor(0.2501).item()  # off the weights' grid, and a number of float32
 Job = Callable[[], Tensor]
+
+keep_freed_memory()
 
 
 def shapes(network: str) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
