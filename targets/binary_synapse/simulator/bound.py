@@ -8,8 +8,8 @@ import numpy as np
 
 from .compiled import uncounted
 from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES
-from .mesh import Mesh
 from .sending import Queue
+from .state import Mesh
 
 
 @uncounted

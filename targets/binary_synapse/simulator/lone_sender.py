@@ -30,8 +30,8 @@ from .flits import (
     far_end,
     output_towards,
 )
-from .mesh import Mesh
 from .one_way import Line, find_line, new_line, run_line
+from .state import Mesh
 
 
 class Places(NamedTuple):

@@ -17,7 +17,7 @@ import numpy as np
 
 from .compiled import inlined
 from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES, LOCAL, PORTS, far_end, output_towards
-from .mesh import Mesh
+from .state import Mesh
 
 
 class Line(NamedTuple):

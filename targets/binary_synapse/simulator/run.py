@@ -17,8 +17,8 @@ from .clockwork import Clockwork, build_clockwork
 from .flits import PORTS
 from .image import FIRST_SLOT, LAST_SLOT, Image, build_image
 from .lone_sender import new_places
-from .mesh import Mesh, new_mesh
 from .share import Tally, new_tally, simulate_share
+from .state import Mesh, new_mesh
 from .timing import SHORTCUTS
 
 PORT_NAMES = ("north", "east", "south", "west", "core", "host")

@@ -9,8 +9,9 @@ import numpy as np
 from .bound import bound_phase
 from .compiled import compiled, inlined, uncounted
 from .lone_sender import Places, run_lone_sender
-from .mesh import Mesh, run_phase
+from .mesh import run_phase
 from .sending import Queue, is_fired, most_flits, queue_step
+from .state import Mesh
 
 EVERY_CYCLE, SHORTCUTS, BOUND = range(3)
 """How timing is found out: all three count the same events."""

@@ -38,8 +38,12 @@ from axonc.targets.binary_synapse.projections import Grid
 from axonc.targets.binary_synapse.simulator.behaviour import simulate_behaviour
 from axonc.targets.binary_synapse.simulator.flits import LOCAL, PORTS
 from axonc.targets.binary_synapse.simulator.lone_sender import new_places
-from axonc.targets.binary_synapse.simulator.mesh import new_mesh
-from axonc.targets.binary_synapse.simulator.run import Totals, deadlock_text, simulate_batch
+from axonc.targets.binary_synapse.simulator.run import (
+    Totals,
+    deadlock_text,
+    empty_mesh,
+    simulate_batch,
+)
 from axonc.targets.binary_synapse.simulator.timing import EVERY_CYCLE, simulate_timing
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import Edge, Graph, IntegerNeuron, Output
@@ -405,7 +409,7 @@ def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
     done = simulate_behaviour(
         prepared.image, spikes, prepared.input_columns, prepared.columns, False, none, none
     )
-    mesh = new_mesh(16, len(program.positions), 3, 4, 16)
+    mesh = empty_mesh(program)
     mesh.events_count[1] = 16
     timing = simulate_timing(
         prepared.image, prepared.clock, mesh, new_places(mesh), EVERY_CYCLE,
