@@ -14,6 +14,7 @@ import numpy as np
 
 from axonc.targets.binary_synapse.architecture import Dataflow, Schedule
 from axonc.targets.binary_synapse.program import HOST, BinaryProgram, Block, Route
+from axonc.targets.binary_synapse.sequential import Part
 from axonc.toolchain.ir import (
     Delay,
     IntegerAffine,
@@ -67,6 +68,45 @@ class BlockModel:
         self.currents = np.zeros(len(self.ids), np.int64)
 
 
+Spikes = dict[int, list[tuple[int, int]]]
+"""By step: flat position of each spike in its node; the other number is for blocks alone."""
+
+
+def run_parts(rounds: list[tuple[Part, ...]], inputs: dict[str, np.ndarray]) -> list[MachineModel]:
+    """Run one sample of (time, neurons) counts: the parts of a round take turns in each step.
+
+    A part sees nothing but what was fired before its turn.
+    """
+    steps = len(next(iter(inputs.values())))
+    fired: dict[str, Spikes] = {
+        name: {
+            t: [(int(i), 0) for i in np.flatnonzero(row) for _ in range(row[i])]
+            for t, row in enumerate(counts)
+        }
+        for name, counts in inputs.items()
+    }
+    models: list[MachineModel] = []
+    for parts in rounds:
+        turns = [MachineModel(part.program) for part in parts]
+        for part, model in zip(parts, turns, strict=True):
+            model.steps = steps
+            for name in part.program.graph.inputs:
+                model.inputs[name] = fired.setdefault(part.returned.get(name, name), {})
+            if models:
+                model.sums = models[-1].handed_on
+            models.append(model)
+        pipelined = turns[0].machine.schedule is Schedule.PIPELINED
+        for step in range(steps + turns[0].program.waves * pipelined):
+            for model in turns:
+                model.run_step(step)
+                for block in (block for block in model.blocks if block.block.helps is None):
+                    known = fired.setdefault(block.block.layer, {})
+                    for t, found in block.fired.items():
+                        sent = {*known.get(t, []), *((source, 0) for source, _ in found)}
+                        known[t] = sorted(sent)
+    return models
+
+
 class MachineModel:
     """Runs one sample; `cycles_of_step`, `link_flits` and the like are read afterwards."""
 
@@ -92,64 +132,59 @@ class MachineModel:
             for core, place in enumerate(program.positions)
         ]
         self.host = Sender((0, 0, TO_HOST))
-        self.inputs: dict[str, dict[int, list[tuple[int, int]]]] = {}
+        self.host_flits = 0
+        self.inputs: dict[str, Spikes] = {}
+        self.steps = 0
         self.at = dict(zip(program.positions, self.cores, strict=True))
         self.arrivals: list[int] = []
         self.cycles_of_step: list[int] = []
         self.counted: list[list[int]] = []  # after each step, see `_counted`
         self.cycles_of_phase = [0] * (1 + program.waves)
+        self.handed_on: list[np.ndarray] = []
+        self.sums: list[np.ndarray] = []  # of each step, where the program goes on with others'
 
     # -- steps and phases ------------------------------------------------------------------------
 
-    def run(self, spikes: dict[str, np.ndarray], sums: np.ndarray | None = None) -> None:
-        """Run one sample of (time, neurons) counts per input node.
-
-        sums: (time, neurons), where the program goes on with those of another part.
-        """
-        self.handed_on: list[np.ndarray] = []
-        self.steps = len(next(iter(spikes.values())))
-        for name, counts in spikes.items():
-            self.inputs[name] = {
-                t: [(int(i), 0) for i in np.flatnonzero(row) for _ in range(row[i])]
-                for t, row in enumerate(counts)
-            }
+    def run_step(self, step: int) -> None:
         pipelined = self.machine.schedule is Schedule.PIPELINED
         turns = 1 if pipelined else 1 + self.program.waves
-        for step in range(self.steps + (self.program.waves if pipelined else 0)):
-            started = self.now
-            for turn in range(turns):
-                began = self.now
-                for core in self.cores:
-                    lags = [b.block.wave + 1 if pipelined else 0 for b in core.blocks]
-                    if turn == 0:
-                        for model, lag in zip(core.blocks, lags, strict=True):
-                            routes = self.program.block_routes[model.number]
-                            name = model.block.layer
-                            self._send_held(core.sender, routes, name, model.fired, step - lag)
-                    done = self.now + self.size.phase_overhead_cycles
-                    for model, lag in zip(core.blocks, lags, strict=True):
-                        fires = pipelined or turn == model.block.wave + 1
-                        if fires and 0 <= step - lag < self.steps:
-                            done = self._fire(core, model, step - lag, done)
+        if self.program.in_turns:
+            self.served = dict.fromkeys(self.served, 0)
+            self.link_free = dict.fromkeys(self.link_free, 0)
+        started = self.now
+        for turn in range(turns):
+            began = self.now
+            for core in self.cores:
+                lags = [b.block.wave + 1 if pipelined else 0 for b in core.blocks]
                 if turn == 0:
-                    for name, routes in self.program.host_routes.items():
-                        self._send_held(self.host, routes, name, self.inputs[name], step)
-                    for name, routes in self.program.host_routes.items():
-                        for source, _ in self.inputs[name].get(step, []):
-                            fresh = [route for route in routes if route.hold_steps == 0]
-                            self._send(self.host, fresh, name, source, self.now, step)
-                    for model in self.blocks:
-                        ahead = model.block.wave if pipelined else 0
-                        if model.block.resumes and 0 <= step - ahead < self.steps:
-                            for n, value in enumerate(sums[step - ahead]):
-                                flit = Flit(((model.number, -1),), n, int(value))
-                                self.host.queue.append((self.now, flit))
-                while not self._quiet():
-                    self._cycle()
-                self.cycles_of_phase[turn] += self.now - began
-                self.now += self.machine.barrier_cycles
-            self.cycles_of_step.append(self.now - started)
-            self.counted.append(self._counted())
+                    for model, lag in zip(core.blocks, lags, strict=True):
+                        routes = self.program.block_routes[model.number]
+                        name = model.block.layer
+                        self._send_held(core.sender, routes, name, model.fired, step - lag)
+                done = self.now + self.size.phase_overhead_cycles
+                for model, lag in zip(core.blocks, lags, strict=True):
+                    fires = pipelined or turn == model.block.wave + 1
+                    if fires and 0 <= step - lag < self.steps:
+                        done = self._fire(core, model, step - lag, done)
+            if turn == 0:
+                for name, routes in self.program.host_routes.items():
+                    self._send_held(self.host, routes, name, self.inputs[name], step)
+                for name, routes in self.program.host_routes.items():
+                    for source, _ in self.inputs[name].get(step, []):
+                        fresh = [route for route in routes if route.hold_steps == 0]
+                        self._send(self.host, fresh, name, source, self.now, step)
+                for model in self.blocks:
+                    ahead = model.block.wave if pipelined else 0
+                    if model.block.resumes and 0 <= step - ahead < self.steps:
+                        for n, value in enumerate(self.sums[step - ahead]):
+                            flit = Flit(((model.number, -1),), n, int(value))
+                            self.host.queue.append((self.now, flit))
+            while not self._quiet():
+                self._cycle()
+            self.cycles_of_phase[turn] += self.now - began
+            self.now += self.machine.barrier_cycles
+        self.cycles_of_step.append(self.now - started)
+        self.counted.append(self._counted())
 
     def _send_held(self, sender, routes, node: str, fired, step: int) -> None:  # type: ignore[no-untyped-def]
         for hold in sorted({route.hold_steps for route in routes} - {0}):
@@ -225,6 +260,18 @@ class MachineModel:
         model.membranes = np.where(z, after, u)
         model.sums[:] = 0
         return z
+
+    def state_bits(self) -> int:
+        """Return what has to be kept for the next step."""
+        bits = 0
+        for model in self.blocks:
+            if model.block.helps is None:
+                node = self.program.neuron(model.block.layer)
+                bits += model.membranes.size * self.size.membrane_bits
+                bits += model.currents.size * self.size.current_bits * (node.current is not None)
+                held = [route.hold_steps for route in self.program.block_routes[model.number]]
+                bits += model.ids.size * max(held, default=0)
+        return bits
 
     # -- one cycle -------------------------------------------------------------------------------
 
@@ -307,6 +354,7 @@ class MachineModel:
                 core.most = max(core.most, len(core.events))
             else:
                 self.fifos[self._far_end(x, y, out)].append(flit)
+        self.host_flits += self.host in sends
         for sender in sends:
             self.fifos[sender.port].append(sender.queue.popleft()[1])
         self.now += 1

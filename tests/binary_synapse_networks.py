@@ -8,7 +8,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from axonc.targets.binary_synapse import Architecture
-from axonc.targets.binary_synapse.architecture import Dataflow, ExternalMemory, Packing
+from axonc.targets.binary_synapse.architecture import (
+    Dataflow,
+    ExternalMemory,
+    Packing,
+    Schedule,
+)
 from axonc.toolchain.ir import (
     BIPOLAR,
     TERNARY,
@@ -271,6 +276,56 @@ def sums_in_turns(draw: st.DrawFn) -> tuple[Graph, Architecture]:
             "core": machine.core.model_copy(update=core),
             "mesh": machine.mesh.model_copy(update=mesh),
             "external_memory": ExternalMemory(bits_per_cycle=32),
+        }
+    )
+
+
+@st.composite
+def loops_over_parts(draw: st.DrawFn) -> tuple[Graph, Architecture]:
+    """Layers that feed earlier ones or themselves, on a mesh that may not hold them at once."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    nodes: dict[str, Node] = {}
+    if draw(st.booleans()):
+        shapes = [(draw(st.integers(1, 9)),) for _ in range(draw(st.integers(3, 4)))]
+    else:
+        plane = (draw(st.integers(1, 3)), draw(st.integers(1, 4)))
+        shapes = [(draw(st.integers(1, 3)), *plane) for _ in range(draw(st.integers(2, 3)))]
+
+    def weights(outputs: tuple[int, ...], inputs: tuple[int, ...]) -> Node:
+        if len(inputs) == 1:
+            return affine(outputs[0], inputs[0], rng)
+        weight = rng.choice([-1, 0, 1], (outputs[0], inputs[0], 3, 3)).astype(np.int8)
+        return IntegerConv(weight, TERNARY, Window((1, 1), ((1, 1), (1, 1)), (1, 1)))
+
+    nodes["input"] = Input(shapes[0])
+    for index, (inputs, outputs) in enumerate(zip(shapes, shapes[1:], strict=False)):
+        nodes[f"linear{index}"] = weights(outputs, inputs)
+        nodes[f"neuron{index}"] = neurons(outputs, rng)
+    nodes["output"] = Output(shapes[-1])
+    feed, extra, layers = list(nodes), list[Edge](), len(shapes) - 1
+    loops = [(draw(st.integers(0, layers - 1)), 0)]
+    if draw(st.booleans()):
+        loops.append((layers - 1, draw(st.integers(0, layers - 1))))
+    if draw(st.booleans()):
+        loops.append((draw(st.integers(0, layers - 1)),) * 2)
+    for number, (source, target) in enumerate(loops):
+        nodes[f"back{number}"] = weights(shapes[target + 1], shapes[source + 1])
+        extra.append(Edge(f"neuron{source}", f"back{number}", draw(st.integers(1, 3))))
+        extra.append(Edge(f"back{number}", f"neuron{target}"))
+    edges = [Edge(a, b) for a, b in zip(feed, feed[1:], strict=False)]
+    graph = verify(Graph(Stage.INTEGER, nodes, (*edges, *extra)), "the test's own hands")
+    machine = draw(machines(external_memory={"bits_per_cycle": draw(st.integers(32, 99))}))
+    core = {
+        "axons": draw(st.sampled_from([9, 16, 512])),
+        "neurons": draw(st.sampled_from([4, 6, 512])),
+        "blocks": 1,
+    }
+    mesh = {"columns": draw(st.integers(1, 2)), "rows": 1}
+    return graph, machine.model_copy(
+        update={
+            "core": machine.core.model_copy(update=core),
+            "mesh": machine.mesh.model_copy(update=mesh),
+            "schedule": Schedule.WITHIN_STEP,
         }
     )
 

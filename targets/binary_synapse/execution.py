@@ -22,6 +22,7 @@ from .rules import sums_range
 from .sequential import Part, SequentialProgram, external_counters
 from .simulator.run import Totals, simulate_batch, warm_up
 from .simulator.timing import BOUND, SHORTCUTS
+from .turns import settle, take_over
 
 MOST_SPIKES_PER_BIN = 255
 
@@ -42,6 +43,13 @@ class BinaryRun(Run):
 def parts_of(program: BinaryProgram | SequentialProgram) -> tuple[Part, ...]:
     """Return the parts of a program; one that fits the machine is its own only part."""
     return (Part(program, {}),) if isinstance(program, BinaryProgram) else program.parts
+
+
+def rounds_of(program: BinaryProgram | SequentialProgram) -> list[tuple[Part, ...]]:
+    """Return the parts of a program by the rounds in which they take turns."""
+    if isinstance(program, BinaryProgram):
+        return [parts_of(program)]
+    return [tuple(program.parts[number] for number in numbers) for numbers in program.rounds]
 
 
 def run_program(
@@ -70,20 +78,24 @@ def run_program(
         warm_up(part.program, method)  # so that the clock tells the run alone
     started = time.perf_counter()
     sums = None
-    for part in parts:
-        own = list(part.program.reasons)
-        result = simulate_batch(
-            part.program,
-            {name: rasters[name] for name in part.program.graph.inputs},
-            spikes_of=[name for name in own if name in wanted or name in part.exported.values()],
-            potentials_of=[name for name in own if name in probes],
-            sums=sums,
-            method=method,
-        )
-        sums = result.sums
-        _take_over(result.spikes, rasters)
-        _take_over(_of_own_neurons(part.program, result.potentials), potentials)
-        totals.append(result.totals)
+    for turns in rounds_of(program):
+        if len(turns) > 1:
+            settle(turns, rasters)
+        for part in turns:
+            own = list(part.program.reasons)
+            sent = [name for name in own if name in wanted or name in part.exported.values()]
+            result = simulate_batch(
+                part.program,
+                part.inputs(rasters),
+                spikes_of=sent if len(turns) == 1 else [],
+                potentials_of=[name for name in own if name in probes],
+                sums=sums,
+                method=method,
+            )
+            sums = result.sums
+            take_over(result.spikes, rasters)
+            take_over(_of_own_neurons(part.program, result.potentials), potentials)
+            totals.append(result.totals)
     wall_s = time.perf_counter() - started
 
     def shaped(values: np.ndarray, node: str) -> np.ndarray:
@@ -116,24 +128,22 @@ def placed(
     parts = []
     rasters = checked_inputs(program.graph, parts_of(program), calibration.spikes)
     sums = None
-    for part in parts_of(program):
-        whole = part.program
-        inputs = {name: rasters[name] for name in whole.graph.inputs}
-        result = simulate_batch(whole, inputs, spikes_of=[*whole.reasons], sums=sums, method=BOUND)
-        sums = result.sums
-        _take_over(result.spikes, rasters)
-        traffic = measured_traffic(whole, {name: rasters[name] for name in whole.grids})
-        whole = place_by_traffic(whole, traffic, calibration.seed)
-        parts.append(replace(part, program=whole))
+    for turns in rounds_of(program):
+        if len(turns) > 1:
+            settle(turns, rasters)
+        for part in turns:
+            whole, inputs = part.program, part.inputs(rasters)
+            if len(turns) == 1:
+                own = [*whole.reasons]
+                result = simulate_batch(whole, inputs, spikes_of=own, sums=sums, method=BOUND)
+                sums = result.sums
+                take_over(result.spikes, rasters)
+            fired = inputs | {name: rasters[name] for name in whole.reasons}
+            whole = place_by_traffic(whole, measured_traffic(whole, fired), calibration.seed)
+            parts.append(replace(part, program=whole))
     if isinstance(program, SequentialProgram):
         return replace(program, parts=tuple(parts))
     return parts[0].program
-
-
-def _take_over(found: Mapping[str, np.ndarray], known: dict[str, np.ndarray]) -> None:
-    """Add what a part did to what is known; a layer larger than the mesh comes in several parts."""
-    for name, values in found.items():
-        known[name] = known[name] + values if name in known else values
 
 
 def _of_own_neurons(
@@ -169,7 +179,7 @@ def _gathered(
     for one in each:
         together.update(one)
     if isinstance(program, SequentialProgram):
-        together.update(external_counters(program, each))
+        together.update(external_counters(program, each, totals[0].steps))
     together["samples"] = totals[0].samples
     together["spikes"] = sum(counts.get("spikes", 0) for counts in layers.values())
     return dict(together), layers

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from .program import HOST, Bank, Block, Box, Projection
 from .projections import ConvProjection, DenseProjection, Grid
 from .tiling import Tiling
+from .unrolling import UnrolledProjection
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,31 @@ class Layer:
             resumes=first > 0,
             hands_on=last < len(chunks),
         )
+
+    def fed_back(self) -> Layer:
+        """Return the layer with its own spikes coming from outside, as those of `returned`."""
+        others = {id(p): _fed_back(p, self.name) for p in self.projections}
+        chunks = tuple(
+            tuple(Bank(others[id(bank.projection)], bank.accepts) for bank in chunk)
+            for chunk in self.tiling.chunks
+        )
+        tiling = replace(self.tiling, chunks=chunks)
+        return replace(self, projections=tuple(others.values()), tiling=tiling)
+
+
+def returned(name: str) -> str:
+    """Return the source that a layer's own spikes come from where parts of it lie elsewhere."""
+    return f"{name} (back)"
+
+
+def _fed_back(projection: Projection, layer: str) -> Projection:
+    if projection.path.source != layer:
+        return projection
+    if isinstance(projection, UnrolledProjection):
+        inner = _fed_back(projection.convolution, layer)
+        assert isinstance(inner, ConvProjection)
+        return UnrolledProjection(inner)
+    return replace(projection, path=replace(projection.path, source=returned(layer)))
 
 
 def waves_of(layers: Iterable[Layer]) -> dict[str, int]:

@@ -36,8 +36,15 @@ def limits(
         yield largest, _too_many(cores, len(layers) < len(grids) - len(graph.inputs), architecture)
         yield from _short_loops(layers, architecture)
         return
-    groups, faults = grouped(layers, architecture)
-    yield from faults
+    groups, returning = grouped(layers, architecture)
+    if architecture.schedule is Schedule.PIPELINED:
+        for path in returning:
+            yield (
+                path.target,
+                f"spikes of {path.source!r} come back to it from a later part, and a pipeline "
+                'cannot change parts between two steps; use schedule = "within-step", or an '
+                "architecture that holds the loop",
+            )
     records = {"spike": spike_bits(grids)}
     if any(layer.hands_on for group in groups for layer in group.values()):
         records["partial sum"] = architecture.core.accumulator_bits

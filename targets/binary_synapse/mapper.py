@@ -16,11 +16,15 @@ from .routing import make_routes
 
 
 def map_graph(
-    graph: Graph, architecture: Architecture, layers: Sequence[Layer], grids: dict[str, Grid]
+    graph: Graph,
+    architecture: Architecture,
+    layers: Sequence[Layer],
+    grids: dict[str, Grid],
+    in_turns: bool = False,
 ) -> BinaryProgram:
     """Lay a graph out whose layers are known to fit the mesh (`limits`), in order of execution.
 
-    grids: of every spiking node of the graph.
+    grids: of every spiking node of the graph. in_turns: see `BinaryProgram`.
     """
     packed = pack(make_blocks(layers), architecture)
     assert packed is not None
@@ -38,4 +42,5 @@ def map_graph(
         host_routes=host_routes,
         grids=grids,
         reasons={layer.name: layer.tiling.reason for layer in layers},
+        in_turns=in_turns,
     )

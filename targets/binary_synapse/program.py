@@ -133,6 +133,8 @@ class BinaryProgram(Program):
     blocks: in the order of their numbers. positions: (column, row) in the mesh, per core.
     block_routes: per block. host_routes: per input node.
     grids: the grid of every spiking node. reasons: per layer, what drove its split over cores.
+    in_turns: whether each of its steps is a turn of its own, between those of other parts; all
+    arbiters are at rest then when a step begins.
     """
 
     architecture: Architecture
@@ -142,6 +144,7 @@ class BinaryProgram(Program):
     host_routes: dict[str, tuple[Route, ...]]
     grids: dict[str, Grid]
     reasons: dict[str, str]
+    in_turns: bool = False
 
     @property
     def waves(self) -> int:

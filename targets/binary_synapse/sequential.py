@@ -5,26 +5,32 @@ external memory at `bits_per_cycle`, then runs all time steps of the sample on t
 that later groups need leave by the host port into external memory and come back the same way.
 Nothing of a load overlaps with a run. Where the sums of some neurons need more cores at once than
 there are, a turn does a part of them and hands them on to the next.
+
+Where spikes come back from a later group to an earlier one, the groups from one to the other take
+turns in each time step, and their state waits in external memory in between.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from math import ceil
+
+import numpy as np
 
 from axonc.toolchain.ir import Edge, Graph, Input, Node, Output
 
 from ..base import Program
 from .architecture import Architecture
-from .layers import Layer, make_blocks
+from .layers import Layer, make_blocks, returned
 from .mapper import map_graph
 from .memory import memory_bits, spike_bits
 from .packing import pack
 from .program import BinaryProgram
-from .projections import Grid, read_out_of, spiking_sources
+from .projections import Grid, Path, read_out_of, spiking_sources
 
 Group = dict[str, Layer]
 """What a part has of each of its layers, in the order of execution."""
@@ -33,6 +39,7 @@ _STREAMED = (
     "signs", "presence", "thresholds", "biases", "decays", "resets", "routes", "bank_sets",
     "branches",
 )  # fmt: skip
+_STATE = ("membranes", "currents", "history")
 
 
 @dataclass(frozen=True)
@@ -40,31 +47,59 @@ class Part:
     """One group of layers: a program of its own, and what it sends on.
 
     exported: output node of the part's graph -> the neuron node whose spikes leave there.
+    returned: input node of the part's graph -> the neuron node, some of whose neurons are here,
+    that all spikes come back from.
     """
 
     program: BinaryProgram
     exported: dict[str, str]
+    returned: dict[str, str] = field(default_factory=dict)
 
     @property
     def load_bits(self) -> int:
         """Bits streamed in before the part runs: everything that is not state."""
-        bits = memory_bits(self.program)
-        return sum(n for name, n in bits.items() if name.rsplit(".", 1)[1] in _STREAMED)
+        return self._bits_of(_STREAMED)
 
     @property
     def load_cycles(self) -> int:
         """Cycles of the load."""
+        return self._cycles_of(self.load_bits)
+
+    @property
+    def state_bits(self) -> int:
+        """Bits that the part leaves in external memory between two steps, if it runs in turns."""
+        return self._bits_of(_STATE)
+
+    @property
+    def state_cycles(self) -> int:
+        """Cycles in which the state is saved, or restored."""
+        return self._cycles_of(self.state_bits)
+
+    def inputs(self, rasters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what each input node of the part gets out of the spikes of all nodes."""
+        return {name: rasters[self.returned.get(name, name)] for name in self.program.graph.inputs}
+
+    def _bits_of(self, memories: Sequence[str]) -> int:
+        bits = memory_bits(self.program)
+        return sum(n for name, n in bits.items() if name.rsplit(".", 1)[1] in memories)
+
+    def _cycles_of(self, bits: int) -> int:
         external = self.program.architecture.external_memory
         assert external is not None
-        return ceil(self.load_bits / external.bits_per_cycle)
+        return ceil(bits / external.bits_per_cycle)
 
 
 @dataclass(frozen=True)
 class SequentialProgram(Program):
-    """A network that visits the machine part by part."""
+    """A network that visits the machine part by part.
+
+    rounds: ranges of parts, in order. The parts of a round take turns in each step; one alone runs
+    all steps of a sample in one turn.
+    """
 
     architecture: Architecture
     parts: tuple[Part, ...]
+    rounds: tuple[range, ...]
 
     def summary(self) -> list[tuple[str, str]]:
         rows = [
@@ -80,6 +115,17 @@ class SequentialProgram(Program):
                     f"{part.load_bits} bits loaded in {part.load_cycles} cycles",
                 )
             )
+        for numbers in self.rounds:
+            if len(numbers) > 1:
+                kept = [self.parts[number] for number in numbers]
+                rows.append(
+                    (
+                        f"parts {numbers[0]} to {numbers[-1]}",
+                        "take turns in each step, because spikes come back; between them "
+                        f"{sum(part.state_bits for part in kept)} bits of state are saved and "
+                        f"restored, in {sum(part.state_cycles for part in kept)} cycles each",
+                    )
+                )
         reasons = {name: why for part in self.parts for name, why in part.program.reasons.items()}
         for name, why in reasons.items():
             held = [sum(b.layer == name for b in part.program.blocks) for part in self.parts]
@@ -93,61 +139,102 @@ def map_sequentially(
     graph: Graph, architecture: Architecture, layers: Sequence[Layer], grids: dict[str, Grid]
 ) -> SequentialProgram:
     """Lay a graph out in parts whose layers are known to make parts (`limits`)."""
-    groups, _ = grouped(layers, architecture)
-    parts = tuple(_part(graph, group, architecture, layers, grids) for group in groups)
-    return SequentialProgram(graph, 0, architecture, parts)
+    groups, returning = grouped(layers, architecture)
+    rounds = _rounds(groups, returning)
+    parts = tuple(
+        _part(graph, groups[number], architecture, layers, grids, len(numbers) > 1)
+        for numbers in rounds
+        for number in numbers
+    )
+    return SequentialProgram(graph, 0, architecture, parts, rounds)
 
 
-def external_counters(program: SequentialProgram, runs: list[Counter[str]]) -> Counter[str]:
-    """Return what the external memory adds to the counters of the parts: bits and load cycles."""
+def external_counters(
+    program: SequentialProgram, runs: list[Counter[str]], steps: int
+) -> Counter[str]:
+    """Return what the external memory adds to the counters of the parts: bits, and cycles of loads.
+
+    Where parts run in turns, those of saving and restoring their states too; a sample begins from
+    rest, and leaves no state behind.
+    """
     total: Counter[str] = Counter()
-    grids = {name: grid for part in program.parts for name, grid in part.program.grids.items()}
+    grids = {
+        name: grid
+        for part in program.parts
+        for name, grid in part.program.grids.items()
+        if name not in part.returned
+    }
     width, sum_bits = spike_bits(grids), program.architecture.core.accumulator_bits
     for part, counters in zip(program.parts, runs, strict=True):
-        samples = counters["samples"]
-        total["read_bits/external"] += samples * part.load_bits
+        in_turns = part.program.in_turns
+        loads = counters["samples"] * (steps if in_turns else 1)
+        total["read_bits/external"] += loads * part.load_bits
         spikes = counters["flits_from_host"] - counters["sums_from_host"]
         total["read_bits/external"] += spikes * width + counters["sums_from_host"] * sum_bits
         total["write_bits/external"] += counters["output_spikes"] * width
         total["write_bits/external"] += counters["sums_to_host"] * sum_bits
-        total["cycles/load"] += samples * part.load_cycles
+        total["cycles/load"] += loads * part.load_cycles
+        if in_turns:
+            kept = counters["samples"] * (steps - 1)
+            total["read_bits/external"] += kept * part.state_bits
+            total["write_bits/external"] += kept * part.state_bits
+            total["cycles/state"] += 2 * kept * part.state_cycles
     return total
 
 
-def grouped(
-    layers: Sequence[Layer], architecture: Architecture
-) -> tuple[list[Group], list[tuple[str, str]]]:
-    """Return the layers of each part, as many as the mesh holds; what cannot be in parts, by layer.
+def grouped(layers: Sequence[Layer], architecture: Architecture) -> tuple[list[Group], list[Path]]:
+    """Return the layers of each part, as many as the mesh holds, and all paths to earlier parts.
 
-    A layer that the mesh does not hold alone comes in several parts of its own, as many boxes at a
-    time as fit; a box that it does not hold, chunk after chunk.
+    Layers on a loop come together where the mesh holds them, else in parts of their own. A layer
+    that it does not hold alone comes in several parts, as many boxes at a time as fit; a box that
+    it does not hold, chunk after chunk.
     """
 
     def fits(group: Group) -> bool:
         return pack(make_blocks(group.values()), architecture) is not None
 
+    paths = [projection.path for layer in layers for projection in layer.projections]
+    place = {layer.name: number for number, layer in enumerate(layers)}
+    loops = [(place[path.target], place[path.source]) for path in paths if path.source in place]
     groups: list[Group] = []
     joins = False  # whether the last part may take more layers
-    for layer in layers:
-        if joins and fits(together := groups[-1] | {layer.name: layer}):
-            groups[-1] = together
-            continue
-        parts = list(_cut(layer, lambda part: fits({part.name: part})))
-        groups += ({layer.name: part} for part in parts)
-        joins = len(parts) == 1
+    for numbers in _uncut(len(layers), loops):
+        loop = {layers[number].name: layers[number] for number in numbers}
+        whole = fits(loop)
+        joins = joins and whole  # what takes turns has no others with it, to be loaded once a step
+        for some in [loop] if whole else [{name: loop[name]} for name in loop]:
+            if joins and fits(together := groups[-1] | some):
+                groups[-1] = together
+            elif joins := fits(some):
+                groups.append(some)
+            else:
+                (layer,) = some.values()
+                parts = _cut(layer.fed_back(), lambda part: fits({part.name: part}))
+                groups += ({layer.name: part} for part in parts)
+        joins = joins and whole
+    first, last = _first_and_last(groups)
+    return groups, [path for path in paths if last.get(path.source, -1) > first[path.target]]
+
+
+def _first_and_last(groups: Sequence[Group]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the number of the first and of the last group of each layer."""
     first = {name: number for number, group in reversed([*enumerate(groups)]) for name in group}
     last = {name: number for number, group in enumerate(groups) for name in group}
-    faults = [
-        (
-            path.target,
-            f"spikes of {path.source!r} come back to it from a later part; choose an architecture "
-            "that holds the loop",
-        )
-        for layer in layers
-        for path in (projection.path for projection in layer.projections)
-        if path.source in last and last[path.source] > first[path.target]
-    ]
-    return groups, faults
+    return first, last
+
+
+def _rounds(groups: Sequence[Group], returning: Sequence[Path]) -> tuple[range, ...]:
+    """Return the ranges of groups that take turns."""
+    first, last = _first_and_last(groups)
+    return _uncut(len(groups), [(first[path.target], last[path.source]) for path in returning])
+
+
+def _uncut(count: int, loops: Sequence[tuple[int, int]]) -> tuple[range, ...]:
+    """Return the shortest ranges that cover 0..count and hold each loop, first to last, whole."""
+    begins = set(range(count + 1))
+    for first, last in loops:
+        begins -= set(range(first + 1, last + 1))
+    return tuple(range(*ends) for ends in pairwise(sorted(begins)))
 
 
 def _cut(layer: Layer, fits: Callable[[Layer], bool]) -> Iterator[Layer]:
@@ -185,25 +272,29 @@ def _part(
     architecture: Architecture,
     layers: Sequence[Layer],
     grids: dict[str, Grid],
+    in_turns: bool,
 ) -> Part:
     """Return the part of `group`: sources outside become inputs, what others need outputs."""
     paths = [projection.path for layer in layers for projection in layer.projections]
-    into = [path for path in paths if path.target in group]
+    into = [projection.path for layer in group.values() for projection in layer.projections]
+    outside = {path.source for path in into if path.source not in group}
+    back = {name: returned(name) for name in group if returned(name) in outside}
+    origin = {source: name for name, source in back.items()}
     nodes: dict[str, Node] = {}
     for path in into:
-        if path.source not in group:
-            nodes[path.source] = Input(graph.shapes[path.source])
+        if path.source in outside:
+            nodes[path.source] = Input(graph.shapes[origin.get(path.source, path.source)])
     for name in graph.order:
         if name in group or any(name in path.through for path in into):
             nodes[name] = graph.nodes[name]
     edges = [
-        edge
+        edge._replace(source=back.get(edge.source, edge.source))
         for edge in graph.edges
         if edge.source in nodes
         and edge.target in nodes
         and not isinstance(nodes[edge.target], Input)
     ]
-    needed = {path.source for path in paths if path.target not in group}
+    needed = {*back, *(path.source for path in paths if path.target not in group)}
     needed |= {read_out_of(graph, name)[0] for name in graph.outputs}
     exported = {
         f"{name} (out)": name
@@ -215,5 +306,6 @@ def _part(
         edges.append(Edge(name, output))
     first = next(iter(group))
     part = Graph(graph.stage, nodes, tuple(edges), graph.dialect, f"{graph.name}: {first}")
-    held = {name: grids[name] for name in spiking_sources(part)}
-    return Part(map_graph(part, architecture, list(group.values()), held), exported)
+    held = {name: grids[origin.get(name, name)] for name in spiking_sources(part)}
+    program = map_graph(part, architecture, list(group.values()), held, in_turns)
+    return Part(program, exported, origin)

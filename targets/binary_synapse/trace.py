@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ import numpy as np
 from axonc.toolchain.errors import InputError
 
 from .architecture import Dataflow, Schedule
-from .execution import parts_of
+from .execution import parts_of, rounds_of
 from .program import BinaryProgram
-from .sequential import Part, SequentialProgram
+from .sequential import SequentialProgram
 from .simulator.behaviour import simulate_behaviour
 from .simulator.lone_sender import new_places
 from .simulator.run import empty_mesh, new_sums
 from .simulator.timing import SHORTCUTS, Timing, simulate_timing
+from .turns import settle, take_over
 
 Track = tuple[int, int]
 """Process and thread, as viewers call them. Perfetto takes threads 0 of all processes for one."""
@@ -36,7 +37,8 @@ def write_trace(
     One track for the phases of the machine, one a core: its neuron phases, and in each phase its
     synapse walks as one slice that ends with the last of them (`cycles` of work in `args`). A
     network in parts runs part after part on one axis; a track for the external memory shows what
-    is loaded in between. Times are in microseconds at the architecture's clock.
+    is loaded in between, and what is restored and saved where parts take turns in each step. Times
+    are in microseconds at the architecture's clock.
 
     Raises:
         InputError: `path` cannot be written; nothing is left there then.
@@ -81,27 +83,38 @@ def _events(
         if scans:
             yield _name("thread_name", (_EVENTS, 1 + core), name)
     now = 0
-    for number, (part, timing) in enumerate(_timings(parts, inputs)):
-        first = now
+    for number, timing, steps in _turns(program, inputs):
+        part, first = parts[number], now
+        moved: list[tuple[str, int, int]] = []
         if len(parts) > 1:
-            now += part.load_cycles
-            yield _slice(_EXTERNAL_MEMORY, f"load part {number}", first, now, bits=part.load_bits)
-        slices = _slices(part.program, timing, now)
-        now += int(timing.step_cycles.sum())
+            moved.append(("load", part.load_bits, part.load_cycles))
+        if steps.start > 0:
+            moved.append(("restore", part.state_bits, part.state_cycles))
+        for what, bits, cycles in moved:
+            yield _slice(_EXTERNAL_MEMORY, f"{what} part {number}", now, now + cycles, bits=bits)
+            now += cycles
+        yield from _slices(part.program, timing, now, steps)
+        now += int(timing.step_cycles[steps.start : steps.stop].sum())
+        if steps.stop < len(timing.step_cycles):
+            bits, cycles = part.state_bits, part.state_cycles
+            yield _slice(_EXTERNAL_MEMORY, f"save part {number}", now, now + cycles, bits=bits)
+            now += cycles
         if len(parts) > 1:
             layers = dict.fromkeys(block.layer for block in part.program.blocks)
             yield _slice(_PHASES, f"part {number}", first, now, layers=" + ".join(layers))
-        yield from slices
 
 
-def _slices(program: BinaryProgram, timing: Timing, begin: int) -> Iterator[dict[str, Any]]:
-    """Yield what a program does whose first cycle is `begin`."""
+def _slices(
+    program: BinaryProgram, timing: Timing, begin: int, machine_steps: range
+) -> Iterator[dict[str, Any]]:
+    """Yield what a program does in some steps, the first of which begins in cycle `begin`."""
     clock = program.prepared.clock
     walks = _EVENTS if clock.walks_in_phase else _CORES  # what overlaps needs tracks of its own
     pipelined = program.architecture.schedule is Schedule.PIPELINED
     steps = len(timing.step_cycles) - clock.waves * pipelined
-    for step, turns in enumerate((begin + timing.phase_times).tolist()):
-        for turn, (start, end) in enumerate(turns):
+    begin -= int(timing.phase_times[machine_steps.start, 0, 0])
+    for step in machine_steps:
+        for turn, (start, end) in enumerate((begin + timing.phase_times[step]).tolist()):
             kind = "step" if pipelined else "input" if turn == 0 else f"wave {turn - 1}"
             yield _slice(_PHASES, kind, start, end, step=step)
             for core in range(len(program.positions)):
@@ -123,29 +136,44 @@ def _slices(program: BinaryProgram, timing: Timing, begin: int) -> Iterator[dict
                                  cycles=walk, events=events)  # fmt: skip
 
 
-def _timings(parts: Sequence[Part], inputs: dict[str, np.ndarray]) -> Iterator[tuple[Part, Timing]]:
-    """Run the first sample part by part; each takes the spikes and sums of those before it."""
-    steps = next(iter(inputs.values())).shape[1]
-    known = {name: values[0] for name, values in inputs.items()}
-    for part in parts:
-        program = part.program
-        prepared, mesh = program.prepared, empty_mesh(program)
-        counts = [known[name] for name in program.graph.inputs]
-        joined = np.ascontiguousarray(np.concatenate(counts, axis=1), np.uint8)
-        if program.resuming is None:
-            arriving = new_sums(program, None, 1, steps)[0]
-        leaving = new_sums(program, program.handing_on, 1, steps)[0]
-        done = simulate_behaviour(
-            prepared.image, joined, prepared.input_columns, prepared.columns, False, arriving,
-            leaving,
-        )  # fmt: skip
-        arriving = leaving
-        for name in part.exported.values():  # a layer may come in several parts
-            known[name] = known.get(name, 0) + done.fired[:, prepared.column_of[name]]
-        yield part, simulate_timing(
-            prepared.image, prepared.clock, mesh, new_places(mesh), SHORTCUTS,
-            done.begin, done.end, done.ids, done.slots, True,
-        )  # fmt: skip
+def _turns(
+    program: BinaryProgram | SequentialProgram, inputs: dict[str, np.ndarray]
+) -> Iterator[tuple[int, Timing, range]]:
+    """Run the first sample; yield which part is on the machine, its timing, for which steps."""
+    known = {name: values[:1] for name, values in inputs.items()}
+    steps = next(iter(known.values())).shape[1]
+    number = 0
+    for parts in rounds_of(program):
+        if len(parts) > 1:
+            settle(parts, known)
+        timings = []
+        for part in parts:
+            prepared, mesh = part.program.prepared, empty_mesh(part.program)
+            joined = np.concatenate([counts[0] for counts in part.inputs(known).values()], axis=1)
+            if part.program.resuming is None:
+                arriving = new_sums(part.program, None, 1, steps)[0]
+            leaving = new_sums(part.program, part.program.handing_on, 1, steps)[0]
+            done = simulate_behaviour(
+                prepared.image, np.ascontiguousarray(joined, np.uint8), prepared.input_columns,
+                prepared.columns, False, arriving, leaving,
+            )  # fmt: skip
+            arriving = leaving
+            if len(parts) == 1:
+                sent = part.exported.values()
+                fired = {name: done.fired[None, :, prepared.column_of[name]] for name in sent}
+                take_over(fired, known)
+            timing = simulate_timing(
+                prepared.image, prepared.clock, mesh, new_places(mesh), SHORTCUTS,
+                done.begin, done.end, done.ids, done.slots, True,
+            )  # fmt: skip
+            timings.append((number, timing))
+            number += 1
+        if len(timings) == 1:
+            yield number - 1, timing, range(len(timing.step_cycles))
+            continue
+        for step in range(steps):
+            for each, timing in timings:
+                yield each, timing, range(step, step + 1)
 
 
 def _slice(track: Track, name: str, start: int, end: int, **args: int | str) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Clockwork(NamedTuple):
     block_cycles: np.ndarray  # (blocks) length of the block's part of a neuron phase
     phase_overhead_cycles: int
     walks_in_phase: bool  # whether events are taken during a neuron phase
+    in_turns: bool  # whether all arbiters are at rest when a step begins, not a sample alone
 
 
 def build_clockwork(program: BinaryProgram) -> Clockwork:
@@ -118,6 +119,7 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         block_cycles=-(-neurons // group) * group_cycles,
         phase_overhead_cycles=size.phase_overhead_cycles,
         walks_in_phase=scans,
+        in_turns=program.in_turns,
     )  # fmt: skip
 
 

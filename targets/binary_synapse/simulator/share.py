@@ -70,7 +70,6 @@ def simulate_share(
             image, inputs[sample], input_columns, columns, with_potentials, arriving[sample],
             leaving[sample],
         )  # fmt: skip
-        mesh.served[:] = 0  # a sample starts with every arbiter at rest
         mesh.outputs[1:] = -1
         timing = simulate_timing(
             image, clock, mesh, places, method, done.begin, done.end, done.ids, done.slots, False

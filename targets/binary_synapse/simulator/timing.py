@@ -80,12 +80,14 @@ def _run_steps(
     first, last, flits, ready = queue.first, queue.last, queue.flits, queue.ready
     phase_times, causes, core_times = done.phase_times, done.step_causes, done.core_times
     steps, turns, free = begin.shape[0], first.shape[0], mesh.free
-    mesh.link_free[:] = 0
-    places.left[:] = -1
-    places.last_left[:] = -1
-    places.popped[:] = -1
     now: Any = np.int64(0)  # not a literal, of which the compiler would make a version of its own
     for step in range(phase_times.shape[0]):
+        if step == 0 or clock.in_turns:  # every arbiter is at rest
+            mesh.served[:] = 0
+            mesh.link_free[:] = 0
+            places.left[:] = -1
+            places.last_left[:] = -1
+            places.popped[:] = -1
         _count(causes[step], -1, mesh, done.block_phase)
         done.step_cycles[step] -= now
         done.forks[0] += queue_step(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from binary_synapse_networks import (
+    affine,
     chain,
     convolutional_networks,
     dense_networks,
@@ -339,15 +341,123 @@ def test_an_external_memory_narrower_than_a_sum_is_refused() -> None:
         BinarySynapse(machine).compile(perceptron([12, 5]))
 
 
-def test_a_loop_over_parts_is_refused() -> None:
+def loop_on_one_core(**changes: Any) -> tuple[BinarySynapse, Graph]:
+    """4 -> 4 -> 4 neurons where each layer takes the whole mesh, and the second feeds the first."""
     shipped = load_architecture("edge")
-    machine = shipped.model_copy(
-        update={
-            "core": shipped.core.model_copy(update={"blocks": 1}),
-            "mesh": shipped.mesh.model_copy(update={"columns": 1, "rows": 1}),
-        }
-    )
+    update = {
+        "core": shipped.core.model_copy(update={"blocks": 1}),
+        "mesh": shipped.mesh.model_copy(update={"columns": 1, "rows": 1}),
+    }
     graph = perceptron([4, 4, 4])
     graph = replace(graph, edges=(*graph.edges, Edge("neuron1", "linear0", 1)))
+    return BinarySynapse(shipped.model_copy(update=update | changes)), graph
+
+
+def test_parts_on_a_loop_take_turns_in_each_step() -> None:
+    """In 3 steps each part is loaded 3 times, and its 4 membranes of 24 bits wait twice outside."""
+    target, graph = loop_on_one_core()
+    program = target.compile(graph)
+    assert isinstance(program, SequentialProgram)
+    assert [list(part.program.reasons) for part in program.parts] == [["neuron0"], ["neuron1"]]
+    assert [part.state_bits for part in program.parts] == [4 * 24, 4 * 24]
+    assert [part.state_cycles for part in program.parts] == [2, 2]  # 64 bits a cycle
+    assert program.summary()[3] == (
+        "parts 0 to 1",
+        "take turns in each step, because spikes come back; between them 192 bits of state are "
+        "saved and restored, in 4 cycles each",
+    )
+    run = target.run(program, np.zeros((5, 3, 4), bool))
+    loads = sum(part.load_bits for part in program.parts)
+    assert run.counters["read_bits/external"] == 5 * (3 * loads + 2 * 192)
+    assert run.counters["write_bits/external"] == 5 * 2 * 192
+    assert run.counters["cycles/load"] == 5 * 3 * sum(part.load_cycles for part in program.parts)
+    assert run.counters["cycles/state"] == 5 * 2 * (4 + 4)
+    report = target.cost(program, run)
+    moved = run.counters["read_bits/external"] + run.counters["write_bits/external"]
+    assert report.energy[0].counts["external_bit"] == moved / 5
+    assert report.cycles is not None and report.cycles.parts["state"] == 16
+
+
+@pytest.mark.parametrize(
+    ("end", "held", "rounds"),
+    [
+        (2, [[0], [1, 2], [3, 4]], [[0], [1], [2]]),
+        (3, [[0], [1, 2], [3], [4]], [[0], [1, 2], [3]]),
+    ],
+)
+def test_layers_on_a_loop_keep_together(
+    end: int, held: list[list[int]], rounds: list[list[int]]
+) -> None:
+    """Five layers on two cores, the second of which is fed by a later one: with it on the machine,
+    or in turns, where nothing else is loaded in each step."""
+    shipped = load_architecture("edge")
+    core = shipped.core.model_copy(update={"blocks": 1})
+    mesh = MeshParameters(columns=2, rows=1)
+    target = BinarySynapse(shipped.model_copy(update={"core": core, "mesh": mesh}))
+    graph = perceptron([4] * 6)
+    back = Edge(f"neuron{end}", "linear1", 1)
+    program = target.compile(replace(graph, edges=(*graph.edges, back)))
+    assert isinstance(program, SequentialProgram)
+    names = [[f"neuron{number}" for number in numbers] for numbers in held]
+    assert [list(part.program.reasons) for part in program.parts] == names
+    assert [list(numbers) for numbers in program.rounds] == rounds
+
+
+def test_history_is_a_state_too() -> None:
+    """Spikes of 4 neurons that come back to them 2 steps later wait outside with the membranes."""
+    target, graph = loop_on_one_core()
+    again = affine(4, 4, np.random.default_rng(0))
+    edges = (*graph.edges, Edge("neuron0", "again", 2), Edge("again", "neuron0"))
+    graph = Graph(graph.stage, graph.nodes | {"again": again}, edges)
+    program = target.compile(graph)
+    assert isinstance(program, SequentialProgram)
+    assert [part.returned for part in program.parts] == [{}, {}]  # they do not leave the part
+    assert [part.state_bits for part in program.parts] == [4 * 24 + 2 * 4, 4 * 24]
+
+
+def test_a_recurrent_layer_over_parts_gets_its_own_spikes_from_outside() -> None:
+    target, graph = loop_on_one_core()
+    graph = perceptron([4, 1100])
+    again = affine(1100, 1100, np.random.default_rng(0))
+    edges = (*graph.edges, Edge("neuron0", "again", 1), Edge("again", "neuron0"))
+    graph = Graph(graph.stage, graph.nodes | {"again": again}, edges)
+    program = target.compile(graph)
+    assert isinstance(program, SequentialProgram)
+    assert len(program.parts) == 4  # two boxes, the sources of each in two chunks
+    assert {name for part in program.parts for name in part.returned} == {"neuron0 (back)"}
+    spikes = np.random.default_rng(1).random((2, 4, 4)) < 0.5
+    run, expected = target.run(program, spikes), execute(graph, spikes)
+    np.testing.assert_array_equal(run.spikes["output"], expected.output)
+
+
+def test_parts_beside_a_loop_run_once() -> None:
+    target, graph = loop_on_one_core()
+    rng = np.random.default_rng(0)
+    eager = {"threshold": np.array([0]), "current": None}
+    nodes = {
+        name: neurons((4,), rng, **eager) if name.startswith("neuron") else node
+        for name, node in graph.nodes.items()
+        if name != "output"
+    }
+    before = {"first": affine(4, 4, rng), "start": neurons((4,), rng, **eager)}
+    after = {"last": affine(2, 4, rng), "end": neurons((2,), rng, **eager), "output": Output((2,))}
+    edges = [edge for edge in graph.edges if edge.target != "output" and edge.source != "input"]
+    names = ["input", "first", "start", "linear0"], ["neuron1", "last", "end", "output"]
+    edges += [Edge(a, b) for row in names for a, b in zip(row, row[1:], strict=False)]
+    graph = Graph(graph.stage, nodes | before | after, tuple(edges))
+    program = target.compile(graph)
+    assert isinstance(program, SequentialProgram)
+    assert program.rounds == (range(0, 1), range(1, 3), range(3, 4))
+    spikes = np.random.default_rng(1).random((3, 7, 4)) < 0.7
+    run, expected = target.run(program, spikes), execute(graph, spikes)
+    assert expected.output.any()
+    np.testing.assert_array_equal(run.spikes["output"], expected.output)
+    times = [1, 7, 7, 1]
+    loads = [n * part.load_cycles for n, part in zip(times, program.parts, strict=True)]
+    assert run.counters["cycles/load"] == 3 * sum(loads)
+
+
+def test_a_pipelined_loop_over_parts_is_refused() -> None:
+    target, graph = loop_on_one_core(schedule=Schedule.PIPELINED)
     with pytest.raises(LoweringError, match="spikes of 'neuron1' come back to it from a later"):
-        BinarySynapse(machine).compile(graph)
+        target.compile(graph)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from axonc.targets.binary_synapse.sequential import SequentialProgram
 from axonc.targets.binary_synapse.tables import core_rows, link_rows
 from axonc.targets.binary_synapse.trace import write_trace
 from axonc.toolchain.errors import InputError
+from axonc.toolchain.ir import Edge
 
 
 @pytest.fixture
@@ -143,6 +146,47 @@ def test_timeline_is_one_that_viewers_can_nest(
     spikes = spike_counts(program.graph, samples=2, steps=3)
     target.write_trace(program, spikes, tmp_path / "trace.json")
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    one = target.run(program, spikes[:1])
+    # The last part ends with a slice of its own; else the last slice is that of a phase.
+    cycles = (one.cycles or 0) - (0 if in_parts else machine.barrier_cycles)
+    assert end_of_nested(events) == round(1000 * cycles / machine.clock_mhz)
+    loaded = sum(e["args"]["bits"] for e in events if e["name"].startswith("load part"))
+    assert loaded == (sum(part.load_bits for part in program.parts) if in_parts else 0)
+
+
+def test_timeline_of_parts_that_take_turns(tmp_path: Path) -> None:
+    """In 3 steps a part is loaded 3 times, and saved and restored in between."""
+    target, steps = BinarySynapse(small_machine()), 3
+    graph = perceptron([30, 500, 30, 5])
+    graph = replace(graph, edges=(*graph.edges, Edge("neuron1", "linear0", 1)))
+    program = target.compile(graph)
+    assert isinstance(program, SequentialProgram)
+    spikes = spike_counts(graph, samples=2, steps=steps)
+    target.write_trace(program, spikes, tmp_path / "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    one = target.run(program, spikes[:1])
+    clock = program.architecture.clock_mhz
+    assert end_of_nested(events) == round(1000 * (one.cycles or 0) / clock)
+    names = [e["name"] for e in events if e["ph"] == "X" and " part " in e["name"]]
+    numbers = [*program.rounds[0]]
+    assert len(numbers) > 1
+    turn = [f"load part {n}" for n in numbers] * steps
+    assert [name for name in names if name.startswith("load")][: len(turn)] == turn
+    for number, part in enumerate(program.parts):
+        turns = steps if part.program.in_turns else 1
+        for what, times, bits in (
+            ("load", turns, part.load_bits),
+            ("restore", turns - 1, part.state_bits),
+            ("save", turns - 1, part.state_bits),
+        ):
+            moved = [e["args"]["bits"] for e in events if e["name"] == f"{what} part {number}"]
+            assert moved == [bits] * times
+    walks = [e["args"]["cycles"] for e in events if e["name"] == "synapse walks"]
+    assert sum(walks) == sum(int(totals.core_walk_cycles.sum()) for totals in one.part_totals)
+
+
+def end_of_nested(events: list[dict[str, Any]]) -> int:
+    """Check that slices are nested or apart; return the nanosecond in which the last one ends."""
     named = {(e["pid"], e["tid"]) for e in events if e["name"] == "thread_name"}
     tracks: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for event in events:
@@ -159,13 +203,7 @@ def test_timeline_is_one_that_viewers_can_nest(
                 open_until.pop()
             assert not open_until or -end <= open_until[-1]
             open_until.append(-end)
-    one = target.run(program, spikes[:1])
-    last = max(-end for slices in tracks.values() for _, end in slices)
-    # The last part ends with a slice of its own; else the last slice is that of a phase.
-    cycles = (one.cycles or 0) - (0 if in_parts else machine.barrier_cycles)
-    assert last == round(1000 * cycles / machine.clock_mhz)
-    loaded = sum(e["args"]["bits"] for e in events if e["name"].startswith("load part"))
-    assert loaded == (sum(part.load_bits for part in program.parts) if in_parts else 0)
+    return max(-end for slices in tracks.values() for _, end in slices)
 
 
 def test_timeline_that_cannot_be_written(done, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

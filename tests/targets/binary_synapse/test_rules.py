@@ -258,8 +258,9 @@ def test_one_graph_with_everything_wrong(in_parts: bool) -> None:
     assert membrane.startswith("membrane from -1073741824 to 1073741823 takes 31 bits, 7 more than")
     if in_parts:
         assert rest == [
-            "spikes of 'b' come back to it from a later part", "choose an architecture that holds "
-            "the loop",
+            "spikes of 'b' come back to it from a later part, and a pipeline cannot change parts "
+            "between two steps", 'use schedule = "within-step", or an architecture that holds the '
+            "loop",
             "comes in parts, and external_memory.bits_per_cycle = 1 is 9 less than the 10 bits of "
             "a spike: raise it",
         ]  # fmt: skip

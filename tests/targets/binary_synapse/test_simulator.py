@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from binary_synapse_machine import MachineModel
+from binary_synapse_machine import MachineModel, run_parts
 from binary_synapse_networks import (
     convolutional_networks,
     convolutions_in_parts,
     counts_by_input,
     dense_networks,
+    loops_over_parts,
     machines,
     perceptron,
     shared_cores,
@@ -23,6 +25,7 @@ from binary_synapse_networks import (
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from axonc.targets.base import Run
 from axonc.targets.binary_synapse import (
     Architecture,
     BinarySynapse,
@@ -30,11 +33,12 @@ from axonc.targets.binary_synapse import (
     load_architecture,
 )
 from axonc.targets.binary_synapse.architecture import Dataflow, MeshParameters, Packing
-from axonc.targets.binary_synapse.execution import parts_of
-from axonc.targets.binary_synapse.memory import memory_bits
+from axonc.targets.binary_synapse.execution import parts_of, rounds_of
+from axonc.targets.binary_synapse.memory import memory_bits, spike_bits
 from axonc.targets.binary_synapse.placement import links_travelled, measured_traffic
 from axonc.targets.binary_synapse.program import BinaryProgram, Box, Route
-from axonc.targets.binary_synapse.projections import Grid
+from axonc.targets.binary_synapse.projections import Grid, population_grids
+from axonc.targets.binary_synapse.sequential import SequentialProgram
 from axonc.targets.binary_synapse.simulator.behaviour import simulate_behaviour
 from axonc.targets.binary_synapse.simulator.flits import LOCAL, PORTS
 from axonc.targets.binary_synapse.simulator.lone_sender import new_places
@@ -64,7 +68,8 @@ EXAMPLES = int(os.environ.get("AXONC_BINARY_SYNAPSE_EXAMPLES", "100"))
 NETWORKS = st.one_of(dense_networks(), convolutional_networks())
 WHOLE = st.one_of(st.tuples(NETWORKS, machines()), convolutions_in_parts(), shared_cores())
 IN_PARTS = st.tuples(NETWORKS, machines(external_memory={"bits_per_cycle": 256}))
-LAYOUTS = st.one_of(WHOLE, IN_PARTS, sums_in_turns())
+LARGER = st.one_of(IN_PARTS, sums_in_turns(), loops_over_parts())
+LAYOUTS = st.one_of(WHOLE, shared_cores(), LARGER)
 Layout = tuple[Graph, Architecture]
 
 
@@ -92,7 +97,7 @@ def test_every_bin_equals_the_reference(layout: Layout, most: int) -> None:
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(LAYOUTS)
 def test_every_cycle_equals_the_naive_machine(layout: Layout) -> None:
-    """Of every part, with what the naive machine left for it where it goes on with sums."""
+    """Of every part; the naive machine runs those on a loop a step at a time, one after another."""
     graph, machine = layout
     target, program = compiled(graph, machine)
     assume(len(parts_of(program)) <= 15)  # the naive machine is slow
@@ -101,21 +106,15 @@ def test_every_cycle_equals_the_naive_machine(layout: Layout) -> None:
     run = target.run(program, counts)
     fired = counts | execute(graph, counts, probes=probes).spikes
     flat = {name: values.reshape(*values.shape[:2], -1) for name, values in fired.items()}
-    models: list[MachineModel] = []
-    for part, totals in zip(parts_of(program), run.part_totals, strict=True):
-        whole = part.program
-        inputs = {name: flat[name].astype(np.uint8) for name in whole.graph.inputs}
-        sums = np.array(models[-1].handed_on) if whole.resuming is not None else None
-        slow = simulate_batch(
-            whole, inputs, spikes_of=[], sums=None if sums is None else sums[None],
-            method=EVERY_CYCLE,
-        )  # fmt: skip
-        models.append(MachineModel(whole))
-        models[-1].run({name: values[0] for name, values in inputs.items()}, sums)
-        assert_same_cycles(totals, models[-1])
-        assert_same_cycles(slow.totals, models[-1])
-        if whole.handing_on is not None:
-            np.testing.assert_array_equal(slow.sums[0], models[-1].handed_on)
+    models = run_parts(rounds_of(program), {name: flat[name][0] for name in counts})
+    for part, totals, model in zip(parts_of(program), run.part_totals, models, strict=True):
+        sums = np.array(model.sums)[None] if part.program.resuming is not None else None
+        inputs = part.inputs(flat)
+        slow = simulate_batch(part.program, inputs, spikes_of=[], sums=sums, method=EVERY_CYCLE)
+        assert_same_cycles(totals, model)
+        assert_same_cycles(slow.totals, model)
+        if part.program.handing_on is not None:
+            np.testing.assert_array_equal(slow.sums[0], model.handed_on)
     bound = target.run(program, counts, engine="analytic")
     assert 0 < (bound.cycles or 0) <= (run.cycles or 0)
 
@@ -125,12 +124,54 @@ def test_every_cycle_equals_the_naive_machine(layout: Layout) -> None:
     assert odin.total_pj == pytest.approx(12.7 * run.counters["synapses_walked"])
     parts = [count for name, count in run.counters.items() if name.startswith("cycles/")]
     cycles = sum(sum(model.cycles_of_step) for model in models)
-    assert sum(parts) == run.cycles == cycles + run.counters.get("cycles/load", 0)
+    assert sum(parts) == run.cycles == cycles + transferred(program, run, models)
 
     spikes = dict.fromkeys(probes, 0)
     for block in (block for model in models for block in model.blocks):
         spikes[block.block.layer] += sum(map(len, block.fired.values()))
     assert spikes == {name: run.layers[name]["spikes"] for name in probes}
+
+
+@settings(max_examples=40, deadline=None)
+@given(WHOLE)
+def test_every_arbiter_is_at_rest_when_a_turn_begins(layout: Layout) -> None:
+    """On large meshes too, where arbiters have more to remember than on those of loops."""
+    graph, machine = layout
+    target, program = compiled(graph, machine)
+    program = replace(program, in_turns=True)
+    counts = counts_by_input(graph, samples=1, steps=4, most=3)
+    flat = {name: values[0].reshape(4, -1) for name, values in counts.items()}
+    (model,) = run_parts(rounds_of(program), flat)
+    assert_same_cycles(target.run(program, counts).totals, model)
+
+
+def transferred(
+    program: BinaryProgram | SequentialProgram, run: Run, models: list[MachineModel]
+) -> int:
+    """Check the bits that pass through the external memory; return the cycles of loads and states.
+
+    A part on a loop comes to the machine in each step, and leaves its state there but at the end.
+    """
+    if isinstance(program, BinaryProgram):
+        return 0
+    machine = program.architecture
+    width = machine.external_memory.bits_per_cycle  # type: ignore[union-attr]
+    spike = spike_bits(population_grids(program.graph))
+    cycles = read = written = 0
+    for part, model in zip(program.parts, models, strict=True):
+        turns = model.steps if model.program.in_turns else 1
+        loads, state = part.load_bits, model.state_bits()
+        cycles += turns * -(-loads // width) + 2 * (turns - 1) * -(-state // width)
+        read += turns * loads + (turns - 1) * state
+        written += (turns - 1) * state
+        sums = sum(map(len, model.sums)) if part.program.resuming is not None else 0
+        read += sums * machine.core.accumulator_bits + (model.host_flits - sums) * spike
+        written += len(model.arrivals) * spike
+        written += sum(map(len, model.handed_on)) * machine.core.accumulator_bits
+    assert run.counters["read_bits/external"] == read
+    assert run.counters["write_bits/external"] == written
+    assert run.counters["cycles/load"] + run.counters.get("cycles/state", 0) == cycles
+    return cycles
 
 
 @settings(max_examples=40, deadline=None)
@@ -153,7 +194,8 @@ def test_placing_changes_no_bin_and_measures_what_travels(layout: Layout) -> Non
         if any(len(whole.banks_by_core(line)) > 1 for line in lines):
             continue  # shared links are crossed once
         travelled = int(totals.link_flits.reshape(-1, PORTS)[:, :LOCAL].sum())
-        traffic = measured_traffic(whole, {name: flat[name] for name in whole.grids})
+        known = part.inputs(flat) | {name: flat[name] for name in whole.reasons}
+        traffic = measured_traffic(whole, known)
         assert travelled <= links_travelled(whole, traffic)
         if not any(line.delay_steps for line in lines):  # else some come after the end
             assert travelled == links_travelled(whole, traffic)
@@ -209,15 +251,22 @@ def test_a_multicast_flit_is_copied_where_its_ways_part() -> None:
 
 
 def test_random_layouts_hold_what_is_rare() -> None:
-    """Flits for several banks, sums in turns: else the tests above could not find their faults."""
+    """Flits for several banks, sums in turns, loops over parts: else the tests above could not find
+    their faults."""
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=200, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=400, deadline=None, derandomize=True, database=None)
     @given(LAYOUTS)
     def look(layout: Layout) -> None:
         _, program = compiled(*layout)
         parts = [part.program for part in parts_of(program)]
         seen["sums in turns"] += any(part.handing_on is not None for part in parts)
+        looped = [part for part in parts_of(program) if part.program.in_turns]
+        seen["loop over parts"] += bool(looped)
+        seen["layer over parts"] += any(part.returned for part in looped)
+        seen["held in a state"] += any("history" in name for part in looped
+                                       for name in memory_bits(part.program))  # fmt: skip
+        seen["sums on a loop"] += any(part.program.handing_on is not None for part in looped)
         program = parts[0]
         routes = [*program.block_routes, *program.host_routes.values()]
         each = [program.banks_by_core(route) for lines in routes for route in lines]
@@ -230,6 +279,10 @@ def test_random_layouts_hold_what_is_rare() -> None:
 
     look()
     assert seen["sums in turns"] >= 10
+    assert seen["loop over parts"] >= 15
+    assert seen["layer over parts"] >= 10
+    assert seen["held in a state"] >= 3
+    assert seen["sums on a loop"] >= 5
     assert seen["several banks"] >= 15
     assert seen["in several blocks"] >= 3
     assert seen["of several cores"] >= 1
