@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from binary_synapse_networks import chain, convolutional_networks, machines, neurons
+from binary_synapse_layouts import machines
+from binary_synapse_networks import chain, convolutional_networks, neurons
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -14,16 +15,7 @@ from axonc.targets.binary_synapse.execution import parts_of
 from axonc.targets.binary_synapse.program import rows_of, synapses_of
 from axonc.targets.binary_synapse.unrolling import UnrolledProjection
 from axonc.toolchain.errors import LoweringError
-from axonc.toolchain.ir import (
-    BIPOLAR,
-    Delay,
-    Graph,
-    Input,
-    IntegerConv,
-    Output,
-    SumPool,
-    Window,
-)
+from axonc.toolchain.ir import BIPOLAR, Delay, Graph, Input, IntegerConv, Output, SumPool, Window
 from axonc.toolchain.reference import linear_step
 
 
