@@ -9,7 +9,7 @@ Two kinds of shortcut:
     spike     the spikes at a block's input reach its last neurons through a binary 1x1 convolution
               whose sums are added to those of the second convolution, in front of the one
               BatchNorm: only spikes travel, and all synapses of a neuron have one gain, as hardware
-              with one bit a synapse needs it. (Ours; no paper has measured it.)
+              with one bit a synapse needs it. Ours; docs/training.md tells what it costs.
 """
 
 from __future__ import annotations
