@@ -153,9 +153,10 @@ def test_a_lava_process_killed_at_a_random_moment_is_an_error(seed):
 
 
 VICTIM = """
-import sys, numpy as np
+import signal
 from axonc.targets.loihi import run_on_lava
 from test_lava import endless
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if the tests run in background
 print("go", flush=True)
 run_on_lava(*endless())
 """
@@ -168,10 +169,14 @@ def test_killing_axonc_at_a_random_moment_leaves_nothing_behind(how, seed, left_
         [sys.executable, "-c", VICTIM], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
     )  # fmt: skip
-    victim.stdout.readline()
-    time.sleep(np.random.default_rng([how, seed]).uniform(0.05, 5))
-    assert victim.poll() is None
-    os.kill(victim.pid, how)
-    victim.wait(20)
-    victim.stdout.close()
+    try:
+        victim.stdout.readline()
+        time.sleep(np.random.default_rng([how, seed]).uniform(0.05, 5))
+        assert victim.poll() is None
+        os.kill(victim.pid, how)
+        victim.wait(20)
+    finally:
+        victim.kill()
+        victim.wait()
+        victim.stdout.close()
     assert left_behind(victim.pid) == []
