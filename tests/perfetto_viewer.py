@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+_PATIENCE_S = 60
 _QUERY = """(async () => {
     const found = await window.app.trace.engine.query(%s), names = found.columns(), rows = [];
     for (const row = found.iter({}); row.valid(); row.next())
@@ -44,18 +48,26 @@ class PerfettoViewer:
         self._browser = subprocess.Popen(
             ["bash", "-c", f'exec "$0" "$@" 3<&{commands} 4>&{answers}', chromium, *flags,
              f"--user-data-dir={profile / 'browser'}", "about:blank"],
-            pass_fds=(commands, answers), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True, pass_fds=(commands, answers), stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(commands)
         os.close(answers)
         self._number, self._held = 0, b""
         self._session: dict[str, str] = {}
+        try:
+            self._open(f"{origin}/index.html#!/?url={origin}/{trace.name}")
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, url: str) -> None:
         pages = self._call("Target.getTargets")["targetInfos"]
         page = next(target["targetId"] for target in pages if target["type"] == "page")
         attached = self._call("Target.attachToTarget", targetId=page, flatten=True)
         self._session = {"sessionId": attached["sessionId"]}
-        self._call("Page.navigate", url=f"{origin}/index.html#!/?url={origin}/{trace.name}")
-        until = time.monotonic() + 60
+        self._call("Page.navigate", url=url)
+        until = time.monotonic() + _PATIENCE_S
         while self._evaluate("Boolean(window.app && window.app.trace)") is not True:
             if time.monotonic() > until:
                 raise TimeoutError("the viewer did not open the trace")
@@ -67,10 +79,10 @@ class PerfettoViewer:
         return rows
 
     def close(self) -> None:
-        """End the browser and the server."""
-        self._session = {}
-        self._call("Browser.close")  # with all its processes
-        self._browser.wait(timeout=30)
+        """End the browser with all its processes, and the server."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._browser.pid, signal.SIGKILL)
+        self._browser.wait()
         os.close(self._commands)
         os.close(self._answers)
         self._server.shutdown()
@@ -88,6 +100,8 @@ class PerfettoViewer:
         os.write(self._commands, json.dumps(message).encode() + b"\0")
         while True:
             while b"\0" not in self._held:
+                if not select.select([self._answers], [], [], _PATIENCE_S)[0]:
+                    raise TimeoutError(f"the browser did not answer {method}")
                 more = os.read(self._answers, 1 << 16)
                 if not more:
                     raise RuntimeError("the browser ended")
