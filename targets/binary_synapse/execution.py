@@ -11,7 +11,7 @@ import numpy as np
 
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.ir import Graph
-from axonc.toolchain.reference import input_arrays
+from axonc.toolchain.reference import Spikes, input_arrays
 
 from ..base import Run
 from .counting import count_events
@@ -54,7 +54,7 @@ def rounds_of(program: BinaryProgram | SequentialProgram) -> list[tuple[Part, ..
 
 def run_program(
     program: BinaryProgram | SequentialProgram,
-    spikes: np.ndarray | Mapping[str, np.ndarray],
+    spikes: Spikes,
     engine: str,
     probes: Sequence[str],
 ) -> BinaryRun:
@@ -185,9 +185,7 @@ def _gathered(
     return dict(together), layers
 
 
-def checked_inputs(
-    graph: Graph, parts: tuple[Part, ...], spikes: np.ndarray | Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def checked_inputs(graph: Graph, parts: tuple[Part, ...], spikes: Spikes) -> dict[str, np.ndarray]:
     """Return flat spike counts per input node, checked against what the machine can take.
 
     Raises:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from axonc.toolchain.reference import Spikes
+
 from ..mesh_placement import MeshTraffic, place_on_mesh
 from .architecture import Architecture
 from .program import HOST, BinaryProgram, Box, Route
@@ -26,7 +28,7 @@ def snake(cores: int, architecture: Architecture) -> tuple[tuple[int, int], ...]
 class Calibration:
     """What a placement is chosen by: spikes as for `Target.run`, and the seed of the search."""
 
-    spikes: np.ndarray | Mapping[str, np.ndarray]
+    spikes: Spikes
     seed: int = 0
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .accumulate import PLANES, add_rows, add_taps
-from .compiled import compiled, inlined, uncounted
+from .compiled import compiled, uncounted
 from .image import (
     ACCEPTS,
     DELAY,
@@ -33,6 +33,7 @@ from .image import (
     WORDS_AT_ONCE,
 )
 from .neurons import append_set, update_neurons
+from .positions import box_covers, position
 
 
 class Behaviour(NamedTuple):
@@ -255,10 +256,7 @@ def _take_events(
             source: Any = np.int64(ids[e])
             c, y, x = source, 0, 0
             if not (whole and dense):
-                if plane > 1:
-                    c = source // plane
-                    y = (source - c * plane) // width
-                    x = source - c * plane - y * width
+                c, y, x = position(source, plane, width)
                 if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
                     continue
             events += 1
@@ -279,15 +277,6 @@ def _take_events(
     counters[2, number] += performed + n_rows * sums.size
     counters[3, number] += effective
     return n_rows
-
-
-@inlined
-def box_covers(box: Any, grid: Any) -> Any:
-    """Return whether all neurons of a unit's grid lie in a box of sources."""
-    return (
-        box[0] == 0 and box[1] == grid[1] and box[2] == 0 and box[3] == grid[2]
-        and box[4] == 0 and box[5] == grid[3]
-    )  # fmt: skip
 
 
 @compiled

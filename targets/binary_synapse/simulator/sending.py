@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .behaviour import box_covers
 from .clockwork import CORES, DELAY, FIRST_TARGET, FROM_BOX, HOLD, LAST_TARGET
 from .compiled import inlined, uncounted
 from .flits import FLIT_CORE_SHIFT
@@ -24,6 +23,7 @@ from .image import (
     START,
     WAVE,
 )
+from .positions import box_covers, position
 
 
 class Queue(NamedTuple):
@@ -193,11 +193,7 @@ def _queue_spikes(
     steps, plane, width = begin.shape[0], grid[2] * grid[3], grid[3]
     for e in range(begin[sent, unit], end[sent, unit]):
         source = np.int64(ids[e])
-        c, y, x = source, 0, 0
-        if plane > 1:
-            c = source // plane
-            y = (source - c * plane) // width
-            x = source - c * plane - y * width
+        c, y, x = position(source, plane, width)
         when = after + slots[e] // group * each
         for r in range(run, run_end):
             if not (
@@ -263,11 +259,7 @@ def _queue_along(
     else:
         for e in range(ids.size):
             source = np.int64(ids[e])
-            c, y, x = source, 0, 0
-            if plane > 1:
-                c = source // plane
-                y = (source - c * plane) // width
-                x = source - c * plane - y * width
+            c, y, x = position(source, plane, width)
             if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
                 continue
             if not leaves:

@@ -12,6 +12,7 @@ import pytest
 from axonc.toolchain.cli import main
 
 ENGINES = ["reference", "loihi", "binary_synapse"]
+SIZES = {"left": 6, "right": 5}
 
 
 @pytest.fixture
@@ -49,9 +50,6 @@ def spikes(tmp_path: Path) -> Path:
     arrays = {f"spikes/{name}": rng.random((3, 10, n)) < 0.5 for name, n in SIZES.items()}
     np.savez(path, labels=np.array([0, 1, 2]), **arrays)  # type: ignore[arg-type]
     return path
-
-
-SIZES = {"left": 6, "right": 5}
 
 
 def test_every_engine_runs_them_alike(

@@ -1,0 +1,27 @@
+"""Where a source lies in its population, and whether a box of sources holds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .compiled import inlined
+
+
+@inlined
+def position(source: Any, plane: Any, width: Any) -> Any:
+    """Return (channel, row, column) of a flat position; a plane of 1 has neither row nor column."""
+    c, y, x = source, 0, 0
+    if plane > 1:
+        c = source // plane
+        y = (source - c * plane) // width
+        x = source - c * plane - y * width
+    return c, y, x
+
+
+@inlined
+def box_covers(box: Any, grid: Any) -> Any:
+    """Return whether all neurons of a unit's grid lie in a box of sources."""
+    return (
+        box[0] == 0 and box[1] == grid[1] and box[2] == 0 and box[3] == grid[2]
+        and box[4] == 0 and box[5] == grid[3]
+    )  # fmt: skip
