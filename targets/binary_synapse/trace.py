@@ -1,4 +1,4 @@
-"""A timeline of one sample that Perfetto (ui.perfetto.dev) and chrome://tracing open."""
+"""A timeline of one sample in the Trace Event Format, which Perfetto (ui.perfetto.dev) opens."""
 
 from __future__ import annotations
 
