@@ -55,8 +55,10 @@ def _running(what: str, file: Path, kind: Error) -> Iterator[None]:
         yield
     except Exception as error:  # whatever the user's code raises
         raise kind(
-            what, got=told(error, file), expected="code that runs",
+            what,
+            got=told(error, file),
+            expected="code that runs",
             remedy=f"mend it until `python {file}` runs",
-        ) from None  # fmt: skip
+        ) from None
     finally:
         sys.path.remove(folder)

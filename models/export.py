@@ -163,10 +163,7 @@ def _current_nodes(
 
 
 def _synapses(
-    layer: SpikingLayer,
-    weight: NDArray[Any],
-    bias: NDArray[np.float64],
-    shape_in: tuple[int, ...],
+    layer: SpikingLayer, weight: NDArray[Any], bias: NDArray[np.float64], shape_in: tuple[int, ...]
 ) -> Any:
     synapses = layer.synapses
     if isinstance(synapses, nn.Linear):

@@ -65,11 +65,7 @@ class Equivalence:
 
 
 def export_norse(
-    module: nn.Module,
-    path: str | Path,
-    sample: Tensor | NDArray[Any],
-    *,
-    dt: float | None = None,
+    module: nn.Module, path: str | Path, sample: Tensor | NDArray[Any], *, dt: float | None = None
 ) -> Equivalence:
     """Write a module of norse cells and torch layers to a NIR file, whole or not at all.
 
@@ -122,9 +118,7 @@ def _graph(
             edges += [(name, node_name), (node_name, name)]
     nodes[OUTPUT] = nir.Output({"output": np.array(traced.output_shape)})
     edges += [(last[source], OUTPUT) for source in traced.outputs]
-    metadata = {
-        "dt": _time_step(traced, dt), "format_version": FORMAT_VERSION, "producer": "axonc"
-    }  # fmt: skip
+    metadata = {"dt": _time_step(traced, dt), "format_version": FORMAT_VERSION, "producer": "axonc"}
     # nir's own check knows neither non-square kernels nor their strides; ours is the proof
     return nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False), traced.calls
 
@@ -191,12 +185,16 @@ def _require_that_it_runs(module: nn.Module, step: Tensor) -> None:
     try:
         module(step)
     except Exception as error:  # whatever a user's forward raises
-        _refuse([Fault(
-            f"{type(module).__name__} on a step of shape {tuple(step.shape)}",
-            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-            "a module that runs on one time step (batch, *shape) of the sample",
-            "give a sample (time, batch, *shape) of the shapes the network was built for",
-        )])  # fmt: skip
+        _refuse(
+            [
+                Fault(
+                    f"{type(module).__name__} on a step of shape {tuple(step.shape)}",
+                    f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+                    "a module that runs on one time step (batch, *shape) of the sample",
+                    "give a sample (time, batch, *shape) of the shapes the network was built for",
+                )
+            ]
+        )
 
 
 def _loose_norms(traced: Trace) -> list[Fault]:
@@ -224,10 +222,16 @@ def _time_step(traced: Trace, dt: float | None) -> float:
     steps = {float(c.module.dt) for c in traced.calls.values() if isinstance(c.module, STEPPED)}
     if len(steps) > 1 or (dt is not None and steps and steps != {dt}):
         asked = "" if dt is None else f"dt = {dt} s for "
-        _refuse([Fault(
-            "time step", f"{asked}cells with dt = {', '.join(map(str, sorted(steps)))} s",
-            "one time step", "construct all cells with the same dt, and leave dt out here",
-        )])  # fmt: skip
+        _refuse(
+            [
+                Fault(
+                    "time step",
+                    f"{asked}cells with dt = {', '.join(map(str, sorted(steps)))} s",
+                    "one time step",
+                    "construct all cells with the same dt, and leave dt out here",
+                )
+            ]
+        )
     if steps:
         return steps.pop()
     return 1e-3 if dt is None else dt
@@ -274,11 +278,17 @@ def _prove(
 
 
 def _refuse_unequal(name: str, got: str) -> None:
-    _refuse([Fault(
-        f"the exported graph, node {name!r}", got, "what the module computes on the sample",
-        "do not use state in other ways than handing it back to the cells; else report this network"
-        " as a fault of the exporter",
-    )])  # fmt: skip
+    _refuse(
+        [
+            Fault(
+                f"the exported graph, node {name!r}",
+                got,
+                "what the module computes on the sample",
+                "do not use state in other ways than handing it back to the cells; else report "
+                "this network as a fault of the exporter",
+            )
+        ]
+    )
 
 
 def _run(

@@ -145,11 +145,7 @@ def configure(
     changes = dict(VARIANTS[variant])
     network = replace(start.network, **changes.pop("network", {}))
     config = replace(
-        start,
-        seed=seed,
-        network=network,
-        optimizer=OptimizerConfig(kind, learning_rate),
-        **changes,
+        start, seed=seed, network=network, optimizer=OptimizerConfig(kind, learning_rate), **changes
     )
     return Run(variant, optimizer, learning_rate, seed, config)
 

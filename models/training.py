@@ -149,9 +149,7 @@ class _Run:
         self.batches = math.ceil(len(self.data.train) / config.batch_size)
 
     def to_the_end(
-        self,
-        interrupt: DeferredInterrupt,
-        progress: Callable[[TrainingProgress], None] | None,
+        self, interrupt: DeferredInterrupt, progress: Callable[[TrainingProgress], None] | None
     ) -> None:
         while self.epoch < self.config.epochs:
             self._begin_epoch()

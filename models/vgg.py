@@ -56,10 +56,7 @@ def dvs_gesture(config: TrainingConfig, shape: tuple[int, ...], classes: int) ->
     layers["hidden"] = (
         Wire(source),
         finish(
-            config,
-            linear(config, fan_in, 512, end=False),
-            pool=nn.AvgPool2d(2),
-            dropout=dropout,
+            config, linear(config, fan_in, 512, end=False), pool=nn.AvgPool2d(2), dropout=dropout
         ),
     )
     layers["output"] = (Wire("hidden"), read_out(config, 512, 10 * classes, dropout=dropout))

@@ -267,7 +267,12 @@ class Target(ABC):
 def describe(rows: Sequence[NodeVerdict], target: str) -> list[dict[str, Any]]:
     """Return the rows as JSON-ready objects: {node, kind, target, verdict, detail}."""
     return [
-        {"node": row.node, "kind": row.kind, "target": target, "verdict": str(row.verdict),
-         "detail": row.detail}
+        {
+            "node": row.node,
+            "kind": row.kind,
+            "target": target,
+            "verdict": str(row.verdict),
+            "detail": row.detail,
+        }
         for row in rows
-    ]  # fmt: skip
+    ]

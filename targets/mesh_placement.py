@@ -128,9 +128,13 @@ def _cut(traffic: MeshTraffic, group: np.ndarray, first: int, seed: int) -> np.n
     starts = np.searchsorted(rows, np.arange(len(group) + 1))
     scaled = np.maximum(1, weights * min(1.0, _MOST_EDGE_WEIGHT / weights.sum())).astype(np.int64)
     _, sides = pymetis.part_graph(
-        2, pymetis.CSRAdjacency(starts.tolist(), partners.tolist()), eweights=scaled.tolist(),
-        tpwgts=[share, 1 - share], recursive=True, options=pymetis.Options(seed=seed, ufactor=1),
-    )  # fmt: skip
+        2,
+        pymetis.CSRAdjacency(starts.tolist(), partners.tolist()),
+        eweights=scaled.tolist(),
+        tpwgts=[share, 1 - share],
+        recursive=True,
+        options=pymetis.Options(seed=seed, ufactor=1),
+    )
     side = np.array(sides) == 0
     while (more := int(side.sum()) - first) != 0:  # METIS balances nearly; slots are counted
         across = np.where(side[rows] == side[partners], -weights, weights)
@@ -169,7 +173,15 @@ def _annealed(
     slot_of = np.concatenate([start, len(slots) + np.arange(len(pins))])
     moves = _MOVES_PER_PART * traffic.parts
     best: np.ndarray = anneal(
-        traffic.starts[: traffic.parts + 1], traffic.partners, traffic.messages,
-        np.concatenate([slots, pins]), slot_of, part_at, moves, _START_HEAT, _END_HEAT, seed,
-    )  # fmt: skip
+        traffic.starts[: traffic.parts + 1],
+        traffic.partners,
+        traffic.messages,
+        np.concatenate([slots, pins]),
+        slot_of,
+        part_at,
+        moves,
+        _START_HEAT,
+        _END_HEAT,
+        seed,
+    )
     return best

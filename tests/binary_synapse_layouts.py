@@ -172,9 +172,11 @@ def shared_cores(draw: st.DrawFn) -> tuple[Graph, Architecture]:
     mesh = machine.mesh.model_copy(update={"columns": 3, "rows": draw(st.integers(1, 3))})
     return graph, machine.model_copy(
         update={
-            "core": machine.core.model_copy(update=core), "mesh": mesh, "packing": Packing.ALWAYS,
+            "core": machine.core.model_copy(update=core),
+            "mesh": mesh,
+            "packing": Packing.ALWAYS,
         }
-    )  # fmt: skip
+    )
 
 
 NETWORKS = st.one_of(dense_networks(), convolutional_networks())

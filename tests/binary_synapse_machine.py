@@ -15,14 +15,7 @@ import numpy as np
 from axonc.targets.binary_synapse.architecture import Dataflow, Schedule
 from axonc.targets.binary_synapse.program import HOST, BinaryProgram, Block, Route
 from axonc.targets.binary_synapse.sequential import Part
-from axonc.toolchain.ir import (
-    Delay,
-    IntegerAffine,
-    IntegerConv,
-    IntegerNeuron,
-    Reset,
-    SumPool,
-)
+from axonc.toolchain.ir import Delay, IntegerAffine, IntegerConv, IntegerNeuron, Reset, SumPool
 from axonc.toolchain.reference import linear_step
 
 NORTH, EAST, SOUTH, WEST, LOCAL, TO_HOST = range(6)
@@ -434,11 +427,16 @@ class MachineModel:
                     if all(
                         o * s + kk * d - p[0] == at
                         for o, s, kk, d, p, at in zip(
-                            out, node.window.stride, k, node.window.dilation,
-                            node.window.padding, position, strict=True,
+                            out,
+                            node.window.stride,
+                            k,
+                            node.window.dilation,
+                            node.window.padding,
+                            position,
+                            strict=True,
                         )
                     )
-                ]  # fmt: skip
+                ]
             if isinstance(node, IntegerConv):
                 per_group = len(node.weight) // node.groups
                 group = channel // node.weight.shape[1]

@@ -51,8 +51,9 @@ def perceptron(sizes: list[int], thresholds: list[int], **decay: int) -> Graph:
     nodes: list[Node] = []
     for inputs, outputs, threshold in zip(sizes, sizes[1:], thresholds, strict=False):
         nodes += [
-            IntegerAffine(signs(outputs, inputs), BIPOLAR), neuron((outputs,), threshold, **decay)
-        ]  # fmt: skip
+            IntegerAffine(signs(outputs, inputs), BIPOLAR),
+            neuron((outputs,), threshold, **decay),
+        ]
     return chain((sizes[0],), *nodes)
 
 

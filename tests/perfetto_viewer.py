@@ -46,11 +46,20 @@ class PerfettoViewer:
         self._answers, answers = os.pipe()
         flags = ("--headless=new --no-sandbox --disable-gpu --remote-debugging-pipe").split()
         self._browser = subprocess.Popen(
-            ["bash", "-c", f'exec "$0" "$@" 3<&{commands} 4>&{answers}', chromium, *flags,
-             f"--user-data-dir={profile / 'browser'}", "about:blank"],
-            start_new_session=True, pass_fds=(commands, answers), stdout=subprocess.DEVNULL,
+            [
+                "bash",
+                "-c",
+                f'exec "$0" "$@" 3<&{commands} 4>&{answers}',
+                chromium,
+                *flags,
+                f"--user-data-dir={profile / 'browser'}",
+                "about:blank",
+            ],
+            start_new_session=True,
+            pass_fds=(commands, answers),
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         os.close(commands)
         os.close(answers)
         self._number, self._held = 0, b""

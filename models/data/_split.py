@@ -22,10 +22,7 @@ class LazyImages:
     """
 
     def __init__(
-        self,
-        files: Sequence[Any],
-        shape: tuple[int, ...],
-        read: Callable[[Any], NDArray[np.uint8]],
+        self, files: Sequence[Any], shape: tuple[int, ...], read: Callable[[Any], NDArray[np.uint8]]
     ):
         self._files, self._read = files, read
         self.shape = (len(files), *shape)

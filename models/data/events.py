@@ -50,13 +50,7 @@ def frames(
 
 
 def checked_frames(
-    what: str,
-    events: Events,
-    sensor: Size,
-    size: Size,
-    bins: int,
-    remedy: str,
-    polarities: int = 2,
+    what: str, events: Events, sensor: Size, size: Size, bins: int, remedy: str, polarities: int = 2
 ) -> NDArray[np.uint8]:
     """Cut events into frames, or refuse those that lie outside of the sensor."""
     for name, end in (("x", sensor[0]), ("y", sensor[1]), ("polarity", polarities)):

@@ -84,9 +84,11 @@ class _Part:
             events, label = self._item(index)
             if not np.array_equal(label, labels[index]):
                 raise DataError(
-                    what, got=f"the label {label}", expected=f"{labels[index]}, as in `targets`",
+                    what,
+                    got=f"the label {label}",
+                    expected=f"{labels[index]}, as in `targets`",
                     remedy="give the dataset no transform of labels, or no `targets`",
-                )  # fmt: skip
+                )
             remedy = "correct sensor_size, or the transforms of the dataset"
             columns = _columns(what, events, sensor, polarities)
             return checked_frames(what, columns, sensor, size, config.bins, remedy, polarities)

@@ -7,6 +7,12 @@ from .sequential import SequentialProgram
 from .target import BinarySynapse
 
 __all__ = [
-    "Architecture", "BinaryProgram", "BinarySynapse", "Calibration", "SequentialProgram",
-    "architecture_from_toml", "load_architecture", "preset_names",
-]  # fmt: skip
+    "Architecture",
+    "BinaryProgram",
+    "BinarySynapse",
+    "Calibration",
+    "SequentialProgram",
+    "architecture_from_toml",
+    "load_architecture",
+    "preset_names",
+]

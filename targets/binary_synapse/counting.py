@@ -48,8 +48,7 @@ def count_events(
             continue
         layer["neuron_updates"] += phases
         layer["overflows"] += int(totals.block_overflows[number])
-    for name in ("events", "synaptic_operations", "synapses_walked", "neuron_updates",
-                 "overflows"):  # fmt: skip
+    for name in ("events", "synaptic_operations", "synapses_walked", "neuron_updates", "overflows"):
         counters[name] = sum(layer[name] for layer in layers.values())
     for access, bits in memory_accesses(program, totals).items():
         counters[f"{access.kind}_bits/{access.memory}"] += bits

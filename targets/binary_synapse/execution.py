@@ -53,10 +53,7 @@ def rounds_of(program: BinaryProgram | SequentialProgram) -> list[tuple[Part, ..
 
 
 def run_program(
-    program: BinaryProgram | SequentialProgram,
-    spikes: Spikes,
-    engine: str,
-    probes: Sequence[str],
+    program: BinaryProgram | SequentialProgram, spikes: Spikes, engine: str, probes: Sequence[str]
 ) -> BinaryRun:
     """Run spikes through every part; see `BinarySynapse.run`."""
     graph, parts = program.graph, parts_of(program)

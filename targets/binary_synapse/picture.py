@@ -36,10 +36,12 @@ def draw_mesh(parts: Sequence[tuple[BinaryProgram, Totals]], path: Path) -> None
 
     machine = parts[0][0].architecture
     shown = [
-        (core_rows(program, totals), [row for row in link_rows(program, totals)
-                                      if row["output"] in _TOWARDS])
+        (
+            core_rows(program, totals),
+            [row for row in link_rows(program, totals) if row["output"] in _TOWARDS],
+        )
         for program, totals in parts[:_MOST_PARTS]
-    ]  # fmt: skip
+    ]
     everything = [row for cores, links in shown for row in cores + links]
     columns = 1 + max(row["column"] for row in everything)
     rows = 1 + max(row["row"] for row in everything)
@@ -92,17 +94,24 @@ def _squares(
 
     squares = PatchCollection(
         [Rectangle((c["column"] - _SIDE / 2, c["row"] - _SIDE / 2), _SIDE, _SIDE) for c in cores],
-        cmap="Blues", edgecolor="0.3", linewidth=0.6,
-    )  # fmt: skip
+        cmap="Blues",
+        edgecolor="0.3",
+        linewidth=0.6,
+    )
     used = 100 * np.array([core["utilisation"] for core in cores])
     squares.set_array(used)
     squares.set_clim(0, most)
     axes.add_collection(squares)
     for core, share in zip(cores, used, strict=True) if legible else ():
         axes.text(
-            core["column"], core["row"], f"{_short(core['layer'])}\n{share:.2g} %", ha="center",
-            va="center", fontsize=6, color="white" if share > 0.6 * most else "black",
-        )  # fmt: skip
+            core["column"],
+            core["row"],
+            f"{_short(core['layer'])}\n{share:.2g} %",
+            ha="center",
+            va="center",
+            fontsize=6,
+            color="white" if share > 0.6 * most else "black",
+        )
     return squares
 
 

@@ -36,9 +36,16 @@ Group = dict[str, Layer]
 """What a part has of each of its layers, in the order of execution."""
 
 _STREAMED = (
-    "signs", "presence", "thresholds", "biases", "decays", "resets", "routes", "bank_sets",
+    "signs",
+    "presence",
+    "thresholds",
+    "biases",
+    "decays",
+    "resets",
+    "routes",
+    "bank_sets",
     "branches",
-)  # fmt: skip
+)
 _STATE = ("membranes", "currents", "history")
 
 

@@ -50,12 +50,7 @@ class Taps:
 
 
 def slide(
-    taps: list[Pairs],
-    size: int,
-    window: Window,
-    axis: int,
-    outputs: int,
-    weighs: bool,
+    taps: list[Pairs], size: int, window: Window, axis: int, outputs: int, weighs: bool
 ) -> list[Pairs]:
     """Follow every (kernel index, position) through one more window along one axis.
 

@@ -105,17 +105,23 @@ class BinarySynapse(Target):
         if not isinstance(run, BinaryRun):
             raise self._not_offered("tables", "a run of another target", "tables of its own runs")
         found: dict[str, list[dict[str, Any]]] = {
-            "run": [], "steps": [], **super().tables(program, run), "cores": [], "links": [],
+            "run": [],
+            "steps": [],
+            **super().tables(program, run),
+            "cores": [],
+            "links": [],
             "memories": [],
-        }  # fmt: skip
+        }
         parts = parts_of(_own(program))
         for number, (part, totals) in enumerate(zip(parts, run.part_totals, strict=True)):
             which = {"part": number} if len(parts) > 1 else {}
             rows_of = {
-                "run": run_rows(part.program, totals), "steps": step_rows(part.program, totals),
-                "cores": core_rows(part.program, totals), "links": link_rows(part.program, totals),
+                "run": run_rows(part.program, totals),
+                "steps": step_rows(part.program, totals),
+                "cores": core_rows(part.program, totals),
+                "links": link_rows(part.program, totals),
                 "memories": memory_rows(part.program, totals),
-            }  # fmt: skip
+            }
             for name, rows in rows_of.items():
                 found[name] += [which | row for row in rows]
         return found

@@ -126,14 +126,27 @@ def _slices(
                         length = int(clock.block_cycles[number])
                         if done == start:
                             length += clock.phase_overhead_cycles
-                        yield _slice((_CORES, 1 + core), "neuron phase", done, done + length,
-                                     step=step, block=number, layer=block.layer)  # fmt: skip
+                        yield _slice(
+                            (_CORES, 1 + core),
+                            "neuron phase",
+                            done,
+                            done + length,
+                            step=step,
+                            block=number,
+                            layer=block.layer,
+                        )
                         done += length
                 walk, events, until = timing.core_times[step, turn, core].tolist()
                 if events:
                     until += begin
-                    yield _slice((walks, 1 + core), "synapse walks", until - walk, until,
-                                 cycles=walk, events=events)  # fmt: skip
+                    yield _slice(
+                        (walks, 1 + core),
+                        "synapse walks",
+                        until - walk,
+                        until,
+                        cycles=walk,
+                        events=events,
+                    )
 
 
 def _turns(
@@ -154,18 +167,31 @@ def _turns(
                 arriving = new_sums(part.program, None, 1, steps)[0]
             leaving = new_sums(part.program, part.program.handing_on, 1, steps)[0]
             done = simulate_behaviour(
-                prepared.image, np.ascontiguousarray(joined, np.uint8), prepared.input_columns,
-                prepared.columns, False, arriving, leaving,
-            )  # fmt: skip
+                prepared.image,
+                np.ascontiguousarray(joined, np.uint8),
+                prepared.input_columns,
+                prepared.columns,
+                False,
+                arriving,
+                leaving,
+            )
             arriving = leaving
             if len(parts) == 1:
                 sent = part.exported.values()
                 fired = {name: done.fired[None, :, prepared.column_of[name]] for name in sent}
                 take_over(fired, known)
             timing = simulate_timing(
-                prepared.image, prepared.clock, mesh, new_places(mesh), SHORTCUTS,
-                done.begin, done.end, done.ids, done.slots, True,
-            )  # fmt: skip
+                prepared.image,
+                prepared.clock,
+                mesh,
+                new_places(mesh),
+                SHORTCUTS,
+                done.begin,
+                done.end,
+                done.ids,
+                done.slots,
+                True,
+            )
             timings.append((number, timing))
             number += 1
         if len(timings) == 1:
@@ -179,9 +205,14 @@ def _turns(
 def _slice(track: Track, name: str, start: int, end: int, **args: int | str) -> dict[str, Any]:
     """Return a slice from cycle `start` to cycle `end`; `_in_time` tells it in microseconds."""
     return {
-        "name": name, "ph": "X", "pid": track[0], "tid": track[1], "ts": start, "dur": end - start,
+        "name": name,
+        "ph": "X",
+        "pid": track[0],
+        "tid": track[1],
+        "ts": start,
+        "dur": end - start,
         "args": args,
-    }  # fmt: skip
+    }
 
 
 def _in_time(event: dict[str, Any], mhz: float) -> dict[str, Any]:

@@ -13,8 +13,26 @@ from .target import Loihi
 from .thresholds import ThresholdChoice, threshold_choices
 
 __all__ = [
-    "Chip", "Emulation", "Kernel", "LavaRun", "Limit", "Loihi", "LoihiProgram",
-    "Network", "NetxRun", "Population", "Sign", "SynapseGroup", "ThresholdChoice",
-    "chip_names", "draw_chips", "emulate", "load_chip", "read_net", "run_on_lava", "run_on_netx",
-    "threshold_choices", "write_net",
-]  # fmt: skip
+    "Chip",
+    "Emulation",
+    "Kernel",
+    "LavaRun",
+    "Limit",
+    "Loihi",
+    "LoihiProgram",
+    "Network",
+    "NetxRun",
+    "Population",
+    "Sign",
+    "SynapseGroup",
+    "ThresholdChoice",
+    "chip_names",
+    "draw_chips",
+    "emulate",
+    "load_chip",
+    "read_net",
+    "run_on_lava",
+    "run_on_netx",
+    "threshold_choices",
+    "write_net",
+]

@@ -70,9 +70,22 @@ def add_dense(raster, first, delay, rows, fan_out, left, right, row, sums):  # t
 
 @numba.njit(cache=True, nogil=True)
 def add_conv(  # type: ignore[no-untyped-def]
-    raster, first, delay, kernel, size, place, rows, columns, fan_out, left, right,
-    image, lanes, channels, sums,
-):  # fmt: skip
+    raster,
+    first,
+    delay,
+    kernel,
+    size,
+    place,
+    rows,
+    columns,
+    fan_out,
+    left,
+    right,
+    image,
+    lanes,
+    channels,
+    sums,
+):
     """Lay the kernel around every spike that arrives; return the synaptic operations.
 
     All numbers as `gather` lays them out. kernel: words, of `size` (rows, columns, words a tap) for

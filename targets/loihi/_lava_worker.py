@@ -109,10 +109,19 @@ def import_lava():
             super().reset_voltage(spike_vector)
 
     return SimpleNamespace(
-        np=np, Recorder=Recorder, RecorderModel=RecorderModel, ProbedLIFReset=ProbedLIFReset,
-        Conv=Conv, DelayDense=DelayDense, Dense=Dense, LIFReset=LIFReset, RingBuffer=RingBuffer,
-        Loihi2SimCfg=Loihi2SimCfg, RunSteps=RunSteps, SignMode=SignMode,
-    )  # fmt: skip
+        np=np,
+        Recorder=Recorder,
+        RecorderModel=RecorderModel,
+        ProbedLIFReset=ProbedLIFReset,
+        Conv=Conv,
+        DelayDense=DelayDense,
+        Dense=Dense,
+        LIFReset=LIFReset,
+        RingBuffer=RingBuffer,
+        Loihi2SimCfg=Loihi2SimCfg,
+        RunSteps=RunSteps,
+        SignMode=SignMode,
+    )
 
 
 def build(lava, job, arrays, part, folder):

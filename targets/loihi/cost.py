@@ -8,13 +8,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from axonc.toolchain.cost import (
-    Breakdown,
-    CostReport,
-    EnergyEstimate,
-    EnergyProfile,
-    TimeEstimate,
-)
+from axonc.toolchain.cost import Breakdown, CostReport, EnergyEstimate, EnergyProfile, TimeEstimate
 
 from .memory import fan_outs
 from .network import SynapseGroup

@@ -150,9 +150,15 @@ class _Machine:
                     self.operations[group.name] += gather(rasters[group.source], first, sums)
                 u, v = states[p.name]
                 update(
-                    sums, first, u, v, *self.registers[p.name], rasters[p.name],
-                    potentials[p.name], self.counts[p.name],
-                )  # fmt: skip
+                    sums,
+                    first,
+                    u,
+                    v,
+                    *self.registers[p.name],
+                    rasters[p.name],
+                    potentials[p.name],
+                    self.counts[p.name],
+                )
         lead, shape_of = (batch, self.steps), self.network.shape_of
         return (
             {n: rasters[n].reshape(lead + shape_of(n)).astype(bool) for n in self.kept},

@@ -70,36 +70,80 @@ class Environment:
 
 
 _LAVA = (
-    "lava-nc==0.10.0", "numpy==1.26.4", "scipy==1.15.3", "networkx==2.8.7", "asteval==0.9.33",
-    "scikit-learn==1.7.2", "joblib==1.6.0", "threadpoolctl==3.8.0", "cloudpickle==3.1.2",
-)  # fmt: skip
+    "lava-nc==0.10.0",
+    "numpy==1.26.4",
+    "scipy==1.15.3",
+    "networkx==2.8.7",
+    "asteval==0.9.33",
+    "scikit-learn==1.7.2",
+    "joblib==1.6.0",
+    "threadpoolctl==3.8.0",
+    "cloudpickle==3.1.2",
+)
 _TORCH = (
-    "torch==2.3.1", "torchvision==0.18.1", "triton==2.3.1", "filelock==4.1.0", "fsspec==2026.9.0",
-    "Jinja2==3.1.6", "MarkupSafe==3.0.4", "mpmath==1.3.0", "sympy==1.14.0",
-    "typing_extensions==4.16.0", "nvidia-cublas-cu12==12.1.3.1",
-    "nvidia-cuda-cupti-cu12==12.1.105", "nvidia-cuda-nvrtc-cu12==12.1.105",
-    "nvidia-cuda-runtime-cu12==12.1.105", "nvidia-cudnn-cu12==8.9.2.26",
-    "nvidia-cufft-cu12==11.0.2.54", "nvidia-curand-cu12==10.3.2.106",
-    "nvidia-cusolver-cu12==11.4.5.107", "nvidia-cusparse-cu12==12.1.0.106",
-    "nvidia-nccl-cu12==2.20.5", "nvidia-nvjitlink-cu12==12.9.86", "nvidia-nvtx-cu12==12.1.105",
-)  # fmt: skip
+    "torch==2.3.1",
+    "torchvision==0.18.1",
+    "triton==2.3.1",
+    "filelock==4.1.0",
+    "fsspec==2026.9.0",
+    "Jinja2==3.1.6",
+    "MarkupSafe==3.0.4",
+    "mpmath==1.3.0",
+    "sympy==1.14.0",
+    "typing_extensions==4.16.0",
+    "nvidia-cublas-cu12==12.1.3.1",
+    "nvidia-cuda-cupti-cu12==12.1.105",
+    "nvidia-cuda-nvrtc-cu12==12.1.105",
+    "nvidia-cuda-runtime-cu12==12.1.105",
+    "nvidia-cudnn-cu12==8.9.2.26",
+    "nvidia-cufft-cu12==11.0.2.54",
+    "nvidia-curand-cu12==10.3.2.106",
+    "nvidia-cusolver-cu12==11.4.5.107",
+    "nvidia-cusparse-cu12==12.1.0.106",
+    "nvidia-nccl-cu12==2.20.5",
+    "nvidia-nvjitlink-cu12==12.9.86",
+    "nvidia-nvtx-cu12==12.1.105",
+)
 _NETX = (
-    "lava-dl==0.6.0", *_LAVA, *_TORCH, "h5py==3.16.0", "matplotlib==3.10.9", "pillow==10.4.0",
-    "opencv-python-headless==4.11.0.86", "contourpy==1.3.2", "cycler==0.12.1",
-    "fonttools==4.65.0", "kiwisolver==1.5.1", "packaging==26.3", "pyparsing==3.3.3",
-    "python-dateutil==3.0.0", "six==1.17.0", "ninja==1.13.2", "tzdata==2026.6",
+    "lava-dl==0.6.0",
+    *_LAVA,
+    *_TORCH,
+    "h5py==3.16.0",
+    "matplotlib==3.10.9",
+    "pillow==10.4.0",
+    "opencv-python-headless==4.11.0.86",
+    "contourpy==1.3.2",
+    "cycler==0.12.1",
+    "fonttools==4.65.0",
+    "kiwisolver==1.5.1",
+    "packaging==26.3",
+    "pyparsing==3.3.3",
+    "python-dateutil==3.0.0",
+    "six==1.17.0",
+    "ninja==1.13.2",
+    "tzdata==2026.6",
     "setuptools==65.5.0",
-)  # fmt: skip
+)
 
 LAVA = Environment(
-    "lava", "Lava", _LAVA, ((3, 10), (3, 11), (3, 12)),
-    Path(__file__).with_name("_lava_worker.py"), made_silently=True, size="0.4 GB",
-)  # fmt: skip
+    "lava",
+    "Lava",
+    _LAVA,
+    ((3, 10), (3, 11), (3, 12)),
+    Path(__file__).with_name("_lava_worker.py"),
+    made_silently=True,
+    size="0.4 GB",
+)
 """The whole set was tested on Python 3.10, 3.11 and 3.12."""
 NETX = Environment(
-    "netx", "netx", _NETX, ((3, 10),),
-    Path(__file__).with_name("_netx_worker.py"), made_silently=False, size="5.6 GB",
-)  # fmt: skip
+    "netx",
+    "netx",
+    _NETX,
+    ((3, 10),),
+    Path(__file__).with_name("_netx_worker.py"),
+    made_silently=False,
+    size="5.6 GB",
+)
 """lava-dl's netx; the whole set was tested on Python 3.10."""
 
 
@@ -268,14 +312,33 @@ def _install_commands(wanted: Environment, target: Path) -> list[list[str]]:
     others = [r for r in wanted.requirements if r not in lava]
     with suppress(OSError, subprocess.SubprocessError):
         _output([sys.executable, "-m", "pip", "--version"])
-        pip = [sys.executable, "-m", "pip", "--python", str(target), "install", "--quiet",
-               "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]  # fmt: skip
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            str(target),
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary=:all:",
+        ]
         return [[*pip, *others], [*pip, "--ignore-requires-python", *lava]]
     if uv := shutil.which("uv"):
         command = [uv, "pip", "install", "--quiet", "--no-deps", "--python", str(target)]
-        wheel = [uv, "pip", "install", "--quiet", "--no-deps", "--python-version", "3.10",
-                 "--target", str(next((target.parent.parent / "lib").glob("*/site-packages"))),
-                 *lava]  # fmt: skip
+        wheel = [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--python-version",
+            "3.10",
+            "--target",
+            str(next((target.parent.parent / "lib").glob("*/site-packages"))),
+            *lava,
+        ]
         return [[*command, *others], wheel]
     raise EngineError(
         f"{wanted.title}: got neither pip nor uv to make its environment with. Install one of them."

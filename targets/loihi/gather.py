@@ -86,10 +86,22 @@ def _convolution(
 
         return int(
             add_conv(
-                raster, first, delay, words.reshape(-1), words.shape[2:], place, rows, columns,
-                fan_out, *shift, image, lanes, out // kernel.groups, sums,
+                raster,
+                first,
+                delay,
+                words.reshape(-1),
+                words.shape[2:],
+                place,
+                rows,
+                columns,
+                fan_out,
+                *shift,
+                image,
+                lanes,
+                out // kernel.groups,
+                sums,
             )
-        )  # fmt: skip
+        )
 
     return conv
 

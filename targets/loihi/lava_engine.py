@@ -76,14 +76,19 @@ class _Job:
                 for name in self.network.inputs
             ],
             "populations": [
-                {"name": f"{s.index[p.name]}", "index": s.index[p.name],
-                 "shape": s.shape(p.name), "period": period,
-                 "first": (1 + p.depth) % period, "record": p.name in self.recorded,
-                 "probe": p.name in self.probed}
+                {
+                    "name": f"{s.index[p.name]}",
+                    "index": s.index[p.name],
+                    "shape": s.shape(p.name),
+                    "period": period,
+                    "first": (1 + p.depth) % period,
+                    "record": p.name in self.recorded,
+                    "probe": p.name in self.probed,
+                }
                 for p in self.network.populations
             ],
             "synapses": [self._synapses(i, g) for i, g in enumerate(self.network.synapses)],
-        }  # fmt: skip
+        }
 
     def _synapses(self, index: int, group: SynapseGroup) -> dict[str, Any]:
         common = {
@@ -96,14 +101,19 @@ class _Job:
             assert kernel is not None  # what _stays_convolution says
             window = kernel.window
             return common | {
-                "kind": "conv", "input_shape": kernel.input_shape[::-1],
-                "stride": window.stride[::-1], "dilation": window.dilation[::-1],
-                "padding": [max(pair) for pair in window.padding[::-1]], "groups": kernel.groups,
-            }  # fmt: skip
+                "kind": "conv",
+                "input_shape": kernel.input_shape[::-1],
+                "stride": window.stride[::-1],
+                "dilation": window.dilation[::-1],
+                "padding": [max(pair) for pair in window.padding[::-1]],
+                "groups": kernel.groups,
+            }
         return common | {
-            "kind": "delayed" if np.any(group.delay) else "dense", "bits": group.bits,
-            "exponent": group.exponent, "sign": str(group.sign),
-        }  # fmt: skip
+            "kind": "delayed" if np.any(group.delay) else "dense",
+            "bits": group.bits,
+            "exponent": group.exponent,
+            "sign": str(group.sign),
+        }
 
     def _stays_convolution(self, group: SynapseGroup) -> bool:
         """Whether Lava's Conv can do it, which knows neither delays nor exponents."""
@@ -115,7 +125,7 @@ class _Job:
             and images.get(group.source) == kernel.input_shape
             and images.get(group.target) == kernel.output_shape
             and symmetrically_padded(group.weight, kernel.window) is not None
-        )  # fmt: skip
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the job by name."""

@@ -220,12 +220,18 @@ def _groups(
     return [
         SynapseGroup(
             name=name if len(encodings) == 1 else f"{name} {encoding.sign}",
-            source=path.source, target=path.target, weight=encoding.weight, bits=encoding.bits,
-            sign=encoding.sign, exponent=encoding.exponent, delay=delay, nodes=path.nodes,
+            source=path.source,
+            target=path.target,
+            weight=encoding.weight,
+            bits=encoding.bits,
+            sign=encoding.sign,
+            exponent=encoding.exponent,
+            delay=delay,
+            nodes=path.nodes,
             kernel=connection.kernel,
         )
         for encoding in encodings
-    ]  # fmt: skip
+    ]
 
 
 def _population(name: str, neuron: IntegerNeuron, made: Compartments, depth: int) -> Population:

@@ -84,11 +84,12 @@ class Mapping:
         network, traffic = self.split.network, self.traffic
         rates = np.array(
             [
-                0.0 if g.source in network.inputs
+                0.0
+                if g.source in network.inputs
                 else spikes[g.source] / network.population(g.source).size
                 for g in network.synapses
             ]
-        )  # fmt: skip
+        )
         sent = traffic.messages * rates[traffic.group]
         along = (hops(traffic, self.placement.tile_xy) * sent[:, None]).sum(axis=0)
         return {

@@ -62,10 +62,11 @@ def read_net(path: Path) -> ForeignNetwork:
             return _Reader(path).network(file)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise InputError(
-            f"file {path}", got=f"{type(error).__name__}: {error}",
+            f"file {path}",
+            got=f"{type(error).__name__}: {error}",
             expected="a netx .net file of lava-dl (HDF5 with /layer/0, /layer/1, ...)",
             remedy="export the network again with block.export_hdf5",
-        ) from None  # fmt: skip
+        ) from None
 
 
 class _Reader:
@@ -82,9 +83,11 @@ class _Reader:
         layers = file["layer"]
         if not 0 < len(layers) <= MAX_LAYERS:
             raise self.fault(
-                "layers", got=f"{len(layers)}", expected=f"1 to {MAX_LAYERS}",
+                "layers",
+                got=f"{len(layers)}",
+                expected=f"1 to {MAX_LAYERS}",
                 remedy="check the file",
-            )  # fmt: skip
+            )
         shape: Shape | None = None
         for index in range(len(layers)):
             layer, where = layers[str(index)], f"layer {index}"
@@ -101,14 +104,18 @@ class _Reader:
                 shape = _LAYERS[kind](self, layer, index, shape)
             else:
                 raise self.fault(
-                    where, got=f"type {kind!r}", expected="one of input, " + ", ".join(_LAYERS),
+                    where,
+                    got=f"type {kind!r}",
+                    expected="one of input, " + ", ".join(_LAYERS),
                     remedy="netx 0.6.0 runs no other layers either",
-                )  # fmt: skip
+                )
         if shape is None or self.last in ("input", ENCODER):
             raise self.fault(
-                "layers", got="an input alone", expected="at least one dense or conv layer",
+                "layers",
+                got="an input alone",
+                expected="at least one dense or conv layer",
                 remedy="check the file",
-            )  # fmt: skip
+            )
         self.add("output", Output(shape))
         graph = Graph(Stage.INTEGER, self.nodes, tuple(self.edges), name=self.path.stem)
         return ForeignNetwork(graph, real_input=ENCODER in self.nodes)
@@ -124,9 +131,11 @@ class _Reader:
         if kind in ("dense", "dense_rec") and "inFeatures" in layer:
             return (self.number(layer, "inFeatures", where),)
         raise self.fault(
-            where, got=f"a {kind} layer as the first", expected="an input layer with a shape",
+            where,
+            got=f"a {kind} layer as the first",
+            expected="an input layer with a shape",
             remedy="export the network with its input block",
-        )  # fmt: skip
+        )
 
     def input_layer(self, layer: h5py.Group, shape: Shape, where: str) -> Shape:
         """Add the encoder: its input passes by the current, so it has none."""
@@ -136,10 +145,11 @@ class _Reader:
         shape = (prod(shape),) if flat else shape
         if not -(1 << 15) <= weight < 1 << 15 or flat and shape[0] ** 2 > MAX_VALUES:
             raise self.fault(
-                where, got=f"a weight of {weight} for an input of {shape}",
+                where,
+                got=f"a weight of {weight} for an input of {shape}",
                 expected=f"16 bits, and at most {MAX_VALUES} pairs of inputs",
                 remedy="train with a smaller input",
-            )  # fmt: skip
+            )
         neuron = self.neuron(layer, shape, where, bias=np.array([bias]))
         if flat:
             self.add("input_flat", Flatten())
@@ -158,10 +168,11 @@ class _Reader:
         weight = self.weights(layer, "weight", where)
         if weight.size != out * prod(shape):
             raise self.fault(
-                where, got=f"weights of shape {weight.shape}",
+                where,
+                got=f"weights of shape {weight.shape}",
                 expected=f"({out}, {prod(shape)}) for its shape and its input {shape}",
                 remedy="export the network again",
-            )  # fmt: skip
+            )
         if len(shape) > 1:
             self.add(f"flatten{index}", Flatten())
         weight = weight.reshape(out, prod(shape))
@@ -174,9 +185,11 @@ class _Reader:
             loop = self.weights(layer, "weight_rec", where)
             if loop.size != out * out:
                 raise self.fault(
-                    where, got=f"recurrent weights of shape {loop.shape}",
-                    expected=f"({out}, {out})", remedy="export the network again",
-                )  # fmt: skip
+                    where,
+                    got=f"recurrent weights of shape {loop.shape}",
+                    expected=f"({out}, {out})",
+                    remedy="export the network again",
+                )
             self.nodes[f"loop{index}"] = _affine(loop.reshape(out, out))
             self.edges.append(Edge(f"neuron{index}", f"loop{index}", 1))
             self.edges.append(Edge(f"loop{index}", f"neuron{index}"))
@@ -198,14 +211,18 @@ class _Reader:
             made = node.output_shape(shape)
         except ShapeError as error:
             raise self.fault(
-                where, got=f"a convolution that {error}", expected=f"one over {shape}",
+                where,
+                got=f"a convolution that {error}",
+                expected=f"one over {shape}",
                 remedy="export the network again",
-            ) from None  # fmt: skip
+            ) from None
         if told != made:
             raise self.fault(
-                where, got=f"shape {told}", expected=f"{made}, which its window makes of {shape}",
+                where,
+                got=f"shape {told}",
+                expected=f"{made}, which its window makes of {shape}",
                 remedy="export the network again",
-            )  # fmt: skip
+            )
         self.add(f"conv{index}", node)
         self.add(f"neuron{index}", self.neuron(layer, made, where))
         return made
@@ -226,11 +243,11 @@ class _Reader:
         shapes = {1: (1, 1), inputs: (1, inputs), out: (out, 1), weight.size: weight.shape}
         if steps.size not in shapes or not np.all((steps >= 0) & (steps <= MAX_DELAY)):
             raise self.fault(
-                f"layer {index}", got=f"{steps.size} delays from {steps.min():g} to "
-                f"{steps.max():g}",
+                f"layer {index}",
+                got=f"{steps.size} delays from {steps.min():g} to {steps.max():g}",
                 expected=f"1, {out}, {inputs} or {weight.size} delays from 0 to {MAX_DELAY}",
                 remedy=f"train with max_delay={MAX_DELAY}",
-            )  # fmt: skip
+            )
         matrix = np.broadcast_to(steps.reshape(shapes[steps.size]), weight.shape)
         if np.all(matrix == matrix[0]) or not np.any(weight):
             self.add(f"delay{index}", DelayNode(np.ascontiguousarray(matrix[0])))
@@ -251,30 +268,40 @@ class _Reader:
         """Return a layer's neurons; their registers are in the unit of weights, times 2^6."""
         if "neuron" not in layer:
             raise self.fault(
-                where, got="no neuron", expected="CUBA or LOIHI neurons",
+                where,
+                got="no neuron",
+                expected="CUBA or LOIHI neurons",
                 remedy="end the network with a spiking block",
-            )  # fmt: skip
+            )
         group = layer["neuron"]
         kind = self.text(group["type"])
         if kind not in ("CUBA", "LOIHI"):
             raise self.fault(
-                where, got=f"neurons of type {kind!r}", expected="CUBA or LOIHI",
+                where,
+                got=f"neurons of type {kind!r}",
+                expected="CUBA or LOIHI",
                 remedy="only leaky integrate-and-fire neurons spike in bits",
-            )  # fmt: skip
+            )
         decays = {n: np.atleast_1d(self.integers(group, n, where)) for n in ("iDecay", "vDecay")}
         for name, low, high in (("iDecay", 1, 4096), ("vDecay", 0, 4095)):
             if decays[name].min() < low or decays[name].max() > high:
                 raise self.fault(
-                    where, got=f"{name} from {decays[name].min()} to {decays[name].max()}",
-                    expected=f"{low} to {high}", remedy="check the training's decays",
-                )  # fmt: skip
+                    where,
+                    got=f"{name} from {decays[name].min()} to {decays[name].max()}",
+                    expected=f"{low} to {high}",
+                    remedy="check the training's decays",
+                )
         if bias is None:
             bias = self.integers(layer, "bias", where) if "bias" in layer else np.zeros(1)
         unity = 1 << DECAY_SHIFT
         current = LeakyState(
-            unity - decays["iDecay"], DECAY_SHIFT, -STATE_LIMIT + 1, STATE_LIMIT,
-            Rounding.TOWARD_ZERO, Overflow.WRAP,
-        )  # fmt: skip
+            unity - decays["iDecay"],
+            DECAY_SHIFT,
+            -STATE_LIMIT + 1,
+            STATE_LIMIT,
+            Rounding.TOWARD_ZERO,
+            Overflow.WRAP,
+        )
         return IntegerNeuron(
             shape=shape,
             threshold=self.spread(self.integers(group, "vThMant", where), shape, where),
@@ -297,57 +324,71 @@ class _Reader:
         if values.shape == shape[::-1]:
             return np.ascontiguousarray(values.transpose())
         raise self.fault(
-            where, got=f"{values.shape} values", expected=f"1, {shape[0]} or {shape[::-1]}",
+            where,
+            got=f"{values.shape} values",
+            expected=f"1, {shape[0]} or {shape[::-1]}",
             remedy="export the network again",
-        )  # fmt: skip
+        )
 
     # -- fields --------------------------------------------------------------------------------
 
     def array(self, group: h5py.Group, name: str, where: str) -> np.ndarray:
         if group.get(name, getlink=True).__class__ is not h5py.HardLink:
             raise self.fault(
-                where, got=f"no {name!r} in the file itself", expected="a stored array",
+                where,
+                got=f"no {name!r} in the file itself",
+                expected="a stored array",
                 remedy="export the network again",
-            )  # fmt: skip
+            )
         data = group[name]
         if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "biuf":
             raise self.fault(
-                where, got=f"{name!r} that is no array of numbers", expected="numbers",
+                where,
+                got=f"{name!r} that is no array of numbers",
+                expected="numbers",
                 remedy="export the network again",
-            )  # fmt: skip
+            )
         self.values_left -= data.size
         if self.values_left < 0:
             raise self.fault(
-                where, got=f"{data.size} values in {name!r}",
-                expected=f"at most {MAX_VALUES} in the whole file", remedy="use a smaller network",
-            )  # fmt: skip
+                where,
+                got=f"{data.size} values in {name!r}",
+                expected=f"at most {MAX_VALUES} in the whole file",
+                remedy="use a smaller network",
+            )
         return np.asarray(data[()])
 
     def integers(self, group: h5py.Group, name: str, where: str) -> np.ndarray:
         values = self.array(group, name, where)
         if not np.all(np.isfinite(values)) or np.any(values != np.round(values)):
             raise self.fault(
-                where, got=f"{name!r} with values that are no integers", expected="integers",
+                where,
+                got=f"{name!r} with values that are no integers",
+                expected="integers",
                 remedy="train with pre_hook_fx=slayer.utils.quantize_8bit",
-            )  # fmt: skip
+            )
         return values.astype(np.int64)
 
     def weights(self, group: h5py.Group, name: str, where: str) -> np.ndarray:
         values = self.integers(group, name, where)
         if values.size and not -256 <= values.min() <= values.max() <= 255:
             raise self.fault(
-                where, got=f"weights from {values.min()} to {values.max()}",
-                expected="-256 to 255", remedy="quantise them to 8 bits",
-            )  # fmt: skip
+                where,
+                got=f"weights from {values.min()} to {values.max()}",
+                expected="-256 to 255",
+                remedy="quantise them to 8 bits",
+            )
         return values.astype(np.int16)
 
     def number(self, group: h5py.Group, name: str, where: str) -> int:
         values = self.integers(group, name, where)
         if values.size != 1:
             raise self.fault(
-                where, got=f"{values.size} values in {name!r}", expected="one",
+                where,
+                got=f"{values.size} values in {name!r}",
+                expected="one",
                 remedy="export the network again",
-            )  # fmt: skip
+            )
         return int(values.flat[0])
 
     def pair(self, group: h5py.Group, name: str, where: str) -> tuple[int, int]:

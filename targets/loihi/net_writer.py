@@ -52,9 +52,11 @@ def write_net(program: LoihiProgram, path: Path) -> None:
         if beside is not None:
             beside.unlink(missing_ok=True)
         raise InputError(
-            f"file {path}", got=f"{error}", expected="a place that can be written to",
+            f"file {path}",
+            got=f"{error}",
+            expected="a place that can be written to",
             remedy="choose another folder",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _store(group: h5py.Group, fields: dict[str, Any]) -> None:
@@ -109,10 +111,12 @@ def _layer(
     weight = _effective(forward, reasons)
     if forward.kernel is None:
         fields |= {
-            "type": "dense_rec" if loops else "dense", "shape": np.array([p.size]),
-            "inFeatures": weight.shape[1], "outFeatures": p.size,
+            "type": "dense_rec" if loops else "dense",
+            "shape": np.array([p.size]),
+            "inFeatures": weight.shape[1],
+            "outFeatures": p.size,
             "weight": weight.astype(np.float32),
-        }  # fmt: skip
+        }
         if np.any(forward.delay):
             # One for each synapse: netx would take as many as there are outputs to be by output.
             fields["delay"] = np.broadcast_to(forward.delay.reshape(-1), weight.shape).astype(float)
@@ -127,12 +131,17 @@ def _layer(
         return fields
     window = forward.kernel.window
     return fields | {
-        "type": "conv", "shape": np.array(forward.kernel.output_shape),
-        "inChannels": forward.kernel.input_shape[0], "outChannels": weight.shape[0],
-        "kernelSize": np.array(padded[0].shape[2:]), "stride": np.array(window.stride),
-        "padding": np.array(padded[1]), "dilation": np.array(window.dilation),
-        "groups": forward.kernel.groups, "weight": padded[0].astype(np.float32),
-    }  # fmt: skip
+        "type": "conv",
+        "shape": np.array(forward.kernel.output_shape),
+        "inChannels": forward.kernel.input_shape[0],
+        "outChannels": weight.shape[0],
+        "kernelSize": np.array(padded[0].shape[2:]),
+        "stride": np.array(window.stride),
+        "padding": np.array(padded[1]),
+        "dilation": np.array(window.dilation),
+        "groups": forward.kernel.groups,
+        "weight": padded[0].astype(np.float32),
+    }
 
 
 def _neuron(p: Population, forward: SynapseGroup, reasons: list[str]) -> dict[str, Any]:
@@ -141,10 +150,13 @@ def _neuron(p: Population, forward: SynapseGroup, reasons: list[str]) -> dict[st
             reasons.append(f"population {p.name!r} has several {name} decays; a layer holds one")
     thresholds = _by_channel(p, p.vth, forward)
     return {
-        "type": "CUBA", "iDecay": int(p.du.flat[0]) + 1, "vDecay": int(p.dv.flat[0]),
+        "type": "CUBA",
+        "iDecay": int(p.du.flat[0]) + 1,
+        "vDecay": int(p.dv.flat[0]),
         "vThMant": thresholds if np.ptp(thresholds) else int(thresholds.flat[0]),
-        "refDelay": 1, "gradedSpike": False,
-    }  # fmt: skip
+        "refDelay": 1,
+        "gradedSpike": False,
+    }
 
 
 def _by_channel(p: Population, values: np.ndarray, forward: SynapseGroup) -> np.ndarray:

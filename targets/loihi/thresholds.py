@@ -72,10 +72,13 @@ def threshold_choices(graph: Graph, spikes: Spikes, chip: Chip) -> list[Threshol
         cores = sum(map(len, lowering.split.parts.values()))
         choices.append(
             ThresholdChoice(
-                way, changed, differing / sum(asked[n].size for n in names), cores,
+                way,
+                changed,
+                differing / sum(asked[n].size for n in names),
+                cores,
                 sum(lowering.split.synapse_bits.values()),
             )
-        )  # fmt: skip
+        )
     choices.sort(key=lambda choice: (choice.cores, choice.mismatch))
     small = [choice for choice in choices if choice.mismatch <= MOST_MISMATCH]
     best = small[:1] or sorted(choices, key=lambda choice: choice.mismatch)[:1]
@@ -174,7 +177,11 @@ def _scaled(
     membrane = replace(neuron.membrane, minimum=-top - 1, maximum=top)
     current = neuron.current and replace(neuron.current, minimum=-top - 1, maximum=top)
     made = replace(
-        neuron, threshold=rescaled(neuron.threshold), bias=rescaled(neuron.bias),
-        membrane=membrane, current=current, fraction_bits=fraction,
-    )  # fmt: skip
+        neuron,
+        threshold=rescaled(neuron.threshold),
+        bias=rescaled(neuron.bias),
+        membrane=membrane,
+        current=current,
+        fraction_bits=fraction,
+    )
     return made, weights

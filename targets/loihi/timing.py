@@ -125,6 +125,8 @@ def _cores(
         "synaptic operations": work,
         "neuron updates": {"neuron_update_active": active, "neuron_update_inactive": idle},
         "spikes and messages": {
-            "spike_generated": spikes, "message_sent": sent, "message_received": received
+            "spike_generated": spikes,
+            "message_sent": sent,
+            "message_received": received,
         },
-    }  # fmt: skip
+    }

@@ -83,9 +83,14 @@ def _worker(
     python, script = command
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(
-            [str(python), "-s", str(script), str(folder)], cwd=folder, env=environment,
-            stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+            [str(python), "-s", str(script), str(folder)],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         yield process
     finally:

@@ -23,9 +23,12 @@ layers = zip(job["weights"], job["thresholds"], architecture.tiles[0].cores, str
 for number, (weights, threshold, core) in enumerate(layers):
     leaky = {"threshold": threshold + 0.5, "leak_decay": 1.0, "reset_mode": "hard"}
     group = network.create_neuron_group(
-        f"layer{number}", len(weights), leaky,
-        soma_hw_name="loihi_lif", default_synapse_hw_name="loihi_dense_synapse",
-    )  # fmt: skip
+        f"layer{number}",
+        len(weights),
+        leaky,
+        soma_hw_name="loihi_lif",
+        default_synapse_hw_name="loihi_dense_synapse",
+    )
     by_source = [float(row[i]) for i in range(len(weights[0])) for row in weights]
     before.connect_neurons_dense(group, {"weight": by_source})
     for neuron in group:

@@ -98,9 +98,18 @@ def test_time_grows_with_synaptic_operations() -> None:
     points = []
     print()
     for size, steps in (
-        (100, 2), (200, 25), (400, 64), (560, 102), (800, 160), (1130, 250), (1600, 400),
-        (2260, 620), (3200, 1000), (4520, 1550), (6400, 2500),
-    ):  # fmt: skip
+        (100, 2),
+        (200, 25),
+        (400, 64),
+        (560, 102),
+        (800, 160),
+        (1130, 250),
+        (1600, 400),
+        (2260, 620),
+        (3200, 1000),
+        (4520, 1550),
+        (6400, 2500),
+    ):
         program = target.compile(perceptron([size, size]))
         spikes = np.random.default_rng(0).random((1, steps, size)) < 0.1
         operations = target.run(program, spikes).synaptic_operations

@@ -43,9 +43,15 @@ def networks(shared: Path) -> Iterator[tuple[str, Graph, np.ndarray]]:
 
 def test_latency_and_energy_on_the_presets(shared: Path) -> None:
     columns = (
-        "network", "architecture", "cores", "cycles", "time", "first spike out after",
-        "synaptic operations, of walked", "energy",
-    )  # fmt: skip
+        "network",
+        "architecture",
+        "cores",
+        "cycles",
+        "time",
+        "first spike out after",
+        "synaptic operations, of walked",
+        "energy",
+    )
     print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for name, graph, spikes in networks(shared):
         for preset in preset_names():

@@ -17,10 +17,7 @@ from axonc.toolchain.ir import Graph, IntegerAffine
 
 @pytest.mark.parametrize(
     ("graph", "steps", "least_rate"),
-    [
-        (perceptron([784, 800, 10], [20, 20]), 1000, 1e9),
-        (convolutional(), 300, 1e9),
-    ],
+    [(perceptron([784, 800, 10], [20, 20]), 1000, 1e9), (convolutional(), 300, 1e9)],
     ids=["784-800-10", "convolutional"],
 )
 def test_the_emulator_against_lava(graph: Graph, steps: int, least_rate: float) -> None:
@@ -53,9 +50,10 @@ def test_energy_beside_sanafe_with_the_same_constants_and_mapping(tmp_path: Path
     report = target.cost(program, run)
     fit, time = report.energy[1], report.time[1]
     job = {
-        "spikes": spikes[0].T.astype(int).tolist(), "thresholds": thresholds,
+        "spikes": spikes[0].T.astype(int).tolist(),
+        "thresholds": thresholds,
         "weights": [weight.tolist() for weight in _weights(program)],
-    }  # fmt: skip
+    }
     (tmp_path / "job.json").write_text(json.dumps(job))
     script = Path(__file__).with_name("sanafe_loihi_energy.py")
     done = subprocess.run(

@@ -31,8 +31,7 @@ def test_a_binary_resnet19_is_read_and_lowered_in_ten_seconds_and_two_gigabytes(
 
     config = TrainingConfig()
     config = replace(
-        config,
-        network=replace(config.network, architecture="resnet19", shortcut=Shortcut.SPIKE),
+        config, network=replace(config.network, architecture="resnet19", shortcut=Shortcut.SPIKE)
     )
     network = build_network(config, (3, 32, 32), 10)
     weights = sum(parameter.numel() for parameter in network.parameters())

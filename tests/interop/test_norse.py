@@ -147,9 +147,14 @@ def test_axoncs_export_of_a_convolutional_network_is_equal(
     torch.manual_seed(4)
     p = norse.LIFBoxParameters(v_th=torch.tensor(0.05))
     net = norse.SequentialState(
-        nn.Conv2d(2, 4, 3, padding=1, stride=2, groups=2), nn.BatchNorm2d(4), norse.LIFBoxCell(p),
-        nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 5), norse.LIFBoxCell(p),
-    ).eval()  # fmt: skip
+        nn.Conv2d(2, 4, 3, padding=1, stride=2, groups=2),
+        nn.BatchNorm2d(4),
+        norse.LIFBoxCell(p),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16, 5),
+        norse.LIFBoxCell(p),
+    ).eval()
     inputs = spikes(40, 3, 2, 8, 8)
     export_norse(net, tmp_path / "network.nir", inputs)
     theirs = sent_by(net, inputs)

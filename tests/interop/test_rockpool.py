@@ -72,8 +72,11 @@ def test_spikes_are_equal_once_its_gains_are_mended(rockpool: Any, ours: Any, sp
 def test_recurrent_weights_are_left_out_by_its_exporter(rockpool: Any, spikes: Any) -> None:
     graph, _ = exported(rockpool, spikes(5, 2, 8), has_rec=True)
     assert sorted(type(node).__name__ for node in graph.nodes.values()) == [
-        "CubaLIF", "Input", "Linear", "Output",
-    ]  # fmt: skip
+        "CubaLIF",
+        "Input",
+        "Linear",
+        "Output",
+    ]
 
 
 def test_it_sends_several_spikes_a_step_by_default(rockpool: Any, spikes: Any) -> None:

@@ -62,17 +62,26 @@ def resetting(activation: Any, reset: str) -> Any:
     ("normed", "integrator"), [(True, "exponential"), (False, "exponential-jump")]
 )
 def test_lif_spikes_are_equal(
-    normed: bool, integrator: str, reset: str, layers: Any, activation: Any, exported: Any,
-    ours: Any, spikes: Any,
-) -> None:  # fmt: skip
+    normed: bool,
+    integrator: str,
+    reset: str,
+    layers: Any,
+    activation: Any,
+    exported: Any,
+    ours: Any,
+    spikes: Any,
+) -> None:
     """norm_input=True weighs the input by 1 - exp(-1/tau); False adds it whole. r is 1 in both."""
 
     def neurons() -> Any:
         return layers.LIFSqueeze(
-            tau_mem=6.0, batch_size=BATCH, spike_threshold=0.2 if normed else 0.8,
-            norm_input=normed, spike_fn=activation.SingleSpike,
+            tau_mem=6.0,
+            batch_size=BATCH,
+            spike_threshold=0.2 if normed else 0.8,
+            norm_input=normed,
+            spike_fn=activation.SingleSpike,
             reset_fn=resetting(activation, reset),
-        )  # fmt: skip
+        )
 
     inputs = spikes(60, BATCH, 8)
     graph, theirs = exported(dense(neurons), inputs)
@@ -87,9 +96,8 @@ def test_iaf_spikes_are_equal(
 ) -> None:
     def neurons() -> Any:
         return layers.IAFSqueeze(
-            batch_size=BATCH, spike_fn=activation.SingleSpike,
-            reset_fn=resetting(activation, reset),
-        )  # fmt: skip
+            batch_size=BATCH, spike_fn=activation.SingleSpike, reset_fn=resetting(activation, reset)
+        )
 
     inputs = spikes(60, BATCH, 8)
     graph, theirs = exported(dense(neurons), inputs)
@@ -105,10 +113,13 @@ def test_whole_weights_meet_the_threshold_often(
     net = nn.Sequential(
         nn.Linear(8, 12, bias=False),
         layers.IAFSqueeze(
-            batch_size=BATCH, spike_threshold=3.0, spike_fn=activation.SingleSpike,
-            min_v_mem=None, reset_fn=resetting(activation, reset),
+            batch_size=BATCH,
+            spike_threshold=3.0,
+            spike_fn=activation.SingleSpike,
+            min_v_mem=None,
+            reset_fn=resetting(activation, reset),
         ),
-    )  # fmt: skip
+    )
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         net[0].weight.copy_(torch.randint(-1, 2, (12, 8), generator=generator))
@@ -128,9 +139,13 @@ def test_a_convolutional_network(
         return layers.IAFSqueeze(batch_size=BATCH, spike_fn=activation.SingleSpike)
 
     net = nn.Sequential(
-        nn.Conv2d(2, 4, 3, padding=1, stride=2, bias=False), neurons(), layers.SumPool2d(2),
-        nn.Flatten(), nn.Linear(16, 5, bias=False), neurons(),
-    )  # fmt: skip
+        nn.Conv2d(2, 4, 3, padding=1, stride=2, bias=False),
+        neurons(),
+        layers.SumPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16, 5, bias=False),
+        neurons(),
+    )
     inputs = spikes(30, BATCH, 2, 8, 8)
     graph, theirs = exported(net, inputs)
     assert theirs.any()
@@ -183,13 +198,19 @@ def test_what_the_exporter_leaves_out_without_a_word(
 
         def neurons(lost: dict[str, float] = lost) -> Any:
             return layers.LIFSqueeze(
-                tau_mem=6.0, batch_size=BATCH, spike_threshold=0.2,
-                spike_fn=activation.SingleSpike, **lost,
-            )  # fmt: skip
+                tau_mem=6.0,
+                batch_size=BATCH,
+                spike_threshold=0.2,
+                spike_fn=activation.SingleSpike,
+                **lost,
+            )
 
         graph, theirs = exported(dense(neurons), inputs)
         assert {type(node).__name__ for node in graph.nodes.values()} == {
-            "Input", "Affine", "LIF", "Output",
-        }  # fmt: skip
+            "Input",
+            "Affine",
+            "LIF",
+            "Output",
+        }
         found = ours(graph, inputs, dt=1, integrator="exponential", reset="subtract")
         assert np.any(found != theirs)

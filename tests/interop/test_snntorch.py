@@ -76,9 +76,15 @@ def network(snn: ModuleType, cell: str, reset: str, delay: bool) -> Any:
     ],
 )
 def test_spikes_are_equal_under_the_reset_of_its_own(
-    cell: str, mechanism: str, delay: bool, reset: str, snn: Any, exported: Any, ours: Any,
+    cell: str,
+    mechanism: str,
+    delay: bool,
+    reset: str,
+    snn: Any,
+    exported: Any,
+    ours: Any,
     spikes: Any,
-) -> None:  # fmt: skip
+) -> None:
     if cell == "RSynaptic" and not delay:
         pytest.skip("snnTorch's own RSynaptic fails with reset_delay=False")
     inputs = spikes(60, 4, 8)
@@ -115,14 +121,21 @@ def test_a_convolutional_network(snn: Any, exported: Any, ours: Any, spikes: Any
 
     def population(*shape: int, **more: Any) -> Any:
         return snn.Leaky(
-            beta=torch.full(shape, 0.8), threshold=torch.full(shape, 0.3), init_hidden=True,
-            reset_delay=False, **more,
-        )  # fmt: skip
+            beta=torch.full(shape, 0.8),
+            threshold=torch.full(shape, 0.3),
+            init_hidden=True,
+            reset_delay=False,
+            **more,
+        )
 
     net = nn.Sequential(
-        nn.Conv2d(2, 4, 3, padding=1, bias=False), population(4, 8, 8), nn.AvgPool2d(2),
-        nn.Flatten(), nn.Linear(64, 5), population(5, output=True),
-    )  # fmt: skip
+        nn.Conv2d(2, 4, 3, padding=1, bias=False),
+        population(4, 8, 8),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64, 5),
+        population(5, output=True),
+    )
     inputs = spikes(30, 2, 2, 8, 8)
     graph, theirs = exported(net, inputs)
     assert theirs.any()

@@ -88,9 +88,13 @@ def test_another_time_step_is_recognised_or_told(
 def test_a_convolutional_network(neuron: Any, exported: Any, ours: Any, spikes: Any) -> None:
     torch.manual_seed(4)
     net = nn.Sequential(
-        nn.Conv2d(2, 4, 3, padding=1, stride=1, bias=False), neuron.LIFNode(tau=2.0),
-        nn.AvgPool2d(2), nn.Flatten(), nn.Linear(64, 5), neuron.LIFNode(tau=2.0),
-    )  # fmt: skip
+        nn.Conv2d(2, 4, 3, padding=1, stride=1, bias=False),
+        neuron.LIFNode(tau=2.0),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64, 5),
+        neuron.LIFNode(tau=2.0),
+    )
     with torch.no_grad():
         net[0].weight.mul_(5)
         net[4].weight.mul_(5)
@@ -142,9 +146,11 @@ def test_whole_weights_meet_the_threshold_often(
 ) -> None:
     torch.manual_seed(4)
     net = nn.Sequential(
-        nn.Linear(8, 12, bias=False), neuron.IFNode(v_threshold=3.0),
-        nn.Linear(12, 6, bias=False), neuron.IFNode(v_threshold=2.0),
-    )  # fmt: skip
+        nn.Linear(8, 12, bias=False),
+        neuron.IFNode(v_threshold=3.0),
+        nn.Linear(12, 6, bias=False),
+        neuron.IFNode(v_threshold=2.0),
+    )
     with torch.no_grad():
         for layer in (net[0], net[2]):
             layer.weight.copy_(torch.randint(-1, 3, layer.weight.shape))

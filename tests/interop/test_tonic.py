@@ -13,13 +13,7 @@ import numpy as np
 import pytest
 
 from axonc.models import TrainingConfig, data, train
-from axonc.models.config import (
-    Augmentation,
-    DataConfig,
-    EncoderConfig,
-    Encoding,
-    NetworkConfig,
-)
+from axonc.models.config import Augmentation, DataConfig, EncoderConfig, Encoding, NetworkConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -56,10 +56,7 @@ def test_a_file_may_say_only_what_differs(tmp_path: Path) -> None:
             "epochs = true",
             "settings: got epochs = True, expected a value of type int. Correct the value.",
         ),
-        (
-            "gate = 3",
-            "settings: got gate = 3, expected a value of type table. Correct the value.",
-        ),
+        ("gate = 3", "settings: got gate = 3, expected a value of type table. Correct the value."),
         ("epochs = 0", "setting epochs: got 0, expected a number above 0. Correct it."),
         ("data.bins = 0", "setting data.bins: got 0, expected a number above 0. Correct it."),
         ("data.side = -1", "setting data.side: got -1, expected a number from 0. Correct it."),

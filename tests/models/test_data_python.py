@@ -10,13 +10,7 @@ import pytest
 from tiny_training import assert_equal, weights
 
 from axonc.models import TrainingConfig, TrainingInputError, data, train
-from axonc.models.config import (
-    Augmentation,
-    DataConfig,
-    EncoderConfig,
-    Encoding,
-    NetworkConfig,
-)
+from axonc.models.config import Augmentation, DataConfig, EncoderConfig, Encoding, NetworkConfig
 from axonc.models.data.events import Events, frames
 from axonc.models.errors import DataError
 

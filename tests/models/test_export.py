@@ -20,14 +20,7 @@ from axonc.models.errors import ExportError, TrainingInputError
 from axonc.models.export import Form
 from axonc.models.layers import SpikingLayer
 from axonc.models.network import Wire
-from axonc.models.neurons import (
-    Cell,
-    IFCell,
-    LIFCell,
-    PLIFCell,
-    if_parameters,
-    lif_parameters,
-)
+from axonc.models.neurons import Cell, IFCell, LIFCell, PLIFCell, if_parameters, lif_parameters
 from axonc.models.surrogates import Triangle
 
 STEPS = 6
@@ -271,12 +264,7 @@ def test_every_gate_is_folded_exactly_or_refused(mean: Mean, alpha: Alpha, tmp_p
 def test_refused_reset_and_pooling(tmp_path: Path) -> None:
     soft = LIFCell(lif_parameters(2e-3, 0.25, soft_reset=True), Triangle())
     network = SpikingNetwork(
-        {
-            "conv": (
-                Wire("input"),
-                layer(BinaryConv2d(1, 2, 3), soft, pool=nn.MaxPool2d(2)),
-            )
-        },
+        {"conv": (Wire("input"), layer(BinaryConv2d(1, 2, 3), soft, pool=nn.MaxPool2d(2)))},
         input_shape=(1, 8, 8),
         classes=2,
         steps=STEPS,

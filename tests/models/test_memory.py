@@ -22,8 +22,7 @@ class Library:
 
 
 @pytest.mark.parametrize(
-    ("most", "settings"),
-    [(2**31, {-1: 2**31 - 1, -3: 2**30}), (2**25, {-1: 2**31 - 1, -4: 0})],
+    ("most", "settings"), [(2**31, {-1: 2**31 - 1, -3: 2**30}), (2**25, {-1: 2**31 - 1, -4: 0})]
 )
 def test_freed_memory_is_kept(
     most: int, settings: dict[int, int], monkeypatch: pytest.MonkeyPatch

@@ -4,14 +4,7 @@ from norse.torch.functional.iaf import iaf_feed_forward_step
 from norse.torch.functional.lif_box import lif_box_feed_forward_step
 from norse.torch.module.snn import SNNCell
 
-from axonc.models.neurons import (
-    IFCell,
-    LIFCell,
-    PLIFCell,
-    if_parameters,
-    lif_parameters,
-    over_time,
-)
+from axonc.models.neurons import IFCell, LIFCell, PLIFCell, if_parameters, lif_parameters, over_time
 from axonc.models.surrogates import SuperSpike, Triangle
 
 CURRENTS = torch.randn(12, 3, 7, generator=torch.Generator().manual_seed(0)) * 1.5

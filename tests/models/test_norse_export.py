@@ -81,7 +81,7 @@ def lif_parameters(**values: Any) -> Any:
         neurons.IFCell(neurons.if_parameters(0.5), Triangle(0.5)),
     ],
     ids=lambda cell: type(cell).__name__,
-)  # fmt: skip
+)
 def test_a_spiking_cell_fires_as_its_graph_does(
     cell: nn.Module, exported: Callable[..., Any]
 ) -> None:
@@ -130,8 +130,14 @@ def test_a_convolutional_network_with_everything(exported: Callable[..., Any]) -
     graph, found = exported(module, spikes(30, 3, 2, 8, 8))
     assert list(found.differing.values()) == [0, 0]
     assert {type(node).__name__ for node in graph.nodes.values()} == {
-        "Input", "Conv2d", "LIF", "AvgPool2d", "Flatten", "Affine", "Output",
-    }  # fmt: skip
+        "Input",
+        "Conv2d",
+        "LIF",
+        "AvgPool2d",
+        "Flatten",
+        "Affine",
+        "Output",
+    }
 
 
 def test_a_convolution_along_one_dimension(exported: Callable[..., Any]) -> None:
@@ -269,7 +275,7 @@ def over_time(m: Any, x: Tensor) -> Any:
         (lambda m, x: m.lin(x)[:, :2], "operation 'getitem'"),
         (lambda m, x: m.lin(x)[:, :1] + x, "operation 'getitem'"),
     ],
-)  # fmt: skip
+)
 def test_what_a_tracer_would_drop_is_refused(
     step: Callable[[Any, Tensor], Any], message: str, tmp_path: Path
 ) -> None:
@@ -368,13 +374,18 @@ def test_the_interpreter_steps_a_cuba_neuron_by_hand() -> None:
         {
             "input": nir.Input({"input": np.array([1])}),
             "lif": nir.CubaLIF(
-                tau_syn=2 * one, tau_mem=4 * one, r=one, v_leak=0 * one, w_in=2 * one,
-                v_threshold=0.4 * one, v_reset=-0.5 * one,
+                tau_syn=2 * one,
+                tau_mem=4 * one,
+                r=one,
+                v_leak=0 * one,
+                w_in=2 * one,
+                v_threshold=0.4 * one,
+                v_reset=-0.5 * one,
             ),
             "output": nir.Output({"output": np.array([1])}),
         },
         [("input", "lif"), ("lif", "output")],
-    )  # fmt: skip
+    )
     # dt = 1: i = i/2 + x; u = 3/4 v + i/4
     inputs = np.array([1, 1, 0]).reshape(3, 1, 1)
     # i: 1, 1.5, 0.75; u: 0.25, 0.5625 (fires, v = -0.5), -0.1875

@@ -28,12 +28,7 @@ CURRENTS = torch.randn(9, 4, 5, 2, generator=torch.Generator().manual_seed(3)) *
 
 
 def make(
-    kind: type,
-    surrogate: Surrogate,
-    detach: bool,
-    soft: bool,
-    v_reset: float,
-    v_leak: float = 0.0,
+    kind: type, surrogate: Surrogate, detach: bool, soft: bool, v_reset: float, v_leak: float = 0.0
 ) -> Cell:
     if kind is IFCell:
         p = if_parameters(0.8, v_reset=v_reset)

@@ -4,12 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from axonc.models import (
-    TrainingConfig,
-    model_size,
-    plot_history,
-    write_tensorboard,
-)
+from axonc.models import TrainingConfig, model_size, plot_history, write_tensorboard
 from axonc.models.binarize import BinaryConv2d, BinaryLinear
 from axonc.models.config import EncoderConfig, NetworkConfig, SurrogateConfig, SurrogateKind
 from axonc.models.networks import build_network

@@ -71,9 +71,19 @@ def test_a_third_party_target_runs_from_the_command_line(
     )
     np.savez(tmp_path / "in.npz", spikes=np.ones((1, 6, 2), bool))
     command = [
-        sys.executable, "-c", "import sys; from axonc.toolchain.cli import main; sys.exit(main())",
-        "run", "m.nir", "--target", "echo", "--input", "in.npz", "--output", "out.npz", "--json",
-    ]  # fmt: skip
+        sys.executable,
+        "-c",
+        "import sys; from axonc.toolchain.cli import main; sys.exit(main())",
+        "run",
+        "m.nir",
+        "--target",
+        "echo",
+        "--input",
+        "in.npz",
+        "--output",
+        "out.npz",
+        "--json",
+    ]
     done = subprocess.run(
         command, cwd=tmp_path, env=third_party, capture_output=True, text=True, check=True
     )

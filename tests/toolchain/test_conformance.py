@@ -42,8 +42,7 @@ def test_a_pulsed_exponential_subtracting_reading_is_there_too(shared: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("recording", "reset"),
-    [("spyx", Reset.SUBTRACT), ("snntorch", Reset.SUBTRACT_HELD)],
+    ("recording", "reset"), [("spyx", Reset.SUBTRACT), ("snntorch", Reset.SUBTRACT_HELD)]
 )
 def test_braille_reproduces_the_recorded_spikes(recording: str, reset: Reset, shared: Path) -> None:
     graph = load_graph(

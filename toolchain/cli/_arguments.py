@@ -71,18 +71,25 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
     numbers = parser.add_argument_group("integers")
     numbers.add_argument(
-        "--weight-bits", type=int, default=8, metavar="N",
+        "--weight-bits",
+        type=int,
+        default=8,
+        metavar="N",
         help="bits of weights that are not binary, 1 to 9 (default: 8)",
-    )  # fmt: skip
+    )
     numbers.add_argument(
-        "--fraction-bits", type=int, metavar="N",
+        "--fraction-bits",
+        type=int,
+        metavar="N",
         help="fraction bits of membrane potentials (default: chosen per layer)",
-    )  # fmt: skip
+    )
     numbers.add_argument(
-        "--calibrate", type=Path, metavar="IN.npz",
+        "--calibrate",
+        type=Path,
+        metavar="IN.npz",
         help="spikes to choose by: the fewest fraction bits that keep each layer's spikes; on "
         "binary_synapse also the places of cores, so that spikes travel little",
-    )  # fmt: skip
+    )
 
 
 def _model_path(text: str) -> Path:

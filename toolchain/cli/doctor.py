@@ -10,10 +10,16 @@ from typing import Any
 from ._arguments import add_json, command, print_json
 
 _PACKAGES = {
-    "numpy": "core", "h5py": "core", "nir": "core", "numba": "core",
+    "numpy": "core",
+    "h5py": "core",
+    "nir": "core",
+    "numba": "core",
     "pymetis": "core",
-    "torch": "train", "norse": "train", "nirtorch": "train", "mlxtend": "train",
-}  # fmt: skip
+    "torch": "train",
+    "norse": "train",
+    "nirtorch": "train",
+    "mlxtend": "train",
+}
 
 _EPILOG = """\
 examples:

@@ -31,9 +31,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL.nir")
     parser.add_argument("--form", choices=["int8", "folded-float"])
     parser.add_argument(
-        "--sample", type=Path, metavar="IN.npz",
+        "--sample",
+        type=Path,
+        metavar="IN.npz",
         help="FILE.py:NAME: spikes to prove the graph on, like those that the network will see",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--dt", type=float, help="FILE.py:NAME: time step in s (default: its cells')"
     )
@@ -100,18 +102,22 @@ def _require_options(options: argparse.Namespace, is_python: bool) -> None:
     ]
     if wrong:
         raise InputError(
-            f"export of {options.network}", got=" and ".join(wrong),
+            f"export of {options.network}",
+            got=" and ".join(wrong),
             expected="--form for a checkpoint, --sample and --dt for FILE.py:NAME",
             remedy="leave it out",
-        )  # fmt: skip
+        )
     if options.network.endswith(".py"):
         raise InputError(
-            options.network, got="a Python file alone", expected="FILE.py:NAME",
+            options.network,
+            got="a Python file alone",
+            expected="FILE.py:NAME",
             remedy="name the network in it, or the function that returns it",
-        )  # fmt: skip
+        )
     if is_python and options.sample is None:
         raise InputError(
-            f"export of {options.network}", got="no --sample",
+            f"export of {options.network}",
+            got="no --sample",
             expected="spikes (batch, time, *shape) to prove the graph on",
             remedy="save some with numpy.savez('spikes.npz', spikes=array)",
-        )  # fmt: skip
+        )

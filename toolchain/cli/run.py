@@ -46,17 +46,23 @@ def add_parser(subparsers: Any) -> None:
         "--strict", action="store_true", help="an overflow of any integer state is an error"
     )
     parser.add_argument(
-        "--trace", type=Path, metavar="FILE.json",
+        "--trace",
+        type=Path,
+        metavar="FILE.json",
         help="binary_synapse: when each core did what, for ui.perfetto.dev (first sample)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--picture", type=Path, metavar="FILE.svg",
+        "--picture",
+        type=Path,
+        metavar="FILE.svg",
         help="binary_synapse: the load of cores and links; loihi: the chips",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--report", type=Path, metavar="FILE.html",
+        "--report",
+        type=Path,
+        metavar="FILE.html",
         help="all that the target counted, by step, layer, core, link and memory; or FILE.json",
-    )  # fmt: skip
+    )
     add_json(parser)
 
 

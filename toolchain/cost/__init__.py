@@ -8,7 +8,18 @@ from .time import TimeEstimate
 from .workload import Workload, fan_out, synapse_count, workload
 
 __all__ = [
-    "Breakdown", "CostReport", "EnergyEntry", "EnergyEstimate", "EnergyProfile", "TimeEstimate",
-    "Workload", "chipless_cost", "fan_out", "float_memory", "integer_memory", "shipped_profile",
-    "synapse_count", "workload",
-]  # fmt: skip
+    "Breakdown",
+    "CostReport",
+    "EnergyEntry",
+    "EnergyEstimate",
+    "EnergyProfile",
+    "TimeEstimate",
+    "Workload",
+    "chipless_cost",
+    "fan_out",
+    "float_memory",
+    "integer_memory",
+    "shipped_profile",
+    "synapse_count",
+    "workload",
+]

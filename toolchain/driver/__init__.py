@@ -11,6 +11,18 @@ from ._reading import read_foreign
 from ._verdicts import verdicts
 
 __all__ = [
-    "Execution", "Lowering", "cost_of", "cost_of_run", "draw", "lower", "lower_foreign",
-    "measure", "read_foreign", "run", "tables_of", "verdicts", "workload_of", "write_trace",
-]  # fmt: skip
+    "Execution",
+    "Lowering",
+    "cost_of",
+    "cost_of_run",
+    "draw",
+    "lower",
+    "lower_foreign",
+    "measure",
+    "read_foreign",
+    "run",
+    "tables_of",
+    "verdicts",
+    "workload_of",
+    "write_trace",
+]

@@ -198,11 +198,7 @@ def _joined(split: Split, before: Recording | None, done: Run, probes: Sequence[
 
 
 def measure(
-    lowering: Lowering,
-    spikes: Spikes,
-    labels: np.ndarray | None = None,
-    *,
-    target: str = REFERENCE,
+    lowering: Lowering, spikes: Spikes, labels: np.ndarray | None = None, *, target: str = REFERENCE
 ) -> Measurement:
     """Run the discrete and the integer graph on the same spikes and compare every layer.
 

@@ -11,12 +11,7 @@ from ..comparison import Measurement
 from ..passes import Effect
 from ._lowering import Lowering
 
-_SEVERITY = {
-    Verdict.EXACT: 0,
-    Verdict.APPROXIMATE: 1,
-    Verdict.HOST: 2,
-    Verdict.UNSUPPORTED: 3,
-}
+_SEVERITY = {Verdict.EXACT: 0, Verdict.APPROXIMATE: 1, Verdict.HOST: 2, Verdict.UNSUPPORTED: 3}
 _OF_EFFECT = {
     Effect.EXACT: Verdict.EXACT,
     Effect.APPROXIMATE: Verdict.APPROXIMATE,

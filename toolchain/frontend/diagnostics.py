@@ -51,7 +51,7 @@ def _check_time_constants(name: str, node: Node, dialect: Dialect, found: Diagno
                     expected="at least dt: forward Euler would turn the state's sign in each step",
                     remedy="give the dt and unit of time of the file's producer, or integrate"
                     " exponentially (integrator='exponential')",
-                )  # fmt: skip
+                )
             )
 
 
@@ -73,5 +73,5 @@ def _check_thresholds(name: str, node: Node, dialect: Dialect, found: Diagnosis)
                 got=f"values down to {node.v_threshold.min():g}",
                 expected="above 0: the subtracting reset would raise the potential",
                 remedy="use reset='hard', or positive thresholds",
-            )  # fmt: skip
+            )
         )

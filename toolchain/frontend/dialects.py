@@ -50,13 +50,17 @@ class DialectOptions:
     def __post_init__(self) -> None:
         if self.dt is not None and not (np.isfinite(self.dt) and self.dt > 0):
             raise InputError(
-                "option dt", got=repr(self.dt), expected="a time above 0",
+                "option dt",
+                got=repr(self.dt),
+                expected="a time above 0",
                 remedy="give the step in the file's unit, e.g. 1e-4 for seconds",
-            )  # fmt: skip
+            )
         for name, kind in (
-            ("integrator", Integrator), ("reset", Reset), ("if_convention", IFConvention),
+            ("integrator", Integrator),
+            ("reset", Reset),
+            ("if_convention", IFConvention),
             ("w_in", WInConvention),
-        ):  # fmt: skip
+        ):
             object.__setattr__(self, name, _choice(name, getattr(self, name), kind))
 
 
@@ -67,9 +71,11 @@ def _choice(name: str, value: str | None, kind: type[Choice]) -> Choice | None:
         return kind(value)
     except ValueError:
         raise InputError(
-            f"option {name}", got=repr(value), expected=f"one of {', '.join(kind)}",
+            f"option {name}",
+            got=repr(value),
+            expected=f"one of {', '.join(kind)}",
             remedy="choose the convention of the program that wrote the graph",
-        ) from None  # fmt: skip
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,11 @@ class Fields:
         value = self.raw.fields.get(field)
         if value is None:
             raise self.fault(
-                field, "nothing", "an array",
+                field,
+                "nothing",
+                "an array",
                 f"every {self.raw.kind} needs it: export the graph again",
-            )  # fmt: skip
+            )
         if isinstance(value, str):
             raise self.fault(
                 field, f"the text {shortened(value)!r}", "an array", "export the graph again"
@@ -57,7 +59,7 @@ class Fields:
                     f"{what} in {bad} of {value.size} values",
                     "finite numbers",
                     "look for the divergence in training, and export the graph again",
-                )  # fmt: skip
+                )
             )
         return value
 
@@ -93,10 +95,11 @@ class Fields:
         )
         if not whole or value.min() < minimum or value.max() > _LARGEST_WINDOW:
             raise self.fault(
-                field, np.array2string(value, threshold=6),
+                field,
+                np.array2string(value, threshold=6),
                 f"{count} integer{'s' * (count > 1)} from {minimum} to {_LARGEST_WINDOW}",
                 "export the graph again",
-            )  # fmt: skip
+            )
         numbers = tuple(int(n) for n in value)
         return numbers * count if len(numbers) < count else numbers
 
@@ -121,5 +124,5 @@ class Fields:
                     "a field that NIR does not define for this node",
                     "NIR 1.0 fields only",
                     "the file may come from a later NIR or another format: export it again",
-                )  # fmt: skip
+                )
             )

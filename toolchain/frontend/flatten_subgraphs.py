@@ -78,7 +78,7 @@ def _collect(graph: RawNode, prefix: str, flat: FlatGraph, faults: list[InputErr
                     got="a name that is empty or taken",
                     expected="one name a node, nested names joined with '.'",
                     remedy="rename the node",
-                )  # fmt: skip
+                )
             )
         elif node.kind == "NIRGraph":
             _collect(node, f"{full}.", flat, faults)
@@ -112,17 +112,19 @@ def _port(graph: RawNode, end: str, side: str) -> str | tuple[str, str, str]:
         node = None
     if node is None:
         return (
-            f"no node {end!r}", f"one of {_shown(graph.nodes)}",
+            f"no node {end!r}",
+            f"one of {_shown(graph.nodes)}",
             f"correct the edge{_suggestion(end, graph.nodes)}",
-        )  # fmt: skip
+        )
     if node.kind != "NIRGraph":
         return end
     ports = [name for name, inner in node.nodes.items() if inner.kind == side]
     if len(ports) != 1:
         return (
-            f"the nested graph {end!r} with {len(ports)} {side} nodes", "exactly one",
+            f"the nested graph {end!r} with {len(ports)} {side} nodes",
+            "exactly one",
             f"let the edge name the port, as in '{end}.{ports[0] if ports else side.lower()}'",
-        )  # fmt: skip
+        )
     return f"{end}.{ports[0]}"
 
 
@@ -185,7 +187,7 @@ def _duplicates(edges: Iterable[tuple[str, str]], where: str) -> list[InputError
             got=f"{count} of them {where}",
             expected="at most one (NIR's text sums duplicates, its package refuses them)",
             remedy="drop the repetition, or say 2*x with a Scale node",
-        )  # fmt: skip
+        )
         for (source, target), count in Counter(edges).items()
         if count > 1
     ]

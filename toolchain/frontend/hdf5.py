@@ -46,16 +46,19 @@ def read_file(path: str, limits: Limits, allow: Allowance = lambda _: None) -> R
         raise
     except MemoryError:
         raise InputError(
-            "the file", got="data that does not fit the memory granted to the reader",
+            "the file",
+            got="data that does not fit the memory granted to the reader",
             expected=f"at most {most_data_bytes(path, limits)} bytes in all its arrays",
             remedy="check the file: such a ratio of compression is no network's",
-        ) from None  # fmt: skip
+        ) from None
     except Exception as error:  # h5py raises nearly everything on damaged files
         text = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            "the file", got=f"a damaged HDF5 file ({text})", expected="a NIR file",
+            "the file",
+            got=f"a damaged HDF5 file ({text})",
+            expected="a NIR file",
             remedy="copy or export it again",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def most_data_bytes(path: str, limits: Limits) -> int:
@@ -76,10 +79,11 @@ class _Reader:
         members = dict(self.members(file, "/"))
         if not isinstance(members.get("node"), h5py.Group):
             raise InputError(
-                "the file", got=f"HDF5 with {_listed(members)} at its root",
+                "the file",
+                got=f"HDF5 with {_listed(members)} at its root",
                 expected="a NIR file: a group 'node' at the root",
                 remedy="write it with nir.write, or check that it is the right file",
-            )  # fmt: skip
+            )
         version = members.get("version")
         told = isinstance(version, h5py.Dataset) and _is_text(version.dtype)
         written_by = self.text(version) if told else None
@@ -97,16 +101,20 @@ class _Reader:
             name = self.name(encoded, where)
             if group.id.links.get_info(encoded).type != h5py.h5l.TYPE_HARD:
                 raise InputError(
-                    f"{where!r}", got=f"a soft or external link {name!r}",
-                    expected="data in the file itself", remedy="write the file with nir.write",
-                )  # fmt: skip
+                    f"{where!r}",
+                    got=f"a soft or external link {name!r}",
+                    expected="data in the file itself",
+                    remedy="write the file with nir.write",
+                )
             member = group[name]
             address = h5py.h5o.get_info(member.id).addr
             if address in self.seen:
                 raise InputError(
-                    f"{where!r}", got=f"{name!r} linked from two places or into a cycle",
-                    expected="a tree of groups", remedy="write the file with nir.write",
-                )  # fmt: skip
+                    f"{where!r}",
+                    got=f"{name!r} linked from two places or into a cycle",
+                    expected="a tree of groups",
+                    remedy="write the file with nir.write",
+                )
             self.seen.add(address)
             self.allow(0)
             yield name, member
@@ -118,10 +126,11 @@ class _Reader:
             name = ""
         if not name.isprintable() or not 0 < len(name) <= self.limits.name_length:
             raise InputError(
-                f"{where!r}", got=f"a member named {encoded[:40]!r}",
+                f"{where!r}",
+                got=f"a member named {encoded[:40]!r}",
                 expected=f"1 to {self.limits.name_length} printable characters",
                 remedy="rename it in the program that wrote the file",
-            )  # fmt: skip
+            )
         return name
 
     def node(self, group: h5py.Group, where: str, depth: int) -> RawNode:
@@ -131,9 +140,11 @@ class _Reader:
         kind = members.pop("type", None)
         if not isinstance(kind, h5py.Dataset):
             raise InputError(
-                f"node {where!r}", got="no field 'type'", expected="the name of a NIR node",
+                f"node {where!r}",
+                got="no field 'type'",
+                expected="the name of a NIR node",
                 remedy="write the file with nir.write",
-            )  # fmt: skip
+            )
         type_name = self.text(kind)
         metadata = members.pop("metadata", None)
         notes = self.metadata(metadata, where) if isinstance(metadata, h5py.Group) else {}
@@ -143,10 +154,11 @@ class _Reader:
         nodes, edges = members.pop("nodes", None), members.pop("edges", None)
         if not isinstance(nodes, h5py.Group) or not isinstance(edges, h5py.Dataset):
             raise InputError(
-                f"graph {where!r}", got=f"a NIRGraph with {_listed(members)}",
+                f"graph {where!r}",
+                got=f"a NIRGraph with {_listed(members)}",
                 expected="a group 'nodes' and a list 'edges'",
                 remedy="write the file with nir.write",
-            )  # fmt: skip
+            )
         children = {
             name: self.child(member, f"{where}.{name}" if where else name, depth + 1)
             for name, member in self.named(nodes, where)
@@ -167,9 +179,11 @@ class _Reader:
     def child(self, member: Any, where: str, depth: int) -> RawNode:
         if not isinstance(member, h5py.Group):
             raise InputError(
-                f"node {where!r}", got="a bare data set", expected="a group of fields",
+                f"node {where!r}",
+                got="a bare data set",
+                expected="a group of fields",
                 remedy="write the file with nir.write",
-            )  # fmt: skip
+            )
         self.nodes_left -= 1
         if self.nodes_left < 0:
             raise _over(where, f"more than {self.limits.nodes} nodes", f"{self.limits.nodes}")
@@ -180,9 +194,11 @@ class _Reader:
             return ()
         if dataset.ndim != 2 or dataset.shape[1] != 2 or not _is_text(dataset.dtype):
             raise InputError(
-                f"edges of graph {where!r}", got=f"{dataset.dtype} of shape {dataset.shape}",
-                expected="pairs of node names", remedy="write the file with nir.write",
-            )  # fmt: skip
+                f"edges of graph {where!r}",
+                got=f"{dataset.dtype} of shape {dataset.shape}",
+                expected="pairs of node names",
+                remedy="write the file with nir.write",
+            )
         self.edges_left -= dataset.shape[0]
         if self.edges_left < 0:
             raise _over(where, f"more than {self.limits.edges} edges", f"{self.limits.edges}")
@@ -201,17 +217,20 @@ class _Reader:
     def value(self, member: Any, where: str, key: str) -> RawValue:
         if not isinstance(member, h5py.Dataset) or member.shape is None:
             raise InputError(
-                f"node {where!r}, field {key!r}", got="a group or an empty data set",
-                expected="an array or a text", remedy="write the file with nir.write",
-            )  # fmt: skip
+                f"node {where!r}, field {key!r}",
+                got="a group or an empty data set",
+                expected="an array or a text",
+                remedy="write the file with nir.write",
+            )
         if member.size == 1 and _is_text(member.dtype):
             return self.text(member)
         if member.dtype.kind not in _NUMBERS or member.dtype.itemsize > 8:
             raise InputError(
-                f"node {where!r}, field {key!r}", got=f"elements of type {_typed(member.dtype)}",
+                f"node {where!r}, field {key!r}",
+                got=f"elements of type {_typed(member.dtype)}",
                 expected="booleans, integers or floats of at most 64 bits",
                 remedy="convert the array before it is exported",
-            )  # fmt: skip
+            )
         array = self.load(member, f"node {where!r}, field {key!r}")
         return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(array.shape)
 
@@ -222,9 +241,11 @@ class _Reader:
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
         if not isinstance(text, str) or len(text) > 4096:
             raise InputError(
-                where, got=f"{_typed(dataset.dtype)} of shape {dataset.shape}",
-                expected="one text", remedy="write the file with nir.write",
-            )  # fmt: skip
+                where,
+                got=f"{_typed(dataset.dtype)} of shape {dataset.shape}",
+                expected="one text",
+                remedy="write the file with nir.write",
+            )
         return text
 
     def load(self, dataset: h5py.Dataset, what: str) -> Any:
@@ -234,17 +255,19 @@ class _Reader:
         foreign = layout.get_external_count() or layout.get_layout() == h5py.h5d.VIRTUAL
         if foreign or any(number not in _FILTERS for number in filters):
             raise InputError(
-                what, got="data stored outside the file or by an unknown filter",
+                what,
+                got="data stored outside the file or by an unknown filter",
                 expected=f"data in the file, filtered by {', '.join(_FILTERS.values())} or not",
                 remedy="write the file with nir.write",
-            )  # fmt: skip
+            )
         chunk = prod(dataset.chunks) if dataset.chunks else 0
         size = max(prod(dataset.shape), chunk) * max(dataset.dtype.itemsize, 1)
         if size > self.bytes_left or len(dataset.shape) > _MAX_RANK:
             raise _over(
-                what, f"an array of shape {dataset.shape}, {size} bytes in memory",
+                what,
+                f"an array of shape {dataset.shape}, {size} bytes in memory",
                 f"{self.most_bytes} bytes in all arrays of this file and {_MAX_RANK} axes",
-            )  # fmt: skip
+            )
         self.bytes_left -= size
         self.allow(size * (_SLOWER_AS_TEXT if dataset.dtype.kind == "O" else 1))
         return dataset[()]
@@ -252,9 +275,11 @@ class _Reader:
 
 def _over(what: str, got: str, most: str) -> InputError:
     return InputError(
-        what or "the graph", got=got, expected=f"at most {most}",
+        what or "the graph",
+        got=got,
+        expected=f"at most {most}",
         remedy="if the file can be trusted, raise the limit: load_graph(..., limits=Limits(...))",
-    )  # fmt: skip
+    )
 
 
 def _tracks_order(group: h5py.Group) -> bool:

@@ -110,9 +110,11 @@ def _read(source: Any, limits: Limits) -> tuple[str, RawFile]:
         return "the NIR graph", read_object(source, limits)
     if not isinstance(source, str | os.PathLike):
         raise InputError(
-            "the network", got=type(source).__name__, expected="a path or a nir.NIRGraph",
+            "the network",
+            got=type(source).__name__,
+            expected="a path or a nir.NIRGraph",
             remedy="pass the path of a .nir file",
-        )  # fmt: skip
+        )
     path = os.fspath(source)
     _require_hdf5(path, limits)
     try:
@@ -139,15 +141,19 @@ def _require_hdf5(path: str, limits: Limits) -> None:
         raise InputError(path, got="no regular file", expected="a NIR file", remedy=remedy)
     if found.st_size > limits.file_bytes:
         raise InputError(
-            path, got=f"{found.st_size} bytes", expected=f"at most {limits.file_bytes}",
+            path,
+            got=f"{found.st_size} bytes",
+            expected=f"at most {limits.file_bytes}",
             remedy="if it can be trusted, raise the limit: Limits(file_bytes=...)",
-        )  # fmt: skip
+        )
     if head != _SIGNATURE:
         begins = f"a file that begins with {head!r}" if head else "an empty file"
         raise InputError(
-            path, got=begins, expected="a NIR file (HDF5, which begins with \\x89HDF)",
+            path,
+            got=begins,
+            expected="a NIR file (HDF5, which begins with \\x89HDF)",
             remedy=remedy,
-        )  # fmt: skip
+        )
 
 
 def _misplaced_ends(flat: FlatGraph) -> list[InputError]:

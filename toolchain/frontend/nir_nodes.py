@@ -48,7 +48,7 @@ def parsed(name: str, raw: RawNode, faults: list[InputError]) -> Parsed | None:
                 remedy=f"did you mean {near[0]!r}?"
                 if near
                 else "express it by these nodes before exporting",
-            )  # fmt: skip
+            )
         )
         return None
     fields = Fields(name, raw)
@@ -70,9 +70,11 @@ def _linear(fields: Fields) -> Parsed:
     weight = fields.weight("weight")
     if weight.ndim != 2:
         raise fields.fault(
-            "weight", f"{weight.ndim} axes {weight.shape}", "2 axes (outputs, inputs)",
+            "weight",
+            f"{weight.ndim} axes {weight.shape}",
+            "2 axes (outputs, inputs)",
             "flatten the signal and write one matrix",
-        )  # fmt: skip
+        )
     bias = fields.parameter("bias") if fields.raw.kind == "Affine" else None
     return Parsed(ir.Affine(weight, _bias(fields, bias, weight.shape[0])))
 
@@ -85,9 +87,11 @@ def _bias(fields: Fields, bias: np.ndarray | None, outputs: int) -> np.ndarray |
     if bias.size == outputs:
         return bias.reshape(outputs)
     raise fields.fault(
-        "bias", f"shape {bias.shape}", f"({outputs},), one value an output channel",
+        "bias",
+        f"shape {bias.shape}",
+        f"({outputs},), one value an output channel",
         "export the graph again",
-    )  # fmt: skip
+    )
 
 
 def _conv(rank: int) -> Callable[[Fields], Parsed]:
@@ -95,10 +99,11 @@ def _conv(rank: int) -> Callable[[Fields], Parsed]:
         weight = fields.weight("weight")
         if weight.ndim != rank + 2:
             raise fields.fault(
-                "weight", f"{weight.ndim} axes {weight.shape}",
+                "weight",
+                f"{weight.ndim} axes {weight.shape}",
                 f"{rank + 2} axes (out channels, in channels, {'kernel' if rank == 1 else 'x, y'})",
                 f"export it as the node for {weight.ndim - 2} spatial axes, or reshape it",
-            )  # fmt: skip
+            )
         kernel = weight.shape[2:]
         dilation = fields.integers("dilation", rank)
         window = ir.Window(
@@ -107,9 +112,11 @@ def _conv(rank: int) -> Callable[[Fields], Parsed]:
         (groups,) = fields.integers("groups", 1)
         if weight.shape[0] % groups:
             raise fields.fault(
-                "groups", str(groups), f"a divisor of the {weight.shape[0]} output channels",
+                "groups",
+                str(groups),
+                f"a divisor of the {weight.shape[0]} output channels",
                 "export the graph again",
-            )  # fmt: skip
+            )
         bias = fields.parameter("bias") if fields.has("bias") else None
         fields.ignore("input_shape")
         size = declared_shape(fields.raw, "input_shape")
@@ -137,9 +144,11 @@ def _padding(fields: Fields, kernel: Shape, dilation: Shape) -> tuple[tuple[int,
             return tuple((total // 2, total - total // 2) for total in totals)
         case other:
             raise fields.fault(
-                "padding", f"the text {shortened(other)!r}", "'same', 'valid' or integers",
+                "padding",
+                f"the text {shortened(other)!r}",
+                "'same', 'valid' or integers",
                 "export the graph again",
-            )  # fmt: skip
+            )
 
 
 def _pool(kind: type[ir.SumPool]) -> Callable[[Fields], Parsed]:
@@ -163,9 +172,11 @@ def _input(fields: Fields) -> Parsed:
     shape = declared_shape(fields.raw)
     if shape is None:
         raise fields.fault(
-            "shape", str(fields.raw.fields["shape"]), "positive sizes without batch and time",
+            "shape",
+            str(fields.raw.fields["shape"]),
+            "positive sizes without batch and time",
             "give the shape of one time step",
-        )  # fmt: skip
+        )
     return Parsed(ir.Input(shape))
 
 

@@ -37,10 +37,11 @@ def _node(node: Any, name: str, depth: int) -> RawNode:
     kind = type(node).__name__
     if depth < 0 or not is_dataclass(node):
         raise InputError(
-            described(name, kind), got="an object or a nesting that NIR does not know",
+            described(name, kind),
+            got="an object or a nesting that NIR does not know",
             expected="nodes of the package nir, at most a few levels of graphs",
             remedy="build the graph from nir's own classes",
-        )  # fmt: skip
+        )
     metadata = _scalars(getattr(node, "metadata", None))
     if kind == "NIRGraph":
         graph: Any = node
@@ -75,10 +76,11 @@ def _value(value: Any, what: str, key: str) -> RawValue:
         array = np.array(None)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise InputError(
-            f"{what}, field {key!r}", got=f"{type(value).__name__} of {array.dtype}",
+            f"{what}, field {key!r}",
+            got=f"{type(value).__name__} of {array.dtype}",
             expected="an array of booleans, integers or floats of at most 64 bits",
             remedy="convert it with numpy.asarray",
-        )  # fmt: skip
+        )
     return array
 
 

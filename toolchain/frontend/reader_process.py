@@ -107,9 +107,13 @@ class ReaderProcess:
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         try:
             self._child = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-                env=environment, start_new_session=True,  # Ctrl-C is the parent's to answer
-            )  # fmt: skip
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is the parent's to answer
+            )
         except OSError as error:
             raise EngineError(
                 f"the process that reads HDF5 files does not start: {error}"

@@ -92,7 +92,7 @@ class ShapeInference:
                     got=f"an input of shape {shape}",
                     expected=f"another: it {error}",
                     remedy="mend the node or what feeds it",
-                )  # fmt: skip
+                )
             )
             return None
         if prod(output) > self.most_elements:
@@ -102,7 +102,7 @@ class ShapeInference:
                     got=f"a signal of shape {output}",
                     expected=f"at most {self.most_elements} elements",
                     remedy="raise the limit: load_graph(..., limits=Limits(elements=...))",
-                )  # fmt: skip
+                )
             )
             return None
         return output
@@ -122,10 +122,11 @@ class ShapeInference:
             return self._fit_parameters(name, node, shape)
         if parsed.declared is not None and parsed.declared != shape:
             raise InputError(
-                self._what(name), got=f"an input of shape {shape}",
+                self._what(name),
+                got=f"an input of shape {shape}",
                 expected=f"{parsed.declared}, as its own input_shape and weights say",
                 remedy="export the graph again with the right input_shape, or without",
-            )  # fmt: skip
+            )
         return node
 
     def _require_columns(self, name: str, node: ir.Affine, shape: Shape) -> None:
@@ -134,18 +135,21 @@ class ShapeInference:
             return
         if shape == (rows,):
             raise InputError(
-                self._what(name), got=f"a weight of shape {node.weight.shape} fed {rows} inputs",
+                self._what(name),
+                got=f"a weight of shape {node.weight.shape} fed {rows} inputs",
                 expected=f"(outputs, {rows}); the transpose would fit",
                 remedy="transpose all linear weights (square ones too) before exporting: NIR's are"
                 " (outputs, inputs)",
-            )  # fmt: skip
+            )
         remedy = "mend the weight or what feeds it"
         if prod(shape) == columns:
             remedy = "put a Flatten node before it"
         raise InputError(
-            self._what(name), got=f"a weight of shape {node.weight.shape} fed a signal of {shape}",
-            expected=f"an input of shape ({columns},)", remedy=remedy,
-        )  # fmt: skip
+            self._what(name),
+            got=f"a weight of shape {node.weight.shape} fed a signal of {shape}",
+            expected=f"an input of shape ({columns},)",
+            remedy=remedy,
+        )
 
     # -- parameters of populations --------------------------------------------------------------
 
@@ -169,11 +173,12 @@ class ShapeInference:
         # (8,) would broadcast to (8, 8, 8) along the last axis, and mean the first
         if value.ndim != len(shape) or not broadcasts_to(value, shape):
             raise InputError(
-                f"{self._what(name)}, {field}", got=f"shape {value.shape} for a signal of {shape}",
+                f"{self._what(name)}, {field}",
+                got=f"shape {value.shape} for a signal of {shape}",
                 expected="one number, or one a neuron",
                 remedy="mend the parameter or what feeds the node; one a channel is written"
                 " (channels, 1, 1)",
-            )  # fmt: skip
+            )
         return value
 
     # -- flatten -------------------------------------------------------------------------------
@@ -186,16 +191,17 @@ class ShapeInference:
             node.first - 1 if node.first > 0 else node.first,
             node.last - 1 if node.last > 0 else node.last,
         )
-        readings = [node, shifted] if declared is None or len(declared) == len(shape) else [
-            shifted, node
-        ]  # fmt: skip
+        readings = (
+            [node, shifted] if declared is None or len(declared) == len(shape) else [shifted, node]
+        )
         possible = [r for r in readings if _flattened_shape(r, shape) is not None]
         if not possible:
             raise InputError(
-                self._what(name), got=f"axes {node.first} to {node.last} of a signal of {shape}",
+                self._what(name),
+                got=f"axes {node.first} to {node.last} of a signal of {shape}",
                 expected="axes that exist, the first not after the last",
                 remedy="count them without batch and time: start_dim=0, end_dim=-1 flattens all",
-            )  # fmt: skip
+            )
         wanted = [w for t in self.targets[name] if (w := wanted_shape(self.parsed[t])) is not None]
         wanted += [w[1:] for w in wanted if w[0] == 1]
         chosen = next((r for r in possible if _flattened_shape(r, shape) in wanted), possible[0])
@@ -256,7 +262,7 @@ class ShapeInference:
                         got="no input whose shape is known",
                         expected="a path from an Input, or parameters of full shape",
                         remedy="connect it, or remove it",
-                    )  # fmt: skip
+                    )
                 )
             found = self._inputs.get(name)
             for source in self.sources[name]:
@@ -268,7 +274,7 @@ class ShapeInference:
                             got=f"a signal of shape {other} from {source!r}",
                             expected=f"{found}, as from its other inputs",
                             remedy="signals that are summed must have one shape",
-                        )  # fmt: skip
+                        )
                     )
         for name, parsed in self.parsed.items():
             if isinstance(parsed.node, ir.Output) and name in self._inputs:
@@ -299,7 +305,7 @@ class ShapeInference:
                 got=f"a signal of shape {found}",
                 expected=f"{claim}, as its own shape says",
                 remedy="mend the shape or the node that feeds it",
-            )  # fmt: skip
+            )
         )
 
     def _what(self, name: str) -> str:

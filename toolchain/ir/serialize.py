@@ -51,7 +51,9 @@ def save_graph(graph: Graph, path: Path) -> None:
         "version": FORMAT_VERSION,
         "name": graph.name,
         "stage": str(graph.stage),
-        "dialect": None if dialect is None else {
+        "dialect": None
+        if dialect is None
+        else {
             "dt": dialect.dt,
             "integrator": str(dialect.integrator),
             "reset": str(dialect.reset),
@@ -61,7 +63,7 @@ def save_graph(graph: Graph, path: Path) -> None:
         },
         "nodes": {name: _encode(node, arrays) for name, node in graph.nodes.items()},
         "edges": [list(edge) for edge in graph.edges],
-    }  # fmt: skip
+    }
     beside = path.with_name(path.name + ".part")
     with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("graph.json", json.dumps(document, indent=1))
@@ -110,7 +112,9 @@ def _decode_graph(archive: zipfile.ZipFile) -> Graph:
         stage=Stage(document["stage"]),
         nodes={str(name): _decode(node, array) for name, node in document["nodes"].items()},
         edges=tuple(Edge(str(a), str(b), int(d)) for a, b, d in document["edges"]),
-        dialect=None if dialect is None else Dialect(
+        dialect=None
+        if dialect is None
+        else Dialect(
             float(dialect["dt"]),
             Integrator(dialect["integrator"]),
             Reset(dialect["reset"]),
@@ -119,7 +123,7 @@ def _decode_graph(archive: zipfile.ZipFile) -> Graph:
             tuple(map(str, dialect["notes"])),
         ),
         name=str(document["name"]),
-    )  # fmt: skip
+    )
 
 
 def _encode(value: Any, arrays: list[np.ndarray]) -> Any:

@@ -24,10 +24,8 @@ _STRUCTURE = (Input, Output, Flatten, Delay)
 _REAL_CONNECTIONS = (Affine, Conv, Scale, SumPool, AvgPool)
 
 LEGAL_NODES: dict[Stage, tuple[type[Node], ...]] = {
-    Stage.IMPORTED: (
-        *_STRUCTURE, *_REAL_CONNECTIONS, I, IF, LI, LIF, CubaLI, CubaLIF, Threshold,
-    ),
+    Stage.IMPORTED: (*_STRUCTURE, *_REAL_CONNECTIONS, I, IF, LI, LIF, CubaLI, CubaLIF, Threshold),
     Stage.DISCRETE: (*_STRUCTURE, *_REAL_CONNECTIONS, Neuron),
     Stage.INTEGER: (*_STRUCTURE, SumPool, IntegerAffine, IntegerConv, IntegerNeuron),
-}  # fmt: skip
+}
 """Which node types a graph of each stage may hold."""

@@ -13,9 +13,25 @@ from .sink_scales import AverageToSum, SinkScales
 from .split_host import Split, split_host
 
 __all__ = [
-    "AverageToSum", "Discretize", "Effect", "Finding", "Findings", "FixedPoint", "FoldBias",
-    "IntegerWeights", "MergeConnections", "Pass", "PositiveGains",
-    "Prune", "SinkScales",
-    "Split",    "discrete_neuron", "integer_pipeline", "refuse_neuron", "run_passes",
-    "split_host", "to_discrete", "to_integer",
-]  # fmt: skip
+    "AverageToSum",
+    "Discretize",
+    "Effect",
+    "Finding",
+    "Findings",
+    "FixedPoint",
+    "FoldBias",
+    "IntegerWeights",
+    "MergeConnections",
+    "Pass",
+    "PositiveGains",
+    "Prune",
+    "SinkScales",
+    "Split",
+    "discrete_neuron",
+    "integer_pipeline",
+    "refuse_neuron",
+    "run_passes",
+    "split_host",
+    "to_discrete",
+    "to_integer",
+]

@@ -67,10 +67,13 @@ class Findings:
         if refused:
             raise LoweringError(
                 f"graph {graph.name!r} cannot be {what}",
-                [f"node {row.node!r} ({graph.nodes[row.node].kind}): {row.detail}"
-                 if row.node in graph.nodes else f"node {row.node!r}: {row.detail}"
-                 for row in refused],
-            )  # fmt: skip
+                [
+                    f"node {row.node!r} ({graph.nodes[row.node].kind}): {row.detail}"
+                    if row.node in graph.nodes
+                    else f"node {row.node!r}: {row.detail}"
+                    for row in refused
+                ],
+            )
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.rows)

@@ -7,17 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import (
-    BIPOLAR,
-    TERNARY,
-    Affine,
-    Conv,
-    Graph,
-    Neuron,
-    Scale,
-    Stage,
-    narrowest_type,
-)
+from ..ir import BIPOLAR, TERNARY, Affine, Conv, Graph, Neuron, Scale, Stage, narrowest_type
 from .base import Findings, Pass
 from .sink_scales import SinkScales, insert_after
 

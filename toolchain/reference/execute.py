@@ -8,23 +8,9 @@ from math import prod
 import numpy as np
 
 from ..errors import InputError
-from ..ir import (
-    ContinuousNeuron,
-    Delay,
-    Graph,
-    Input,
-    IntegerNeuron,
-    Neuron,
-    Output,
-    Stage,
-)
+from ..ir import ContinuousNeuron, Delay, Graph, Input, IntegerNeuron, Neuron, Output, Stage
 from .linear import Real, linear_step
-from .neurons import (
-    ContinuousStepper,
-    DelayStepper,
-    IntegerNeuronStepper,
-    NeuronStepper,
-)
+from .neurons import ContinuousStepper, DelayStepper, IntegerNeuronStepper, NeuronStepper
 from .over_time import OverTime, Step, without_state
 from .recording import Recording, Spikes, input_arrays
 

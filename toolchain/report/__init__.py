@@ -6,6 +6,14 @@ from .progress import progress_bar, training_bar
 from .tables import tables_text
 
 __all__ = [
-    "html_report", "print_cost", "print_demo", "print_doctor", "print_figures", "print_verdicts",
-    "print_rows", "progress_bar", "tables_text", "training_bar",
-]  # fmt: skip
+    "html_report",
+    "print_cost",
+    "print_demo",
+    "print_doctor",
+    "print_figures",
+    "print_verdicts",
+    "print_rows",
+    "progress_bar",
+    "tables_text",
+    "training_bar",
+]

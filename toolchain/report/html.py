@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .labels import (
-    NUMBERS,
-    engine_name,
-    event_group,
-    event_name,
-    network_name,
-    pair_name,
-    purpose,
-)
+from .labels import NUMBERS, engine_name, event_group, event_name, network_name, pair_name, purpose
 from .training_log import read_metrics
 from .units import bits_text, count_text, duration_text, energy_text, printable, share_text
 
@@ -291,10 +283,14 @@ def _plots(
     unit, scale = ("Mbit", 1e6) if most >= 2e6 else ("kbit", 1e3)
     prices = [(f"{e['network']}: {e['profile']}", e) for e in energies]
     totals = [
-        (name, "no total" if e["total_pj"] is None else e["total"], e["known_pj"],
-         e["total_pj"] is not None)
+        (
+            name,
+            "no total" if e["total_pj"] is None else e["total"],
+            e["known_pj"],
+            e["total_pj"] is not None,
+        )
         for name, e in prices
-    ]  # fmt: skip
+    ]
     shares = [(name, "", _summed(e["parts_pj"], event_group)) for name, e in prices]
     names = {engine: engine_name(engine) for engine in sample}
     against = _EXACT if _EXACT in sample else next(iter(sample), "")

@@ -224,6 +224,13 @@ def _legend(figure: Figure, colours: Mapping[str, str]) -> None:
 
     handles = [Patch(color=colour, label=name) for name, colour in colours.items()]
     figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(0.0, 1.0), ncols=_LEGEND_COLUMNS,
-        handlelength=0.9, handleheight=0.9, columnspacing=1.2, borderaxespad=0.1, borderpad=0.1,
-    )  # fmt: skip
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=_LEGEND_COLUMNS,
+        handlelength=0.9,
+        handleheight=0.9,
+        columnspacing=1.2,
+        borderaxespad=0.1,
+        borderpad=0.1,
+    )

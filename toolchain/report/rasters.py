@@ -33,9 +33,13 @@ def raster_plot(sample: Sample, names: Mapping[str, str], *, against: str) -> st
     def paint(figure: Figure) -> None:
         grid = figure.subplots(len(layers), len(engines), squeeze=False)
         figure.subplots_adjust(
-            left=0.055, right=0.995, top=1 - 0.5 / height, bottom=0.35 / height,
-            wspace=0.1, hspace=0.3,
-        )  # fmt: skip
+            left=0.055,
+            right=0.995,
+            top=1 - 0.5 / height,
+            bottom=0.35 / height,
+            wspace=0.1,
+            hspace=0.3,
+        )
         for row, layer in enumerate(layers):
             everywhere = {engine: _flat(sample[engine][layer]) for engine in engines}
             shown = _shown(list(everywhere.values()))

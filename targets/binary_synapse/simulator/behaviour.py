@@ -65,9 +65,14 @@ class Scratch(NamedTuple):
 
 @compiled
 def simulate_behaviour(
-    image: Any, inputs: Any, input_columns: Any, columns: int, with_potentials: bool,
-    arriving: Any, leaving: Any,
-) -> Behaviour:  # fmt: skip
+    image: Any,
+    inputs: Any,
+    input_columns: Any,
+    columns: int,
+    with_potentials: bool,
+    arriving: Any,
+    leaving: Any,
+) -> Behaviour:
     """Run one sample from rest.
 
     Args:
@@ -91,9 +96,11 @@ def simulate_behaviour(
         most_events = max(most_events, _events_of(inputs[t]))
     rows, words, neurons = _most(image, input_columns, most_events)
     scratch = Scratch(
-        np.empty(rows, np.int64), np.empty(8 * words, np.uint64),
-        np.empty(PLANES * WORDS_AT_ONCE, np.uint64), np.empty(neurons, np.uint8),
-    )  # fmt: skip
+        np.empty(rows, np.int64),
+        np.empty(8 * words, np.uint64),
+        np.empty(PLANES * WORDS_AT_ONCE, np.uint64),
+        np.empty(neurons, np.uint8),
+    )
     ids, slots = np.empty(1024, np.int32), np.empty(1024, np.int32)
     used: Any = np.int64(0)  # not a literal, of which the compiler would make a version of its own
     for t in range(steps):
@@ -101,13 +108,29 @@ def simulate_behaviour(
         room = most_events + n_slots
         ids, slots = with_room(ids, used, room), with_room(slots, used, room)
         used = _run_step(
-            image, t, inputs[t], input_columns, fired[t], begin, end, ids, slots, used, sums,
-            membranes, currents, noted, arriving[t], leaving[t], counters, overflows, scratch,
-        )  # fmt: skip
+            image,
+            t,
+            inputs[t],
+            input_columns,
+            fired[t],
+            begin,
+            end,
+            ids,
+            slots,
+            used,
+            sums,
+            membranes,
+            currents,
+            noted,
+            arriving[t],
+            leaving[t],
+            counters,
+            overflows,
+            scratch,
+        )
     return Behaviour(
-        fired, potentials, begin, end, ids[:used].copy(), slots[:used].copy(),
-        counters, overflows,
-    )  # fmt: skip
+        fired, potentials, begin, end, ids[:used].copy(), slots[:used].copy(), counters, overflows
+    )
 
 
 @uncounted
@@ -150,10 +173,26 @@ def _most(image: Any, input_columns: Any, events: Any) -> Any:
 
 @uncounted
 def _run_step(
-    image: Any, t: int, inputs: Any, input_columns: Any, fired: Any, begin: Any, end: Any,
-    ids: Any, slots: Any, used: Any, sums: Any, membranes: Any, currents: Any, noted: Any,
-    arriving: Any, leaving: Any, counters: Any, overflows: Any, scratch: Scratch,
-) -> Any:  # fmt: skip
+    image: Any,
+    t: int,
+    inputs: Any,
+    input_columns: Any,
+    fired: Any,
+    begin: Any,
+    end: Any,
+    ids: Any,
+    slots: Any,
+    used: Any,
+    sums: Any,
+    membranes: Any,
+    currents: Any,
+    noted: Any,
+    arriving: Any,
+    leaving: Any,
+    counters: Any,
+    overflows: Any,
+    scratch: Scratch,
+) -> Any:
     """Run step t; return how many entries of `ids` are used then."""
     units, blocks, banks, n_blocks = image.units, image.blocks, image.banks, image.order.size
     for unit in range(n_blocks, units.shape[0]):
@@ -174,14 +213,29 @@ def _run_step(
             if sent < 0:
                 continue
             n_rows = _take_events(
-                units, banks, bank, image.feeds, image.table, image.kernel, begin[sent], end[sent],
-                ids, scratch.rows, sums[low:high], counters,
-            )  # fmt: skip
+                units,
+                banks,
+                bank,
+                image.feeds,
+                image.table,
+                image.kernel,
+                begin[sent],
+                end[sent],
+                ids,
+                scratch.rows,
+                sums[low:high],
+                counters,
+            )
             if n_rows:
                 add_rows(
-                    image.words, banks[bank], scratch.rows, n_rows, sums[low:high],
-                    scratch.counts, scratch.planes,
-                )  # fmt: skip
+                    image.words,
+                    banks[bank],
+                    scratch.rows,
+                    n_rows,
+                    sums[low:high],
+                    scratch.counts,
+                    scratch.planes,
+                )
         owner = blocks[block, HELPS]
         if owner == HANDED_ON:
             for n in range(high - low):
@@ -228,9 +282,19 @@ def _take_inputs(counts: Any, ids: Any, slots: Any, used: Any) -> Any:
 
 @uncounted
 def _take_events(
-    units: Any, banks: Any, number: int, feeds: Any, table: Any, kernel: Any, begin: Any, end: Any,
-    ids: Any, rows: Any, sums: Any, counters: Any,
-) -> Any:  # fmt: skip
+    units: Any,
+    banks: Any,
+    number: int,
+    feeds: Any,
+    table: Any,
+    kernel: Any,
+    begin: Any,
+    end: Any,
+    ids: Any,
+    rows: Any,
+    sums: Any,
+    counters: Any,
+) -> Any:
     """Add convolution events to `sums`; collect the rows of dense events. Count both."""
     bank = banks[number]
     feeding = feeds[bank[UNITS] : banks[number + 1, UNITS]]
@@ -240,8 +304,12 @@ def _take_events(
     n_rows = events = taps = performed = effective = 0
     # Locals: the compiler cannot know that storing rows leaves the bank as it is.
     dense, starts, listed, words, weights = (
-        bank[DENSE], bank[START], bank[LISTED], bank[WORDS], bank[EFFECTIVE]
-    )  # fmt: skip
+        bank[DENSE],
+        bank[START],
+        bank[LISTED],
+        bank[WORDS],
+        bank[EFFECTIVE],
+    )
     whole = box_covers(bank[ACCEPTS : ACCEPTS + 6], grid)
     for unit in feeding:
         if bank[PLAIN] == 1:

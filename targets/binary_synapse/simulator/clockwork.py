@@ -62,20 +62,32 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
     scans = size.dataflow is Dataflow.NEURON_MAJOR
     first_bank = np.cumsum([0, *(len(block.banks) for block in blocks)])
 
-    unit_routes = [*program.block_routes, *(program.host_routes[name] for name in
-                                           program.graph.inputs)]  # fmt: skip
+    unit_routes = [
+        *program.block_routes,
+        *(program.host_routes[name] for name in program.graph.inputs),
+    ]
     routes = [route for routes in unit_routes for route in routes]
     ends = np.cumsum([0, *(len(route.targets) for route in routes)]).tolist()
     lines = [
-        (first, last, *route.accepts.channels, *route.accepts.rows, *route.accepts.columns,
-         route.hold_steps, route.delay_steps, len(program.banks_by_core(route)))
+        (
+            first,
+            last,
+            *route.accepts.channels,
+            *route.accepts.rows,
+            *route.accepts.columns,
+            route.hold_steps,
+            route.delay_steps,
+            len(program.banks_by_core(route)),
+        )
         for route, first, last in zip(routes, ends[:-1], ends[1:], strict=True)
-    ]  # fmt: skip
+    ]
     targets = [
-        (HOST, HOST, HOST) if block == HOST
+        (HOST, HOST, HOST)
+        if block == HOST
         else (blocks[block].core, int(first_bank[block]) + bank, block)
-        for route in routes for block, bank in route.targets
-    ]  # fmt: skip
+        for route in routes
+        for block, bank in route.targets
+    ]
     positions = [column + row * machine.mesh.columns for column, row in program.positions]
     router_core = np.full(machine.cores, -1, np.int64)
     router_core[positions] = np.arange(len(positions))
@@ -120,7 +132,7 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         phase_overhead_cycles=size.phase_overhead_cycles,
         walks_in_phase=scans,
         in_turns=program.in_turns,
-    )  # fmt: skip
+    )
 
 
 def between_chips(mesh: MeshParameters) -> np.ndarray:

@@ -35,9 +35,14 @@ def output_towards(flit: Any, router: Any, sender_router: Any, router_x: Any, ro
 
 @uncounted
 def branch_outputs(
-    branches: Any, flit: int, port: int, router: int, sender_router: Any, router_x: Any,
+    branches: Any,
+    flit: int,
+    port: int,
+    router: int,
+    sender_router: Any,
+    router_x: Any,
     router_y: Any,
-) -> int:  # fmt: skip
+) -> int:
     """Return the outputs (bit mask) that a multicast flit wants which came in by `port`.
 
     Of its places, a copy that came in along a row is for those from this column on; one that came

@@ -39,9 +39,18 @@ BANK_FIELDS = 25
 
 # Columns of `Image.blocks`.
 (
-    FIRST_SLOT, LAST_SLOT, FIRST_BANK, LAST_BANK, HELPS, WAVE, FRACTION_BITS, SUBTRACTS,
-    HAS_CURRENT, MEMBRANE, CURRENT,
-) = (*range(10), 14)  # fmt: skip
+    FIRST_SLOT,
+    LAST_SLOT,
+    FIRST_BANK,
+    LAST_BANK,
+    HELPS,
+    WAVE,
+    FRACTION_BITS,
+    SUBTRACTS,
+    HAS_CURRENT,
+    MEMBRANE,
+    CURRENT,
+) = (*range(10), 14)
 BLOCK_FIELDS = 19
 HANDED_ON = -2
 """In HELPS: a later part goes on with the block's sums."""
@@ -137,14 +146,19 @@ def build_image(program: BinaryProgram) -> Image:
         neuron = _neuron(graph.nodes[block.layer])
         rows.append(
             (
-                first_slot, slots, first_bank, len(banks),
+                first_slot,
+                slots,
+                first_bank,
+                len(banks),
                 -1 if block.helps is None else HANDED_ON if block.helps == HOST else block.helps,
                 block.wave,
-                neuron.fraction_bits, neuron.reset is Reset.SUBTRACT,
-                neuron.current is not None, *_state(neuron.membrane),
+                neuron.fraction_bits,
+                neuron.reset is Reset.SUBTRACT,
+                neuron.current is not None,
+                *_state(neuron.membrane),
                 *_state(neuron.current or neuron.membrane),
             )
-        )  # fmt: skip
+        )
     banks.append({UNITS: len(feeds)})
     bank_array = np.full((len(banks), BANK_FIELDS), -1, np.int64)
     for number, fields in enumerate(banks):
@@ -264,9 +278,12 @@ def _parameters(program: BinaryProgram, block: Block) -> np.ndarray:
     neuron = _neuron(program.graph.nodes[block.layer])
     current = neuron.current or neuron.membrane
     rows = (
-        neuron.membrane.multiplier, current.multiplier, neuron.threshold, neuron.bias,
+        neuron.membrane.multiplier,
+        current.multiplier,
+        neuron.threshold,
+        neuron.bias,
         neuron.v_reset,
-    )  # fmt: skip
+    )
     ids = block.box.flat_ids(block.grid)
     return np.stack([np.broadcast_to(row, neuron.shape).ravel()[ids] for row in rows])
 

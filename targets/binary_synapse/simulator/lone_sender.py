@@ -67,9 +67,16 @@ def new_places(mesh: Mesh) -> Places:
 
 @inlined
 def run_lone_sender(
-    now: int, sender: int, clock: Any, mesh: Mesh, places: Places, flits: Any, ready: Any,
-    unit: Any, branches: Any,
-) -> int:  # fmt: skip
+    now: int,
+    sender: int,
+    clock: Any,
+    mesh: Mesh,
+    places: Places,
+    flits: Any,
+    ready: Any,
+    unit: Any,
+    branches: Any,
+) -> int:
     """Do what `run_phase` does where only `sender` sends `flits`, each once it is ready."""
     left, next_place, last_left = places.left, places.next_place, places.last_left
     popped, next_event = places.popped, places.next_event

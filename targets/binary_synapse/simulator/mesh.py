@@ -54,8 +54,10 @@ def run_phase(
     link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
     sent, send_waits, outputs = mesh.sent, mesh.send_waits, mesh.outputs
     sender_router, router_core, link_cycles = (
-        clock.sender_router, clock.router_core, clock.link_cycles
-    )  # fmt: skip
+        clock.sender_router,
+        clock.router_core,
+        clock.link_cycles,
+    )
     router_x, router_y, columns = clock.router_x, clock.router_y, clock.columns
     flits, ready, branches = queue.flits, queue.ready, queue.branches
     depth, event_depth = fifo.shape[1], events.shape[1]

@@ -68,9 +68,8 @@ def find_line(router: int, port: int, clock: Any, flits: Any, line: Line) -> int
 
 @inlined
 def run_line(
-    now: int, sender: int, length: int, mesh: Mesh, line: Line, flits: Any, ready: Any,
-    unit: Any,
-) -> int:  # fmt: skip
+    now: int, sender: int, length: int, mesh: Mesh, line: Line, flits: Any, ready: Any, unit: Any
+) -> int:
     """Do what `run_phase` does where `sender` alone sends `flits`, all along the line."""
     core = (flits[0] >> FLIT_CORE_SHIFT) - 1
     left, waits, popped, free = line.left, line.waits, line.popped, mesh.free

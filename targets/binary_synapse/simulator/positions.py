@@ -22,6 +22,10 @@ def position(source: Any, plane: Any, width: Any) -> Any:
 def box_covers(box: Any, grid: Any) -> Any:
     """Return whether all neurons of a unit's grid lie in a box of sources."""
     return (
-        box[0] == 0 and box[1] == grid[1] and box[2] == 0 and box[3] == grid[2]
-        and box[4] == 0 and box[5] == grid[3]
-    )  # fmt: skip
+        box[0] == 0
+        and box[1] == grid[1]
+        and box[2] == 0
+        and box[3] == grid[2]
+        and box[4] == 0
+        and box[5] == grid[3]
+    )

@@ -191,10 +191,22 @@ def simulate_batch(
         mesh = empty_mesh(program)
         tally = new_tally(prepared.image, prepared.clock, last - first, steps)
         simulate_share(
-            prepared.image, prepared.clock, mesh, new_places(mesh), method, joined[first:last],
-            prepared.input_columns, prepared.columns, columns, fired[first:last], slots,
-            potentials[first:last], arriving[first:last], leaving[first:last], tally,
-        )  # fmt: skip
+            prepared.image,
+            prepared.clock,
+            mesh,
+            new_places(mesh),
+            method,
+            joined[first:last],
+            prepared.input_columns,
+            prepared.columns,
+            columns,
+            fired[first:last],
+            slots,
+            potentials[first:last],
+            arriving[first:last],
+            leaving[first:last],
+            tally,
+        )
         if tally.deadlock[0] >= 0:
             text = deadlock_text(int(tally.deadlock[0]), mesh, prepared.clock.columns)
             raise InternalError(text)

@@ -69,9 +69,17 @@ def most_flits(clock: Any, blocks: Any, resuming: int, begin: Any, end: Any) -> 
 
 @inlined
 def queue_step(
-    image: Any, clock: Any, step: int, begin: Any, end: Any, ids: Any, slots: Any,
-    queue: Queue, block_walk: Any, core_shared: Any,
-) -> int:  # fmt: skip
+    image: Any,
+    clock: Any,
+    step: int,
+    begin: Any,
+    end: Any,
+    ids: Any,
+    slots: Any,
+    queue: Queue,
+    block_walk: Any,
+    core_shared: Any,
+) -> int:
     """List what each sender sends in each turn of a step; `ready` counts from the turn's start.
 
     Turn 0 sends the input and what was held in history; a block's own turn (turn 0 when
@@ -83,8 +91,11 @@ def queue_step(
     unit_of, branches = queue.unit, queue.branches
     blocks, units, banks, table = image.blocks, image.units, image.banks, image.table
     members, sender_unit, routes, targets = (
-        clock.members, clock.sender_unit, clock.routes, clock.targets
-    )  # fmt: skip
+        clock.members,
+        clock.sender_unit,
+        clock.routes,
+        clock.targets,
+    )
     costs = (clock.event_overhead_cycles, clock.walk_cycles, clock.lanes, clock.group)
     neurons, block_core, pipelined = clock.neurons, clock.block_core, clock.pipelined
     hold_of, unit_route, lag = routes[:, HOLD], clock.unit_route, clock.unit_lag
@@ -106,10 +117,28 @@ def queue_step(
                     sent = step - lag[unit] - hold
                     if hold > 0 and 0 <= sent < steps:
                         used, branched = _queue_spikes(
-                            units[unit], routes, targets, banks, table, costs, unit, run, route,
-                            sent, begin, end, ids, slots, none, none, used, branched, queue,
-                            block_walk, core_shared,
-                        )  # fmt: skip
+                            units[unit],
+                            routes,
+                            targets,
+                            banks,
+                            table,
+                            costs,
+                            unit,
+                            run,
+                            route,
+                            sent,
+                            begin,
+                            end,
+                            ids,
+                            slots,
+                            none,
+                            none,
+                            used,
+                            branched,
+                            queue,
+                            block_walk,
+                            core_shared,
+                        )
             done = clock.phase_overhead_cycles
             for at in range(low, high):
                 unit, after, each = members[at], none, none
@@ -148,16 +177,45 @@ def queue_step(
                         continue
                     low_event, high_event = begin[sent, unit], end[sent, unit]
                     used = _queue_along(
-                        costs, units[unit], routes[run, FROM_BOX : FROM_BOX + 6], targets[target],
-                        banks[targets[target, 1]], table, ids[low_event:high_event],
-                        slots[low_event:high_event], unit, after, each, used, queue, block_walk,
-                    )  # fmt: skip
+                        costs,
+                        units[unit],
+                        routes[run, FROM_BOX : FROM_BOX + 6],
+                        targets[target],
+                        banks[targets[target, 1]],
+                        table,
+                        ids[low_event:high_event],
+                        slots[low_event:high_event],
+                        unit,
+                        after,
+                        each,
+                        used,
+                        queue,
+                        block_walk,
+                    )
                     continue
                 used, branched = _queue_spikes(
-                    units[unit], routes, targets, banks, table, costs, unit, run, route, sent,
-                    begin, end, ids, slots, after, each, used, branched, queue, block_walk,
+                    units[unit],
+                    routes,
+                    targets,
+                    banks,
+                    table,
+                    costs,
+                    unit,
+                    run,
+                    route,
+                    sent,
+                    begin,
+                    end,
+                    ids,
+                    slots,
+                    after,
+                    each,
+                    used,
+                    branched,
+                    queue,
+                    block_walk,
                     core_shared,
-                )  # fmt: skip
+                )
             block = image.resuming
             if block >= 0 and turn == 0 and sender == first.shape[1] - 1:
                 # The sums must arrive in the phase before the block is fired.
@@ -178,10 +236,28 @@ def queue_step(
 
 @uncounted
 def _queue_spikes(
-    grid: Any, routes: Any, targets: Any, banks: Any, table: Any, costs: Any, unit: int, run: int,
-    run_end: int, sent: int, begin: Any, end: Any, ids: Any, slots: Any, after: int, each: int,
-    used: int, branched: int, queue: Queue, block_walk: Any, core_shared: Any,
-) -> Any:  # fmt: skip
+    grid: Any,
+    routes: Any,
+    targets: Any,
+    banks: Any,
+    table: Any,
+    costs: Any,
+    unit: int,
+    run: int,
+    run_end: int,
+    sent: int,
+    begin: Any,
+    end: Any,
+    ids: Any,
+    slots: Any,
+    after: int,
+    each: int,
+    used: int,
+    branched: int,
+    queue: Queue,
+    block_walk: Any,
+    core_shared: Any,
+) -> Any:
     """Append the flits of a unit's spikes of step `sent` along routes run to run_end - 1.
 
     A core walks all banks that a flit is for, one after another; the overhead of the event is
@@ -236,9 +312,21 @@ def _queue_spikes(
 
 @uncounted
 def _queue_along(
-    costs: Any, grid: Any, box: Any, target: Any, bank: Any, table: Any, ids: Any, slots: Any,
-    unit: int, after: int, each: int, used: int, queue: Queue, block_walk: Any,
-) -> int:  # fmt: skip
+    costs: Any,
+    grid: Any,
+    box: Any,
+    target: Any,
+    bank: Any,
+    table: Any,
+    ids: Any,
+    slots: Any,
+    unit: int,
+    after: int,
+    each: int,
+    used: int,
+    queue: Queue,
+    block_walk: Any,
+) -> int:
     """Do what `_queue_spikes` does along one route to one dense bank or to the host."""
     flits, ready = queue.flits, queue.ready
     overhead, walk_cycles, lanes, group = costs

@@ -54,10 +54,22 @@ def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
 
 @compiled
 def simulate_share(
-    image: Any, clock: Any, mesh: Any, places: Any, method: int, inputs: Any, input_columns: Any,
-    columns: int, fired_columns: Any, fired: Any, potential_slots: Any, potentials: Any,
-    arriving: Any, leaving: Any, tally: Tally,
-) -> None:  # fmt: skip
+    image: Any,
+    clock: Any,
+    mesh: Any,
+    places: Any,
+    method: int,
+    inputs: Any,
+    input_columns: Any,
+    columns: int,
+    fired_columns: Any,
+    fired: Any,
+    potential_slots: Any,
+    potentials: Any,
+    arriving: Any,
+    leaving: Any,
+    tally: Tally,
+) -> None:
     """Run all samples of `inputs` (samples, time, input neurons).
 
     Fills fired[sample, time, k] with the spikes of column fired_columns[k], and likewise
@@ -67,9 +79,14 @@ def simulate_share(
     with_potentials, unit_spikes = potential_slots.size > 0, tally.unit_spikes
     for sample in range(inputs.shape[0]):
         done = simulate_behaviour(
-            image, inputs[sample], input_columns, columns, with_potentials, arriving[sample],
+            image,
+            inputs[sample],
+            input_columns,
+            columns,
+            with_potentials,
+            arriving[sample],
             leaving[sample],
-        )  # fmt: skip
+        )
         mesh.outputs[1:] = -1
         timing = simulate_timing(
             image, clock, mesh, places, method, done.begin, done.end, done.ids, done.slots, False

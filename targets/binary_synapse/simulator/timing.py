@@ -38,9 +38,17 @@ class Timing(NamedTuple):
 
 @compiled
 def simulate_timing(
-    image: Any, clock: Any, mesh: Mesh, places: Places, method: int,
-    begin: Any, end: Any, ids: Any, slots: Any, with_times: bool,
-) -> Timing:  # fmt: skip
+    image: Any,
+    clock: Any,
+    mesh: Mesh,
+    places: Places,
+    method: int,
+    begin: Any,
+    end: Any,
+    ids: Any,
+    slots: Any,
+    with_times: bool,
+) -> Timing:
     """Replay the events of one sample (see `Behaviour`) through an empty machine.
 
     method: EVERY_CYCLE and SHORTCUTS (phases with one sender flit by flit) give the same result;
@@ -52,10 +60,13 @@ def simulate_timing(
         machine_steps, turns = machine_steps + clock.waves, 1
     most, most_branches = most_flits(clock, image.blocks, image.resuming, begin, end)
     queue = Queue(
-        np.zeros((turns, n_senders), np.int64), np.zeros((turns, n_senders), np.int64),
-        np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int32),
+        np.zeros((turns, n_senders), np.int64),
+        np.zeros((turns, n_senders), np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int32),
         np.empty(most_branches, np.int64),
-    )  # fmt: skip
+    )
     done = Timing(
         np.zeros(machine_steps, np.int64),
         np.zeros((machine_steps, turns, 2), np.int64),
@@ -73,9 +84,18 @@ def simulate_timing(
 
 @uncounted
 def _run_steps(
-    image: Any, clock: Any, mesh: Mesh, places: Places, method: int, begin: Any, end: Any,
-    ids: Any, slots: Any, queue: Queue, done: Timing,
-) -> None:  # fmt: skip
+    image: Any,
+    clock: Any,
+    mesh: Mesh,
+    places: Places,
+    method: int,
+    begin: Any,
+    end: Any,
+    ids: Any,
+    slots: Any,
+    queue: Queue,
+    done: Timing,
+) -> None:
     """Fill in what was done; here, because counting references would cost more than the work."""
     first, last, flits, ready = queue.first, queue.last, queue.flits, queue.ready
     phase_times, causes, core_times = done.phase_times, done.step_causes, done.core_times
@@ -115,9 +135,16 @@ def _run_steps(
             elif method == SHORTCUTS and senders == 1:
                 low, high = first[turn, lone], last[turn, lone]
                 quiet = run_lone_sender(
-                    now, lone, clock, mesh, places, flits[low:high], ready[low:high],
-                    queue.unit[low:high], queue.branches,
-                )  # fmt: skip
+                    now,
+                    lone,
+                    clock,
+                    mesh,
+                    places,
+                    flits[low:high],
+                    ready[low:high],
+                    queue.unit[low:high],
+                    queue.branches,
+                )
             else:
                 quiet = run_phase(now, clock, mesh, first[turn], last[turn], queue)
             if quiet < 0:
@@ -149,9 +176,8 @@ def _count(causes: Any, sign: int, mesh: Mesh, block_phase: Any) -> None:
 
 @inlined
 def _fire(
-    clock: Any, blocks: Any, step: int, steps: int, turn: int, now: int, free: Any,
-    block_phase: Any,
-) -> int:  # fmt: skip
+    clock: Any, blocks: Any, step: int, steps: int, turn: int, now: int, free: Any, block_phase: Any
+) -> int:
     """Start the neuron phases of this turn, block after block in each core; return their end.
 
     The overhead of a phase is counted with the first of its blocks.

@@ -41,20 +41,26 @@ def test_smallest_file_is_enough() -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (("synapse_lanes = 1", "synapse_lanes = 0"),
-         "core.synapse_lanes = 0 (input should be greater than or equal to 1)"),
-        (("columns = 1", "columns = 1\nfifo_depth = 0"),
-         "mesh.fifo_depth = 0 (input should be greater than or equal to 1)"),
+        (
+            ("synapse_lanes = 1", "synapse_lanes = 0"),
+            "core.synapse_lanes = 0 (input should be greater than or equal to 1)",
+        ),
+        (
+            ("columns = 1", "columns = 1\nfifo_depth = 0"),
+            "mesh.fifo_depth = 0 (input should be greater than or equal to 1)",
+        ),
         (("axons = 1", "axons = 2.5"), "core.axons = 2.5 (input should be a valid integer)"),
         (("axons = 1", "axnos = 1"), "core.axons (field required); core.axnos = 1 (extra"),
         (("[mesh]", "membrane_ports = 3\n[mesh]"), "core.membrane_ports = 3"),
-        (("[mesh]", "membrane_bits = 4\nthreshold_bits = 6\n[mesh]"),
-         "threshold_bits = 6 can never be reached by membranes of 4 bits"),
+        (
+            ("[mesh]", "membrane_bits = 4\nthreshold_bits = 6\n[mesh]"),
+            "threshold_bits = 6 can never be reached by membranes of 4 bits",
+        ),
         (("clock_mhz = 1", "clock_mhz = nan"), "clock_mhz = nan"),
         (("clock_mhz = 1", "clock_mhz = "), "Invalid value (at line 3, column 13)"),
         (("clock_mhz = 1", 'clock_mhz = 1\nschedule = "fast"'), "schedule = 'fast' (input should"),
     ],
-)  # fmt: skip
+)
 def test_parameters_that_make_no_hardware(change: tuple[str, str], fault: str) -> None:
     with pytest.raises(InputError) as caught:
         architecture_from_toml(SMALLEST.replace(*change), "bad.toml")

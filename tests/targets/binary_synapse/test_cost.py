@@ -41,12 +41,15 @@ def test_a_kernel_is_stored_once() -> None:
                 kernel, narrowest_type(kernel), Window((1, 1), ((1, 1), (1, 1)), (1, 1))
             ),
             "neuron": IntegerNeuron(
-                (2, 9, 9), np.array([[[3]], [[4]]]), np.array([0]), np.array([0]),
+                (2, 9, 9),
+                np.array([[[3]], [[4]]]),
+                np.array([0]),
+                np.array([0]),
                 LeakyState(np.array([1]), 0, -128, 127),
             ),
             "output": Output((2, 9, 9)),
         }
-    )  # fmt: skip
+    )
     target = BinarySynapse("edge")
     parts = target.cost(target.compile(graph)).memory_bits.parts
     assert parts["conv.signs"] == parts["conv.presence"] == 18
@@ -66,12 +69,15 @@ def test_effective_operations_leave_absent_synapses_out() -> None:
             "input": Input((3,)),
             "linear": IntegerAffine(weight, narrowest_type(weight)),
             "neuron": IntegerNeuron(
-                (2,), np.array([3]), np.array([0]), np.array([0]),
+                (2,),
+                np.array([3]),
+                np.array([0]),
+                np.array([0]),
                 LeakyState(np.array([1]), 0, -128, 127),
             ),
             "output": Output((2,)),
         }
-    )  # fmt: skip
+    )
     target = BinarySynapse("edge")
     run = target.run(target.compile(graph), np.ones((2, 5, 3), bool))
     assert run.synaptic_operations == 2 * 5 * 3

@@ -119,13 +119,14 @@ def test_a_convolution_larger_than_a_core_is_summed_in_parts() -> None:
         {
             "input": Input((32, 5, 5)),
             "conv": IntegerConv(
-                rng.choice([-1, 1], (4, 32, 3, 3)).astype(np.int8), BIPOLAR,
+                rng.choice([-1, 1], (4, 32, 3, 3)).astype(np.int8),
+                BIPOLAR,
                 Window((1, 1), ((1, 1), (1, 1)), (1, 1)),
             ),
             "neuron": neurons((4, 5, 5), rng),
             "output": Output((4, 5, 5)),
         }
-    )  # fmt: skip
+    )
     shipped = load_architecture("edge")
     machine = shipped.model_copy(
         update={"core": shipped.core.model_copy(update={"synapse_capacity_bits": 100})}

@@ -105,10 +105,12 @@ def test_real_values_read_outs_and_widths_are_all_told_at_once() -> None:
             "output": Output((1,)),
         },
         (
-            Edge("input", "real"), Edge("real", "neuron"), Edge("neuron", "last"),
+            Edge("input", "real"),
+            Edge("real", "neuron"),
+            Edge("neuron", "last"),
             Edge("last", "output"),
         ),
-    )  # fmt: skip
+    )
     found = refusals(graph, edge())
     assert set(found) == {"real", "neuron", "last"}
     assert found["real"].startswith("Affine has real values and the machine has integers; lower")
@@ -136,17 +138,29 @@ def test_widths_too_small_name_the_neuron_and_the_excess() -> None:
 @pytest.mark.parametrize(
     ("neuron", "reason"),
     [
-        (cells(1, membrane=LeakyState(np.array([1]), 0, -100, 99, overflow=Overflow.WRAP)),
-         "membrane wraps at -100 and 99; an adder wraps at -128 and 127"),
-        (cells(1, membrane=LeakyState(np.array([1]), 20, -100, 99)),
-         "membrane decay by m/2^20 takes a shift of 20, 4 more than the 16 of 'edge'"),
-        (cells(1, threshold=np.array([-1]), reset=Reset.SUBTRACT,
-               membrane=LeakyState(np.array([1]), 0, -(1 << 23), (1 << 23) - 1)),
-         "potential after reset of neuron 0 is 8388608 and takes 25 bits, 1 more than the 24"),
-        (cells(1, current=LeakyState(np.array([1]), 0, -(1 << 30), 1 << 30)),
-         "current from -1073741824 to 1073741824 takes 32 bits, 8 more than the 24 of 'edge'"),
+        (
+            cells(1, membrane=LeakyState(np.array([1]), 0, -100, 99, overflow=Overflow.WRAP)),
+            "membrane wraps at -100 and 99; an adder wraps at -128 and 127",
+        ),
+        (
+            cells(1, membrane=LeakyState(np.array([1]), 20, -100, 99)),
+            "membrane decay by m/2^20 takes a shift of 20, 4 more than the 16 of 'edge'",
+        ),
+        (
+            cells(
+                1,
+                threshold=np.array([-1]),
+                reset=Reset.SUBTRACT,
+                membrane=LeakyState(np.array([1]), 0, -(1 << 23), (1 << 23) - 1),
+            ),
+            "potential after reset of neuron 0 is 8388608 and takes 25 bits, 1 more than the 24",
+        ),
+        (
+            cells(1, current=LeakyState(np.array([1]), 0, -(1 << 30), 1 << 30)),
+            "current from -1073741824 to 1073741824 takes 32 bits, 8 more than the 24 of 'edge'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_states_that_the_datapath_lacks(neuron: IntegerNeuron, reason: str) -> None:
     graph = weighed(np.ones((1, 1), np.int8), neuron)
     assert refusals(graph, edge())["neuron"].startswith(reason)
@@ -188,10 +202,13 @@ def test_summed_read_out_and_uneven_delays() -> None:
             "output": Output((2,)),
         },
         (
-            Edge("input", "late"), Edge("late", "one"), Edge("input", "two"),
-            Edge("one", "output"), Edge("two", "output"),
+            Edge("input", "late"),
+            Edge("late", "one"),
+            Edge("input", "two"),
+            Edge("one", "output"),
+            Edge("two", "output"),
         ),
-    )  # fmt: skip
+    )
     found = refusals(graph, edge())
     assert found["output"].startswith("sums 2 signals into a read-out")
     assert found["late"] == (
@@ -228,27 +245,47 @@ def test_one_graph_with_everything_wrong(in_parts: bool) -> None:
     graph = Graph(
         Stage.INTEGER,
         {
-            "input": Input((8,)), "w0": weights, "a": wide, "w1": heavy, "b": cells(8),
-            "back": weights, "image": Input((4, 5, 5)),
+            "input": Input((8,)),
+            "w0": weights,
+            "a": wide,
+            "w1": heavy,
+            "b": cells(8),
+            "back": weights,
+            "image": Input((4, 5, 5)),
             "conv": IntegerConv(kernel, narrowest_type(kernel), window),
-            "c": cells(1, shape=(1, 1, 1)), "late": Delay(np.array([0.5])), "d": cells(8),
-            "out b": Output((8,)), "out c": Output((1, 1, 1)), "out d": Output((8,)),
+            "c": cells(1, shape=(1, 1, 1)),
+            "late": Delay(np.array([0.5])),
+            "d": cells(8),
+            "out b": Output((8,)),
+            "out c": Output((1, 1, 1)),
+            "out d": Output((8,)),
         },
         (
-            Edge("input", "w0"), Edge("w0", "a"), Edge("a", "w1"), Edge("w1", "b"),
-            Edge("b", "out b"), Edge("b", "back", 1), Edge("back", "a"), Edge("image", "conv"),
-            Edge("conv", "c"), Edge("c", "out c"), Edge("input", "late"), Edge("late", "d"),
+            Edge("input", "w0"),
+            Edge("w0", "a"),
+            Edge("a", "w1"),
+            Edge("w1", "b"),
+            Edge("b", "out b"),
+            Edge("b", "back", 1),
+            Edge("back", "a"),
+            Edge("image", "conv"),
+            Edge("conv", "c"),
+            Edge("c", "out c"),
+            Edge("input", "late"),
+            Edge("late", "d"),
             Edge("d", "out d"),
         ),
-    )  # fmt: skip
+    )
     shipped = load_architecture("edge")
     core = shipped.core.model_copy(update={"synapse_capacity_bits": 24, "neurons": 3, "blocks": 1})
     machine = shipped.model_copy(
         update={
-            "core": core, "schedule": Schedule.PIPELINED, "mesh": MeshParameters(columns=1, rows=1),
+            "core": core,
+            "schedule": Schedule.PIPELINED,
+            "mesh": MeshParameters(columns=1, rows=1),
             "external_memory": ExternalMemory(bits_per_cycle=1) if in_parts else None,
         }
-    )  # fmt: skip
+    )
     found = refusals(graph, BinarySynapse(machine))
     assert set(found) == {"a", "w1", "c", "late"}
     assert "weights from 1 to 3" in found["w1"]
@@ -259,19 +296,21 @@ def test_one_graph_with_everything_wrong(in_parts: bool) -> None:
     if in_parts:
         assert rest == [
             "spikes of 'b' come back to it from a later part, and a pipeline cannot change parts "
-            "between two steps", 'use schedule = "within-step", or an architecture that holds the '
-            "loop",
+            "between two steps",
+            'use schedule = "within-step", or an architecture that holds the loop',
             "comes in parts, and external_memory.bits_per_cycle = 1 is 9 less than the 10 bits of "
             "a spike: raise it",
-        ]  # fmt: skip
+        ]
     else:
         assert rest == [
             "the network needs at least 11 cores (layer 'a' 8, 'b' 3), 10 more than the 1 of the "
-            "mesh, and does not fit packed", "choose a larger architecture, e.g. wide, or a mesh "
+            "mesh, and does not fit packed",
+            "choose a larger architecture, e.g. wide, or a mesh "
             "of 4 x 3, or give this one an external_memory, so that it runs in parts",
             "a spike of 'b' comes back 1 steps later, but the pipeline between them is 2 steps "
-            "long", 'use schedule = "within-step"',
-        ]  # fmt: skip
+            "long",
+            'use schedule = "within-step"',
+        ]
 
 
 def test_a_kernel_that_is_too_large() -> None:
@@ -296,17 +335,30 @@ def test_a_loop_shorter_than_the_pipeline() -> None:
     graph = Graph(
         Stage.INTEGER,
         {
-            "input": Input((2,)), "w0": weights, "a": cells(2), "w1": weights, "b": cells(2),
-            "back": weights, "output": Output((2,)),
+            "input": Input((2,)),
+            "w0": weights,
+            "a": cells(2),
+            "w1": weights,
+            "b": cells(2),
+            "back": weights,
+            "output": Output((2,)),
         },
         (
-            Edge("input", "w0"), Edge("w0", "a"), Edge("a", "w1"), Edge("w1", "b"),
-            Edge("b", "output"), Edge("b", "back", 1), Edge("back", "a"),
+            Edge("input", "w0"),
+            Edge("w0", "a"),
+            Edge("a", "w1"),
+            Edge("w1", "b"),
+            Edge("b", "output"),
+            Edge("b", "back", 1),
+            Edge("back", "a"),
         ),
-    )  # fmt: skip
+    )
     machine = load_architecture("edge").model_copy(update={"schedule": Schedule.PIPELINED})
-    with pytest.raises(LoweringError, match="a spike of 'b' comes back 1 steps later, but the "
-                                            "pipeline between them is 2 steps long"):  # fmt: skip
+    with pytest.raises(
+        LoweringError,
+        match="a spike of 'b' comes back 1 steps later, but the "
+        "pipeline between them is 2 steps long",
+    ):
         BinarySynapse(machine).compile(graph)
 
 
@@ -343,8 +395,10 @@ def test_pooled_read_out() -> None:
     rng = np.random.default_rng(0)
     graph = chain(
         {
-            "input": Input((1, 4)), "neuron": neurons((1, 4), rng), "pool": pool,
+            "input": Input((1, 4)),
+            "neuron": neurons((1, 4), rng),
+            "pool": pool,
             "output": Output((1, 2)),
         }
-    )  # fmt: skip
+    )
     assert "is read out as a number" in refusals(graph, edge())["pool"]

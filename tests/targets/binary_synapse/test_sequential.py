@@ -46,8 +46,9 @@ def test_a_network_larger_than_the_chip_runs_in_parts() -> None:
     program = target.compile(graph)
     assert isinstance(program, SequentialProgram)
     assert [list(part.program.reasons) for part in program.parts] == [
-        ["neuron0", "neuron1"], ["neuron2", "neuron3"],
-    ]  # fmt: skip
+        ["neuron0", "neuron1"],
+        ["neuron2", "neuron3"],
+    ]
     spikes = spike_counts(graph, samples=3, steps=20)
     probes = [f"neuron{layer}" for layer in range(4)]
     run = target.run(program, spikes, probes=probes)
@@ -78,7 +79,8 @@ def test_a_layer_larger_than_the_chip_runs_in_parts_of_its_own() -> None:
         {
             "input": Input((2, 8, 8)),
             "conv": IntegerConv(
-                rng.choice([-1, 1], (6, 2, 3, 3)).astype(np.int8), BIPOLAR,
+                rng.choice([-1, 1], (6, 2, 3, 3)).astype(np.int8),
+                BIPOLAR,
                 Window((1, 1), ((1, 1), (1, 1)), (1, 1)),
             ),
             "neuron": neurons((6, 8, 8), rng),
@@ -88,7 +90,7 @@ def test_a_layer_larger_than_the_chip_runs_in_parts_of_its_own() -> None:
             "last": neurons((10,), rng),
             "output": Output((10,)),
         }
-    )  # fmt: skip
+    )
     shipped = load_architecture("edge")
     machine = shipped.model_copy(
         update={
@@ -125,25 +127,26 @@ def test_sums_of_more_cores_than_there_are_are_done_in_turns() -> None:
     their 5 sums in external memory in each step, and the next begins with them."""
     shipped = load_architecture("edge")
     core = shipped.core.model_copy(update={"axons": 4, "blocks": 1, "event_overhead_cycles": 1})
-    machine = shipped.model_copy(
-        update={"core": core, "mesh": MeshParameters(columns=1, rows=1)},
-    )
+    machine = shipped.model_copy(update={"core": core, "mesh": MeshParameters(columns=1, rows=1)})
     graph = perceptron([12, 5])
     target = BinarySynapse(machine)
     program = target.compile(graph)
     assert isinstance(program, SequentialProgram)
     assert [part.exported for part in program.parts] == [{}, {}, {"neuron0 (out)": "neuron0"}]
     assert program.summary()[-1] == (
-        "layer neuron0", "3 blocks in 3 parts (12 axons, a core has 4)"
-    )  # fmt: skip
+        "layer neuron0",
+        "3 blocks in 3 parts (12 axons, a core has 4)",
+    )
     spikes = np.zeros((2, 6, 12), bool)
     run = target.run(program, spikes)
     # Without spikes, all that cores take are the sums: 2 cycles each (overhead and one access).
     assert run.counters["partial_sums"] == run.counters["sums_from_host"] == 2 * 6 * 2 * 5
     assert run.counters["sums_to_host"] == 2 * 6 * 2 * 5
     assert [totals.core_walk_cycles.tolist() for totals in run.part_totals] == [
-        [0], [2 * 6 * 5 * 2], [2 * 6 * 5 * 2],
-    ]  # fmt: skip
+        [0],
+        [2 * 6 * 5 * 2],
+        [2 * 6 * 5 * 2],
+    ]
     assert [totals.first_output_cycle.tolist() for totals in run.part_totals] == [[-1, -1]] * 3
     loaded = sum(part.load_bits for part in program.parts)
     sums = run.counters["sums_to_host"] * machine.core.accumulator_bits
@@ -163,10 +166,11 @@ def test_an_external_memory_narrower_than_a_sum_is_refused() -> None:
     core = shipped.core.model_copy(update={"axons": 4, "blocks": 1, "accumulator_bits": 14})
     machine = shipped.model_copy(
         update={
-            "core": core, "mesh": MeshParameters(columns=1, rows=1),
+            "core": core,
+            "mesh": MeshParameters(columns=1, rows=1),
             "external_memory": ExternalMemory(bits_per_cycle=9),
         }
-    )  # fmt: skip
+    )
     with pytest.raises(LoweringError, match="= 9 is 5 less than the 14 bits of a partial sum"):
         BinarySynapse(machine).compile(perceptron([12, 5]))
 
@@ -210,10 +214,7 @@ def test_parts_on_a_loop_take_turns_in_each_step() -> None:
 
 @pytest.mark.parametrize(
     ("end", "held", "rounds"),
-    [
-        (2, [[0], [1, 2], [3, 4]], [[0], [1], [2]]),
-        (3, [[0], [1, 2], [3], [4]], [[0], [1, 2], [3]]),
-    ],
+    [(2, [[0], [1, 2], [3, 4]], [[0], [1], [2]]), (3, [[0], [1, 2], [3], [4]], [[0], [1, 2], [3]])],
 )
 def test_layers_on_a_loop_keep_together(
     end: int, held: list[list[int]], rounds: list[list[int]]

@@ -214,8 +214,9 @@ def test_random_layouts_hold_what_is_rare() -> None:
         looped = [part for part in parts_of(program) if part.program.in_turns]
         seen["loop over parts"] += bool(looped)
         seen["layer over parts"] += any(part.returned for part in looped)
-        seen["held in a state"] += any("history" in name for part in looped
-                                       for name in memory_bits(part.program))  # fmt: skip
+        seen["held in a state"] += any(
+            "history" in name for part in looped for name in memory_bits(part.program)
+        )
         seen["sums on a loop"] += any(part.program.handing_on is not None for part in looped)
         program = parts[0]
         routes = [*program.block_routes, *program.host_routes.values()]
@@ -289,9 +290,17 @@ def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
     mesh = empty_mesh(program)
     mesh.events_count[1] = 16
     timing = simulate_timing(
-        prepared.image, prepared.clock, mesh, new_places(mesh), EVERY_CYCLE,
-        done.begin, done.end, done.ids, done.slots, False,
-    )  # fmt: skip
+        prepared.image,
+        prepared.clock,
+        mesh,
+        new_places(mesh),
+        EVERY_CYCLE,
+        done.begin,
+        done.end,
+        done.ids,
+        done.slots,
+        False,
+    )
     assert timing.deadlock[0] > 0
     text = deadlock_text(timing.deadlock[0], mesh, prepared.clock.columns)
     assert text == (

@@ -95,11 +95,12 @@ def test_synapses_that_weigh_more_than_one() -> None:
     pool = SumPool((2, 2), Window((1, 1), ((0, 0), (0, 0)), (1, 1)))
     weight = np.ones((1, 1, 3, 3), np.int8)
     nodes = {
-        "input": graph.nodes["input"], "pool": pool,
+        "input": graph.nodes["input"],
+        "pool": pool,
         "conv": IntegerConv(weight, BIPOLAR, Window((1, 1), ((0, 0), (0, 0)), (1, 1))),
         "neuron": neurons((1, 3, 3), np.random.default_rng(0), current=None),
         "output": Output((1, 3, 3)),
-    }  # fmt: skip
+    }
     with pytest.raises(LoweringError, match="'conv' .* pools into synapses that weigh more than 1"):
         scanned(load_architecture("truenorth_like")).compile(chain(nodes))
 

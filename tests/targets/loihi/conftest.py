@@ -30,8 +30,10 @@ def chip_by_hand(network, inputs):
     batch, steps = next(iter(inputs.values())).shape[:2]
     depths = {name: 0 for name in inputs} | {p.name: p.depth for p in network.populations}
     total = steps + max(depths.values())
-    sent = {n: np.zeros((total, batch, s.reshape(batch, steps, -1).shape[2]), np.int64)
-            for n, s in inputs.items()}  # fmt: skip
+    sent = {
+        n: np.zeros((total, batch, s.reshape(batch, steps, -1).shape[2]), np.int64)
+        for n, s in inputs.items()
+    }
     for name, raster in inputs.items():
         sent[name][:steps] = raster.reshape(batch, steps, -1).swapaxes(0, 1)
     sent |= {p.name: np.zeros((total, batch, p.size), np.int64) for p in network.populations}
@@ -138,9 +140,17 @@ def _random_synapses(rng, name, source, target, shape, delay, kernel):
     least = -(step.bit_length() - 1) if kernel is not None or np.ndim(delay) else -7
     exponent = int(rng.integers(least, 2))
     return SynapseGroup(
-        name, source, target, weight.astype(np.int32), bits, sign, exponent,
-        np.atleast_1d(np.asarray(delay, np.int64)), (name,), kernel,
-    )  # fmt: skip
+        name,
+        source,
+        target,
+        weight.astype(np.int32),
+        bits,
+        sign,
+        exponent,
+        np.atleast_1d(np.asarray(delay, np.int64)),
+        (name,),
+        kernel,
+    )
 
 
 def _random_population(rng, name, shape, depth, kind, reach):
@@ -152,10 +162,15 @@ def _random_population(rng, name, shape, depth, kind, reach):
     # In a network with delays no bias may spike before its time: see `lower`.
     top = 200 if kind in ("dense", "conv") else 0
     return Population(
-        name, shape, np.full(form, du), np.full(form, dv),
-        rng.integers(0, most, form), rng.integers(-top, top + 1, form),
-        rng.integers(0, 8, form), depth,
-    )  # fmt: skip
+        name,
+        shape,
+        np.full(form, du),
+        np.full(form, dv),
+        rng.integers(0, most, form),
+        rng.integers(-top, top + 1, form),
+        rng.integers(0, 8, form),
+        depth,
+    )
 
 
 def affine_graph(weights, neurons, name="network"):
@@ -180,9 +195,11 @@ def integer_neuron(shape, threshold=5, multiplier=3, shift=2, bits=12, **options
     threshold = np.asarray(threshold, np.int64)
     threshold = threshold.reshape(-1) if threshold.ndim < 2 else threshold
     fields = {
-        "threshold": threshold, "bias": array(0), "v_reset": array(0),
+        "threshold": threshold,
+        "bias": array(0),
+        "v_reset": array(0),
         "membrane": LeakyState(array(multiplier), shift, -top - 1, top),
-    }  # fmt: skip
+    }
     return IntegerNeuron(shape, **{**fields, **options})
 
 

@@ -67,8 +67,7 @@ def assert_equal_states_and_spikes(build, network, inputs):
 
 
 @pytest.mark.parametrize(
-    ("seed", "kind"),
-    [(4, "dense"), (8, "conv"), (12, "conv"), (13, "delayed"), (9, "recurrent")],
+    ("seed", "kind"), [(4, "dense"), (8, "conv"), (12, "conv"), (13, "delayed"), (9, "recurrent")]
 )
 def test_random_networks_equal_the_emulator_states_too(seed, kind, build):
     assert assert_equal_states_and_spikes(build, *build.random_network(seed, kind=kind)) > 0
@@ -166,9 +165,11 @@ run_on_lava(*endless())
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_killing_axonc_at_a_random_moment_leaves_nothing_behind(how, seed, left_behind):
     victim = subprocess.Popen(
-        [sys.executable, "-c", VICTIM], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        [sys.executable, "-c", VICTIM],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
-    )  # fmt: skip
+    )
     try:
         victim.stdout.readline()
         time.sleep(np.random.default_rng([how, seed]).uniform(0.05, 5))

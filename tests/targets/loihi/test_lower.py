@@ -79,10 +79,14 @@ def test_random_perceptrons_equal_their_lowered_reference(seed, build):
         shift = int(rng.integers(0, 13))
         neurons.append(
             build.integer_neuron(
-                outputs, rng.integers(0, top * 8 << fraction, outputs),
-                rng.integers(1, (1 << shift) + 1, outputs), shift, bits=21, **options,
+                outputs,
+                rng.integers(0, top * 8 << fraction, outputs),
+                rng.integers(1, (1 << shift) + 1, outputs),
+                shift,
+                bits=21,
+                **options,
             )
-        )  # fmt: skip
+        )
     spikes = rng.random((3, 15, sizes[0])) < 0.4
     graph = build.affine_graph(weights, neurons)
     assert_equals_its_reference(graph, spikes, [f"lif{i + 1}" for i in range(len(neurons))])
@@ -114,9 +118,13 @@ def test_loihis_own_arithmetic_is_lowered_exactly_decay_included(build):
     membrane = LeakyState(np.array([3333]), 12, -limit + 1, limit - 1)
     current = LeakyState(np.array([2047]), 12, -limit + 1, limit, overflow=Overflow.WRAP)
     neuron = build.integer_neuron(
-        8, threshold=np.arange(5, 13) * 64, fraction_bits=6, membrane=membrane, current=current,
+        8,
+        threshold=np.arange(5, 13) * 64,
+        fraction_bits=6,
+        membrane=membrane,
+        current=current,
         bias=rng.integers(-90, 90, 8),
-    )  # fmt: skip
+    )
     graph = build.affine_graph([signs(rng, 8, 20)], [neuron])
     assert verdict_of(graph, "lif1").verdict is Verdict.EXACT
     spikes = rng.random((4, 40, 20)) < 0.3
@@ -229,9 +237,15 @@ def test_a_reset_by_subtraction_is_rewritten_where_that_is_exact(seed, build):
     inputs, fraction = int(rng.integers(1, 6)), int(rng.integers(0, 7))
     weight = signs(rng, 4, inputs)
     neuron = build.integer_neuron(
-        4, rng.integers(0, 3 << fraction, 4), multiplier=int(rng.integers(1, 5)), shift=3, bits=20,
-        fraction_bits=fraction, bias=rng.integers(-3, 4, 4), reset=Reset.SUBTRACT,
-    )  # fmt: skip
+        4,
+        rng.integers(0, 3 << fraction, 4),
+        multiplier=int(rng.integers(1, 5)),
+        shift=3,
+        bits=20,
+        fraction_bits=fraction,
+        bias=rng.integers(-3, 4, 4),
+        reset=Reset.SUBTRACT,
+    )
     graph = build.affine_graph([weight], [neuron])
     most = np.maximum(weight, 0).sum(axis=1)
     hard = as_hard_reset(neuron, most)
@@ -248,9 +262,15 @@ def test_a_leak_that_forgets_every_residue_needs_no_subtraction(build):
     """At most 96 + 97 arrive above 192: what a spike leaves is 1, and half of 1 is 0."""
     weight = np.ones((1, 1), np.int8)
     neuron = build.integer_neuron(
-        1, 192, multiplier=1, shift=1, fraction_bits=6, bias=np.array([33]), bits=20,
+        1,
+        192,
+        multiplier=1,
+        shift=1,
+        fraction_bits=6,
+        bias=np.array([33]),
+        bits=20,
         reset=Reset.SUBTRACT,
-    )  # fmt: skip
+    )
     graph = build.affine_graph([weight], [neuron])
     spikes = np.random.default_rng(0).random((2, 300, 1)) < 0.95
     asked = execute(graph, spikes).output
@@ -347,8 +367,9 @@ def test_a_bias_that_spikes_before_its_time_is_refused_only_where_it_would_show(
     graph = build.affine_graph([signs(rng, 6, 6)] * 2, [eager, eager])
     spikes = rng.random((2, 9, 6)) < 0.3
     assert_equals_its_reference(graph, spikes, ["lif1", "lif2"])
-    late = Graph(Stage.INTEGER, graph.nodes, (*graph.edges[:2], Edge("lif1", "fc2", 2),
-                                              *graph.edges[3:]))  # fmt: skip
+    late = Graph(
+        Stage.INTEGER, graph.nodes, (*graph.edges[:2], Edge("lif1", "fc2", 2), *graph.edges[3:])
+    )
     assert "before its first step" in verdict_of(late, "lif1").detail
 
 

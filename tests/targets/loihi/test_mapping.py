@@ -120,10 +120,9 @@ def test_a_network_that_cannot_fit_says_what_is_over_by_how_much(build):
     with pytest.raises(LoweringError) as caught:
         Loihi().compile(graph)
     assert caught.value.reasons == (
-        "node 'lif1' (IntegerNeuron): needs 5000 input_axons in a core, 904 more than the 4096 "
-        "there are; one neuron has too many inputs: put a layer in between, or use fewer channels"
-        .replace("input_axons", "input axons"),
-    )  # fmt: skip
+        "node 'lif1' (IntegerNeuron): needs 5000 input axons in a core, 904 more than the 4096 "
+        "there are; one neuron has too many inputs: put a layer in between, or use fewer channels",
+    )
 
 
 def test_the_program_says_how_it_fits(build):

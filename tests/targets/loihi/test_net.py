@@ -107,8 +107,13 @@ def write_layers(path, *layers):
 
 
 NEURON = {"type": "CUBA", "iDecay": 4096, "vDecay": 1024, "vThMant": 5}
-DENSE = {"type": "dense", "shape": np.array([2]), "inFeatures": 3, "weight": np.ones((2, 3)),
-         "neuron": NEURON}  # fmt: skip
+DENSE = {
+    "type": "dense",
+    "shape": np.array([2]),
+    "inFeatures": 3,
+    "weight": np.ones((2, 3)),
+    "neuron": NEURON,
+}
 
 
 @pytest.mark.parametrize("by", ["output", "input", "synapse", "all"])
@@ -133,8 +138,13 @@ def test_delays_as_netx_takes_them(by, tmp_path):
 
 
 def test_delays_of_a_square_layer_are_by_output(tmp_path):
-    layer = {**DENSE, "shape": np.array([3]), "weight": np.tril(np.ones((3, 3))),
-             "delay": np.array([1, 0, 2]), "neuron": {**NEURON, "vThMant": 0}}  # fmt: skip
+    layer = {
+        **DENSE,
+        "shape": np.array([3]),
+        "weight": np.tril(np.ones((3, 3))),
+        "delay": np.array([1, 0, 2]),
+        "neuron": {**NEURON, "vThMant": 0},
+    }
     write_layers(tmp_path / "a.net", layer)
     impulse = np.zeros((1, 6, 3), bool)
     impulse[0, 0] = True
@@ -144,8 +154,13 @@ def test_delays_of_a_square_layer_are_by_output(tmp_path):
 
 @pytest.mark.parametrize("shape", [(3,), (1, 1, 3), (1, 3)])
 def test_an_input_layer_with_neurons_encodes_numbers_on_the_host(shape, tmp_path):
-    source = {"type": "input", "shape": np.array(shape), "weight": np.array([2.0]),
-              "bias": np.array([1.0]), "neuron": {**NEURON, "vDecay": 0}}  # fmt: skip
+    source = {
+        "type": "input",
+        "shape": np.array(shape),
+        "weight": np.array([2.0]),
+        "bias": np.array([1.0]),
+        "neuron": {**NEURON, "vDecay": 0},
+    }
     write_layers(tmp_path / "a.net", source, DENSE)
     network = read_net(tmp_path / "a.net")
     assert network.real_input
@@ -155,8 +170,13 @@ def test_an_input_layer_with_neurons_encodes_numbers_on_the_host(shape, tmp_path
     done = run(lowering, x, target="loihi", probes=["encoder"]).run
     # v grows by 2 * x + 1 a step and spikes beyond 5: x = 0 each 6th step, x = 1 each 2nd.
     assert done.spikes["encoder"].reshape(6, 3).astype(int).tolist() == [
-        [0, 0, 1], [0, 1, 1], [0, 0, 1], [0, 1, 1], [0, 0, 1], [1, 1, 1]
-    ]  # fmt: skip
+        [0, 0, 1],
+        [0, 1, 1],
+        [0, 0, 1],
+        [0, 1, 1],
+        [0, 0, 1],
+        [1, 1, 1],
+    ]
     reference = run(lowering, x).run
     np.testing.assert_array_equal(done.spikes["output"], reference.spikes["output"])
 
@@ -188,8 +208,16 @@ def test_files_that_lie_are_refused(layer, message, tmp_path):
 
 
 def test_a_convolution_whose_shape_lies_is_refused(tmp_path):
-    conv = {"type": "conv", "shape": np.array([4, 9, 9]), "weight": np.ones((4, 2, 3, 3, 1)),
-            "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "neuron": NEURON}  # fmt: skip
+    conv = {
+        "type": "conv",
+        "shape": np.array([4, 9, 9]),
+        "weight": np.ones((4, 2, 3, 3, 1)),
+        "stride": 1,
+        "padding": 0,
+        "dilation": 1,
+        "groups": 1,
+        "neuron": NEURON,
+    }
     write_layers(tmp_path / "a.net", {"type": "input", "shape": np.array([2, 9, 9])}, conv)
     with pytest.raises(InputError, match=r"got shape \(4, 9, 9\), expected \(4, 7, 7\)"):
         read_net(tmp_path / "a.net")

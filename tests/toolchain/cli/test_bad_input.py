@@ -164,12 +164,19 @@ def test_an_output_folder_that_cannot_be(
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--weight-bits", "0", "--weight-bits: got 0, expected 1 to 9. Binary weights are found "
-         "by themselves and take 1 bit."),
-        ("--fraction-bits", "99", "--fraction-bits: got 99, expected 0 to 24. Leave it out to "
-         "have it chosen."),
+        (
+            "--weight-bits",
+            "0",
+            "--weight-bits: got 0, expected 1 to 9. Binary weights are found "
+            "by themselves and take 1 bit.",
+        ),
+        (
+            "--fraction-bits",
+            "99",
+            "--fraction-bits: got 99, expected 0 to 24. Leave it out to have it chosen.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_options_out_of_range(
     option: str, value: str, message: str, model: Path, capsys: Run
 ) -> None:

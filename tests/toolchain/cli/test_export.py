@@ -62,9 +62,14 @@ def test_a_function_that_returns_a_network(
     ],
 )
 def test_what_cannot_be_exported(
-    name: str, options: list[str], message: str,
-    file: Path, spikes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    name: str,
+    options: list[str],
+    message: str,
+    file: Path,
+    spikes: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     out = tmp_path / "out.nir"
     sample = ["--sample", str(spikes), "--out", str(out)]
     assert main(["export", f"{file}{name}", *sample, *options]) == 1

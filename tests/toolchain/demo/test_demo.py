@@ -15,11 +15,7 @@ from axonc.toolchain.frontend import load_graph
 torch = pytest.importorskip("torch", reason="training needs the extra `train`")
 
 ENGINES = {"norse", "reference_float", "reference_int", "loihi", "lava", "binary_synapse"}
-STAGES_OF_EQUAL_INTEGERS = [
-    "reference_int / binary_synapse",
-    "loihi_int / loihi",
-    "loihi / lava",
-]
+STAGES_OF_EQUAL_INTEGERS = ["reference_int / binary_synapse", "loihi_int / loihi", "loihi / lava"]
 
 
 @pytest.fixture(scope="module")

@@ -219,10 +219,7 @@ def test_a_loop_without_a_neuron(chain):
             nir.Linear(np.ones((3, 4), complex)),
             "field 'weight': got ndarray of complex128, expected an array of booleans, integers",
         ),
-        (
-            nir.Linear(np.ones((0, 4))),
-            "weight: got shape (0, 4), expected weights.",
-        ),
+        (nir.Linear(np.ones((0, 4))), "weight: got shape (0, 4), expected weights."),
         (
             nir.Flatten({"input": np.array([4])}, 2, 3),
             "got axes 2 to 3 of a signal of (4,), expected axes that exist",

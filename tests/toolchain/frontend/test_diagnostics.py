@@ -72,7 +72,8 @@ def test_every_connection_is_looked_through(chain):
     def network(threshold):
         one = np.ones(2)
         return chain(
-            (2, 4, 4), 2,
+            (2, 4, 4),
+            2,
             conv=nir.Conv2d((4, 4), np.ones((4, 1, 3, 3)), 1, 1, 1, 2, np.full(4, 0.5)),
             sum=nir.SumPool2d(*(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))),
             mean=nir.AvgPool2d(*(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))),
@@ -80,7 +81,7 @@ def test_every_connection_is_looked_through(chain):
             flat=nir.Flatten({"input": np.array([4, 1, 1])}, 0, -1),
             fc=nir.Affine(np.full((2, 4), -1.0), one),
             lif=nir.LIF(one * 0.02, one, 0 * one, one * threshold, 0 * one),
-        )  # fmt: skip
+        )
 
     highest = 4 * 2 * (4 * 9.5) + 1
     assert any("never reaches" in note for note in notes(network(highest)))

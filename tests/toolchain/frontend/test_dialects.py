@@ -34,8 +34,10 @@ def test_defaults_are_told(network):
 def test_options_win_and_need_no_note(network):
     found = dialect(network(), dt=1e-3, integrator="exponential", reset="subtract-next")
     assert (found.dt, found.integrator, found.reset) == (
-        1e-3, Integrator.EXPONENTIAL, Reset.SUBTRACT_NEXT
-    )  # fmt: skip
+        1e-3,
+        Integrator.EXPONENTIAL,
+        Reset.SUBTRACT_NEXT,
+    )
     assert found.notes == ()
 
 

@@ -12,8 +12,11 @@ from axonc.toolchain.ir import Edge, IFConvention, Integrator, Reset
 def test_lif_of_norse(shared):
     graph = load_graph(shared / "fixtures/nir/lif_norse.nir")
     assert {name: node.kind for name, node in graph.nodes.items()} == {
-        "input": "Input", "0": "Affine", "1": "LIF", "output": "Output"
-    }  # fmt: skip
+        "input": "Input",
+        "0": "Affine",
+        "1": "LIF",
+        "output": "Output",
+    }
     assert graph.dialect.dt == 1e-4
     assert graph.dialect.reset is Reset.SUBTRACT
     assert "dt = 0.0001 was assumed: the file does not say." in graph.dialect.notes
@@ -23,8 +26,15 @@ def test_cnn_of_sinabs(shared):
     graph = load_graph(shared / "fixtures/nir/cnn_sinabs.nir")
     shapes = [graph.shapes[name] for name in ("0", "2", "4", "5", "7", "8", "9", "output")]
     assert shapes == [
-        (16, 16, 16), (16, 16, 16), (16, 8, 8), (8, 8, 8), (8, 4, 4), (128,), (256,), (10,)
-    ]  # fmt: skip
+        (16, 16, 16),
+        (16, 16, 16),
+        (16, 8, 8),
+        (8, 8, 8),
+        (8, 4, 4),
+        (128,),
+        (256,),
+        (10,),
+    ]
     assert list(graph.nodes) == ["input", *map(str, range(13)), "output"]
     assert graph.dialect.if_convention is IFConvention.PER_STEP
 

@@ -61,8 +61,9 @@ def test_a_signal_through_two_ports_counts_twice():
     ports = {name: nir.Input({"input": np.array([2])}) for name in ("left", "right")}
     inner = nir.NIRGraph(
         {**ports, "sum": scale(), "output": nir.Output({"output": np.array([2])})},
-        [("left", "sum"), ("right", "sum"), ("sum", "output")], type_check=False,
-    )  # fmt: skip
+        [("left", "sum"), ("right", "sum"), ("sum", "output")],
+        type_check=False,
+    )
     edges = [("input", "sub.left"), ("input", "sub.right"), ("sub", "output")]
     graph = load_graph(graph_of({"sub": inner}, edges))
     assert np.array_equal(execute(graph, SPIKES).output, 2.0 * SPIKES)

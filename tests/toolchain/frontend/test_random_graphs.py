@@ -34,11 +34,16 @@ def neurons(draw):
     )
     shape = draw(sizes)
     values = dict(
-        r=draw(st.sampled_from([0.5, 1.0, 20.0, 1e4])), v_leak=draw(st.sampled_from([0.0, 0.3])),
-        v_reset=draw(st.sampled_from([0.0, -1.0, 2.0])), w_in=1.0, tau=0.02, tau_mem=0.02,
-        v_threshold=draw(st.sampled_from([1.0, 0.5, -0.5, 0.0])), threshold=0.0,
+        r=draw(st.sampled_from([0.5, 1.0, 20.0, 1e4])),
+        v_leak=draw(st.sampled_from([0.0, 0.3])),
+        v_reset=draw(st.sampled_from([0.0, -1.0, 2.0])),
+        w_in=1.0,
+        tau=0.02,
+        tau_mem=0.02,
+        v_threshold=draw(st.sampled_from([1.0, 0.5, -0.5, 0.0])),
+        threshold=0.0,
         tau_syn=draw(st.sampled_from([0.01, 1e-5])),
-    )  # fmt: skip
+    )
     names = [name for name in kind.__dataclass_fields__ if name in values]
     return kind(**{name: full(shape, values[name]) for name in names})
 

@@ -22,12 +22,7 @@ from axonc.toolchain.ir import (
 
 def diamond() -> Graph:
     eye = np.eye(2)
-    nodes = {
-        "out": Output((2,)),
-        "left": Affine(eye),
-        "right": Affine(2 * eye),
-        "in": Input((2,)),
-    }
+    nodes = {"out": Output((2,)), "left": Affine(eye), "right": Affine(2 * eye), "in": Input((2,))}
     edges = [("in", "left"), ("in", "right"), ("left", "out"), ("right", "out")]
     return Graph(Stage.DISCRETE, nodes, [Edge(*edge) for edge in edges])
 

@@ -44,9 +44,13 @@ def small() -> Graph:
             ),
             "output": Output((1,)),
         },
-        (Edge("input", "synapses"), Edge("synapses", "neurons"), Edge("neurons", "output"),
-         Edge("input", "synapses", 1)),
-    )  # fmt: skip
+        (
+            Edge("input", "synapses"),
+            Edge("synapses", "neurons"),
+            Edge("neurons", "output"),
+            Edge("input", "synapses", 1),
+        ),
+    )
 
 
 GOLDEN = """\

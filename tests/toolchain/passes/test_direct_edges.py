@@ -79,9 +79,13 @@ def test_a_leak_without_a_gain_is_refused_by_name() -> None:
     rng = np.random.default_rng(0)
     neuron = lif((2,), rng)
     idle = type(neuron)(
-        (2,), neuron.tau, np.array([0.0, 1.0]), np.array([2.0, 0.0]), neuron.v_threshold,
+        (2,),
+        neuron.tau,
+        np.array([0.0, 1.0]),
+        np.array([2.0, 0.0]),
+        neuron.v_threshold,
         neuron.v_reset,
-    )  # fmt: skip
+    )
     nodes: dict[str, Node] = {
         "input": Input((2,)),
         "fc": Affine(np.eye(2, dtype=np.int8)),

@@ -225,9 +225,14 @@ def test_a_current_that_skips_a_neuron_is_refused_with_its_cause() -> None:
     """As in Bi-Real Net, where currents, and not spikes, run past the neurons."""
     synapses = Affine(np.array([[1, -1], [1, 1]], np.int8), np.ones(2, np.float32))
     nodes = {
-        "input": Input((2,)), "linear": synapses, "scale": Scale(np.array([0.5, 0.7])),
-        "one": lif((2,), RNG), "next": synapses, "two": lif((2,), RNG), "output": Output((2,)),
-    }  # fmt: skip
+        "input": Input((2,)),
+        "linear": synapses,
+        "scale": Scale(np.array([0.5, 0.7])),
+        "one": lif((2,), RNG),
+        "next": synapses,
+        "two": lif((2,), RNG),
+        "output": Output((2,)),
+    }
     imported = chain(nodes, Dialect(1e-3), (Edge("scale", "two"),))
     with pytest.raises(LoweringError) as error:
         to_integer(to_discrete(imported, Findings()), Findings())
@@ -249,9 +254,12 @@ def test_recurrent_connections_share_the_scale_of_their_neuron() -> None:
         "output": Output((4,)),
     }
     edges = (
-        Edge("input", "linear"), Edge("linear", "neuron"), Edge("neuron", "recurrent", 1),
-        Edge("recurrent", "neuron"), Edge("neuron", "output"),
-    )  # fmt: skip
+        Edge("input", "linear"),
+        Edge("linear", "neuron"),
+        Edge("neuron", "recurrent", 1),
+        Edge("recurrent", "neuron"),
+        Edge("neuron", "output"),
+    )
     graph = Graph(Stage.IMPORTED, nodes, edges, Dialect(1e-3))
     integer, _ = lowered(graph)
     for name in ("linear", "recurrent"):
@@ -319,9 +327,12 @@ def test_what_reaches_no_output_is_pruned() -> None:
         "unheard": lif((2,), RNG),
     }
     edges = (
-        Edge("input", "linear"), Edge("linear", "neuron"), Edge("neuron", "output"),
-        Edge("neuron", "aside"), Edge("aside", "unheard"),
-    )  # fmt: skip
+        Edge("input", "linear"),
+        Edge("linear", "neuron"),
+        Edge("neuron", "output"),
+        Edge("neuron", "aside"),
+        Edge("aside", "unheard"),
+    )
     graph = Graph(Stage.IMPORTED, nodes, edges, Dialect(1e-3))
     integer, findings = lowered(graph)
     assert list(integer.nodes) == ["input", "linear", "neuron", "output"]
@@ -344,10 +355,16 @@ def test_a_population_that_can_never_spike_is_pruned() -> None:
     edges = tuple(
         Edge(*pair)
         for pair in (
-            ("input", "first"), ("first", "hidden"), ("hidden", "strong"), ("hidden", "weak"),
-            ("strong", "loud"), ("weak", "silent"), ("loud", "output"), ("silent", "output"),
+            ("input", "first"),
+            ("first", "hidden"),
+            ("hidden", "strong"),
+            ("hidden", "weak"),
+            ("strong", "loud"),
+            ("weak", "silent"),
+            ("loud", "output"),
+            ("silent", "output"),
         )
-    )  # fmt: skip
+    )
     graph = Graph(Stage.IMPORTED, nodes, edges, Dialect(1e-3))
     discrete = to_discrete(graph, Findings())
     findings = Findings()

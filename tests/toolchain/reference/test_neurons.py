@@ -93,9 +93,15 @@ def test_a_spike_needs_more_than_the_threshold() -> None:
 
 def test_the_synapse_moves_before_the_membrane() -> None:
     node = CubaLIF(
-        (1,), tau_syn=param(2.0), tau_mem=param(4.0), r=param(2.0), v_leak=param(0.0),
-        w_in=param(2.0), v_threshold=param(1.0), v_reset=param(0.0),
-    )  # fmt: skip
+        (1,),
+        tau_syn=param(2.0),
+        tau_mem=param(4.0),
+        r=param(2.0),
+        v_leak=param(0.0),
+        w_in=param(2.0),
+        v_threshold=param(1.0),
+        v_reset=param(0.0),
+    )
     spikes, potentials = traces(one(node, Stage.IMPORTED, Dialect(1.0)), DRIVE)
     i = v = 0.0
     for x, spike, potential in zip(DRIVE, spikes, potentials, strict=True):
@@ -110,9 +116,15 @@ def test_the_synapse_moves_before_the_membrane() -> None:
 @pytest.mark.parametrize("integrator", [Integrator.EULER, Integrator.EXPONENTIAL])
 def test_a_current_may_jump_by_w_in(integrator: Integrator) -> None:
     node = CubaLIF(
-        (1,), tau_syn=param(2.0), tau_mem=param(4.0), r=param(2.0), v_leak=param(0.0),
-        w_in=param(1.0), v_threshold=param(1.0), v_reset=param(0.0),
-    )  # fmt: skip
+        (1,),
+        tau_syn=param(2.0),
+        tau_mem=param(4.0),
+        r=param(2.0),
+        v_leak=param(0.0),
+        w_in=param(1.0),
+        v_threshold=param(1.0),
+        v_reset=param(0.0),
+    )
     dialect = Dialect(1.0, integrator, w_in=WInConvention.JUMP)
     graph = one(node, Stage.IMPORTED, dialect)
     spikes, potentials = traces(graph, DRIVE)
@@ -181,9 +193,16 @@ def fitted(x: int, low: int, high: int, overflow: Overflow) -> int:
     fraction=st.integers(0, 3),
 )
 def test_integer_neuron(
-    drive: list[int], multiplier: int, current: int | None, rounding: Rounding,
-    overflow: Overflow, reset: Reset, threshold: int, bias: int, fraction: int,
-) -> None:  # fmt: skip
+    drive: list[int],
+    multiplier: int,
+    current: int | None,
+    rounding: Rounding,
+    overflow: Overflow,
+    reset: Reset,
+    threshold: int,
+    bias: int,
+    fraction: int,
+) -> None:
     low, high = -100, 99
     state = LeakyState(np.array([multiplier]), 3, low, high, rounding, overflow)
     synapse = None

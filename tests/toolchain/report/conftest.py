@@ -62,8 +62,13 @@ def result() -> dict[str, Any]:
             ),
         },
         "verdicts": [
-            {"node": HOSTILE, "kind": "LIF", "target": "loihi", "verdict": "approximate",
-             "detail": "<b>rounded</b>"},
+            {
+                "node": HOSTILE,
+                "kind": "LIF",
+                "target": "loihi",
+                "verdict": "approximate",
+                "detail": "<b>rounded</b>",
+            },
             {"node": "out", "kind": "Output", "target": "loihi", "verdict": "exact", "detail": ""},
         ],
         "assumed": {"dt": 0.001, "reset": "hard", "notes": ["<i>assumed</i>"]},
@@ -71,7 +76,7 @@ def result() -> dict[str, Any]:
         "programs": {"loihi": {"cores": "1 of 128"}},
         "versions": {"axonc": "0.1.0"},
         "wall_s": 200.0,
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture

@@ -72,8 +72,14 @@ def test_metrics_keep_the_numeric_columns(tmp_path: Path) -> None:
 
 
 def test_curves_are_named_by_what_tells_them_apart() -> None:
-    metrics = {"epoch": [1, 2], "loss": [2, 1], "accuracy": [0, 1], "validation_accuracy": [0, 1],
-               "flips/fc1": [0.1, 0.2], "flips/fc2": [0.1, 0.2]}  # fmt: skip
+    metrics = {
+        "epoch": [1, 2],
+        "loss": [2, 1],
+        "accuracy": [0, 1],
+        "validation_accuracy": [0, 1],
+        "flips/fc1": [0.1, 0.2],
+        "flips/fc2": [0.1, 0.2],
+    }
     svg = training_plot(metrics)
     assert svg is not None
     for name in ("training", "validation", "fc1", "fc2"):
