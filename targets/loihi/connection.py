@@ -25,7 +25,7 @@ from axonc.toolchain.ir import (
     Window,
 )
 
-from .network import Kernel
+from .network import Kernel, weighted_sum
 
 MAX_MATRIX_WEIGHTS = 1 << 26
 """Largest matrix that a chain may be multiplied out to."""
@@ -127,23 +127,8 @@ def connection_of(graph: Graph, path: Path) -> Connection:
 
 def unrolled(weight: np.ndarray, kernel: Kernel | None) -> np.ndarray:
     """Return the matrix (outputs, inputs) of a kernel laid over its input; a matrix as it is."""
-    if kernel is None:
-        return weight
-    (_, height, width), (_, out_height, out_width) = kernel.input_shape, kernel.output_shape
-    out, per_group, rows, columns = weight.shape
-    matrix = np.zeros((*kernel.output_shape, *kernel.input_shape), weight.dtype)
-    by_group = out // kernel.groups
-    window = kernel.window
-    for ky, kx in np.ndindex(rows, columns):
-        oy, iy = _hits(ky, out_height, height, window, 0)
-        ox, ix = _hits(kx, out_width, width, window, 1)
-        for o in range(out):
-            first = (o // by_group) * per_group
-            channels = np.arange(first, first + per_group)[:, None, None]
-            matrix[o, oy[:, None], ox[None, :], channels, iy[:, None], ix[None, :]] = weight[
-                o, :, ky, kx
-            ][:, None, None]
-    return matrix.reshape(prod(kernel.output_shape), prod(kernel.input_shape))
+    shape = weight.shape[1:] if kernel is None else kernel.input_shape
+    return weighted_sum(weight, kernel).matrix(shape)
 
 
 def symmetrically_padded(
@@ -162,16 +147,6 @@ def symmetrically_padded(
         extra.append((lacking, 0) if after > before else (0, lacking))
         padding.append(max(before, after))
     return np.pad(weight, extra), (padding[0], padding[1])
-
-
-def _hits(
-    k: int, outputs: int, inputs: int, window: Window, axis: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the output positions whose k-th tap lies on the input, and where it lies."""
-    out = np.arange(outputs)
-    at = out * window.stride[axis] + k * window.dilation[axis] - window.padding[axis][0]
-    inside = (at >= 0) & (at < inputs)
-    return out[inside], at[inside]
 
 
 def _convolution(node: IntegerConv | SumPool, shape: Shape) -> tuple[np.ndarray, Kernel]:

@@ -9,15 +9,17 @@ axons take two slots each. This is a reconstruction: Intel's own tools may pack 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 
 import numpy as np
 
-from axonc.toolchain.ir import Window
+from axonc.toolchain.ir import Shape, Taps
 
 from .memory import INDEX_WIDTHS, axon_bits, list_bits, stored_width
-from .network import Population, SynapseGroup
+from .network import Kernel, Population, SynapseGroup
 
 BASE_REACH = 256
 POPULATION_AXON_SLOTS = 2
@@ -59,12 +61,8 @@ def reached(group: SynapseGroup, part: Part) -> np.ndarray:
     """Return which sources have a synapse in `part`: neurons of a matrix, pixels of an image."""
     if group.kernel is None:
         return np.any(group.weight[part.neurons] != 0, axis=0)
-    _, height, width = group.kernel.input_shape
-    tile = _tile(part)
-    window = group.kernel.window
-    rows = _taps_of_axis(group.weight.shape[2], height, tile.rows, window, 0)
-    columns = _taps_of_axis(group.weight.shape[3], width, tile.columns, window, 1)
-    return np.outer([bool(taps) for taps in rows], [bool(taps) for taps in columns]).reshape(-1)
+    rows, columns = _taps_into(group, _tile(part))
+    return np.outer(rows.counts > 0, columns.counts > 0).reshape(-1)
 
 
 def synapse_bits(group: SynapseGroup, part: Part) -> int:
@@ -74,13 +72,10 @@ def synapse_bits(group: SynapseGroup, part: Part) -> int:
         present = np.count_nonzero(group.weight[part.neurons], axis=0)
         return int(axon_bits(group, present, size).sum())
     tile = _tile(part)
-    kernel, weight = group.kernel, group.weight
     counts = _present(group, tile.channels.astype(np.int64).tobytes())
     width = stored_width(group.bits) + int(group.delay.max()).bit_length()
     width += next(w for w in INDEX_WIDTHS if w >= max(size - 1, 1).bit_length())
-    _, height, across = kernel.input_shape
-    rows = _patterns(_taps_of_axis(weight.shape[2], height, tile.rows, kernel.window, 0))
-    columns = _patterns(_taps_of_axis(weight.shape[3], across, tile.columns, kernel.window, 1))
+    rows, columns = map(_patterns, _taps_into(group, tile))
     bases = -(-size // BASE_REACH)
     total = 0
     for row, row_pixels in rows.items():
@@ -104,35 +99,25 @@ def _present(group: SynapseGroup, channels: bytes) -> np.ndarray:
     return present.reshape(groups * per_group, *group.weight.shape[2:])
 
 
+def _taps_into(group: SynapseGroup, tile: Tile) -> tuple[Taps, Taps]:
+    """Return the taps of a convolution that lie in the rows, and in the columns, of a tile."""
+    assert group.kernel is not None
+    rows, columns = _taps(group.kernel, group.weight.shape[2:])
+    return rows.within(*tile.rows), columns.within(*tile.columns)
+
+
 @cache
-def _taps_of_axis(
-    taps: int, inputs: int, outputs: tuple[int, int], window: Window, axis: int
-) -> list[tuple[tuple[int, int], ...]]:
-    """Return for each input position its (tap, output - first output) that lie in `outputs`."""
-    stride, dilation = window.stride[axis], window.dilation[axis]
-    found: list[tuple[tuple[int, int], ...]] = []
-    for at in range(inputs):
-        hits = []
-        for k in range(taps):
-            out, rest = divmod(at + window.padding[axis][0] - k * dilation, stride)
-            if rest == 0 and outputs[0] <= out < outputs[1]:
-                hits.append((k, out))
-        first = min((out for _, out in hits), default=0)
-        found.append(tuple((k, out - first) for k, out in hits))
-    return found
+def _taps(kernel: Kernel, size: Shape) -> tuple[Taps, ...]:
+    return kernel.window.taps(kernel.input_shape[1:], size)
 
 
-def _patterns(positions: list[tuple[tuple[int, int], ...]]) -> dict[tuple[int, ...], int]:
+def _patterns(taps: Taps) -> dict[tuple[int, ...], int]:
     """Return the different patterns of taps and how many positions show each."""
-    found: dict[tuple[tuple[int, int], ...], int] = {}
-    for hits in positions:
-        if hits:
-            found[hits] = found.get(hits, 0) + 1
-    merged: dict[tuple[int, ...], int] = {}
-    for hits, count in found.items():
-        taps = tuple(k for k, _ in hits)
-        merged[taps] = merged.get(taps, 0) + count
-    return merged
+    found: Counter[tuple[int, ...]] = Counter()
+    for first, last in pairwise(taps.start.tolist()):
+        if first < last:
+            found[tuple(taps.kernel[first:last].tolist())] += 1
+    return dict(found)
 
 
 def own_usage(p: Population, part: Part, into: list[SynapseGroup]) -> dict[str, int]:

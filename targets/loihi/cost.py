@@ -10,7 +10,6 @@ import numpy as np
 
 from axonc.toolchain.cost import Breakdown, CostReport, EnergyEstimate, EnergyProfile, TimeEstimate
 
-from .memory import fan_outs
 from .network import SynapseGroup
 from .program import LoihiProgram
 from .splitting import Split
@@ -119,4 +118,4 @@ def _memory(split: Split) -> Breakdown:
 def _form(group: SynapseGroup) -> str:
     if group.kernel is not None:
         return "conv"
-    return "dense" if int(fan_outs(group).sum()) == int(np.prod(group.weight.shape)) else "sparse"
+    return "dense" if int(group.fan_out().sum()) == int(np.prod(group.weight.shape)) else "sparse"

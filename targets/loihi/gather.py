@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .memory import fan_outs
+from axonc.toolchain.ir import Taps
+
 from .network import Kernel, SynapseGroup
 
 Gather = Callable[[np.ndarray, int, np.ndarray], int]
@@ -30,7 +31,7 @@ def gather(group: SynapseGroup, delay: np.ndarray) -> Gather:
     left, right = max(shift, 0), max(-shift, 0)
     units = group.weight // group.step
     largest_sum = int(np.abs(units.astype(np.int64)).sum(tuple(range(1, units.ndim))).max())
-    fan_out = fan_outs(group).astype(np.int64)
+    fan_out = group.fan_out().astype(np.int64)
     if group.kernel is None:
         narrow = np.int8 if -128 <= units.min() and units.max() <= 127 else np.int16
         rows = np.ascontiguousarray(units.T, dtype=narrow)
@@ -57,8 +58,15 @@ def _convolution(
     # The narrowest lanes that no sum leaves: all lanes of a word are added at once.
     lane = next(t for t in (np.uint8, np.uint16, np.uint32) if largest_sum < np.iinfo(t).max // 2)
     (_, height, width), (_, out_height, out_width) = kernel.input_shape, kernel.output_shape
-    rows, row_order = _runs(kernel, 0, units.shape[2], height, out_height)
-    columns, column_order = _runs(kernel, 1, units.shape[3], width, out_width)
+    (rows, row_order), (columns, column_order) = (
+        _runs(taps, stride, dilation)
+        for taps, stride, dilation in zip(
+            kernel.window.taps((height, width), units.shape[2:]),
+            kernel.window.stride,
+            kernel.window.dilation,
+            strict=True,
+        )
+    )
     out, per_group = units.shape[:2]
     by_input = (
         units[:, :, row_order][:, :, :, column_order]
@@ -117,30 +125,20 @@ def _words(weight: np.ndarray, lane: type[np.unsignedinteger]) -> np.ndarray:
     return np.ascontiguousarray((digits << places).sum(-1, dtype=np.uint64))
 
 
-def _runs(
-    kernel: Kernel, axis: int, taps: int, inputs: int, outputs: int
-) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+def _runs(taps: Taps, stride: int, dilation: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """Return where each input position counts along one axis, and the order of taps for that.
 
     The runs of position i are those from starts[i] to starts[i + 1]; each is (first output, first
     tap in the order, how many of both): output first + k gets tap first + k.
     """
-    window = kernel.window
-    stride, before = window.stride[axis], window.padding[axis][0]
-    dilation = window.dilation[axis]
-    order = sorted(range(taps), key=lambda k: (k * dilation % stride, -k))
-    starts: list[int] = [0]
-    runs: list[list[int]] = []
-    for at in range(inputs):
-        last = None
-        for index, tap in enumerate(order):
-            output, off = divmod(at + before - tap * dilation, stride)
-            if off or not 0 <= output < outputs:
-                continue
-            if last == (output - 1, index - 1):
-                runs[-1][2] += 1
-            else:
-                runs.append([output, index, 1])
-            last = (output, index)
-        starts.append(len(runs))
-    return (np.array(starts, np.int32), np.array(runs, np.int32).reshape(-1, 3)), np.array(order)
+    indices = np.arange(taps.kernel_size)
+    order = np.lexsort((-indices, indices * dilation % stride))
+    place = np.argsort(order)
+    by_source = np.lexsort((place[taps.kernel], taps.source))
+    source, out, tap = taps.source[by_source], taps.out[by_source], place[taps.kernel[by_source]]
+    goes_on = (np.diff(source) == 0) & (np.diff(out) == 1) & (np.diff(tap) == 1)
+    first = np.flatnonzero(np.concatenate([[True], ~goes_on])[: len(out)])
+    lengths = np.diff(np.append(first, len(out)))
+    runs = np.stack([out[first], tap[first], lengths], axis=1)
+    starts = np.searchsorted(source[first], np.arange(len(taps.start)))
+    return (starts.astype(np.int32), runs.astype(np.int32)), order

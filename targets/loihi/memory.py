@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from axonc.toolchain.cost import fan_out
-from axonc.toolchain.ir import IntegerConv, signed
-
 from .network import SynapseGroup
 
 WEIGHT_WIDTHS = (1, 2, 3, 4, 5, 6, 8)
@@ -54,12 +51,3 @@ def axon_bits(group: SynapseGroup, present: np.ndarray, targets: int) -> np.ndar
         return sparse
     dense = np.where(present > 0, list_bits(np.full_like(present, targets), width), 0)
     return np.minimum(sparse, dense)
-
-
-def fan_outs(group: SynapseGroup) -> np.ndarray:
-    """Return the synapses (weight not 0) of each source neuron, flat."""
-    if group.kernel is None:
-        return np.count_nonzero(group.weight, axis=0)
-    k = group.kernel
-    node = IntegerConv(group.weight.astype(np.int16), signed(16), k.window, k.groups)
-    return fan_out(node, k.input_shape).reshape(-1)

@@ -20,7 +20,7 @@ from math import prod
 
 import numpy as np
 
-from axonc.toolchain.ir import Shape, Window
+from axonc.toolchain.ir import Affine, Conv, Shape, Window
 
 STATE_LIMIT = 1 << 23
 """u lies in (-STATE_LIMIT, STATE_LIMIT], v in (-STATE_LIMIT, STATE_LIMIT)."""
@@ -76,6 +76,11 @@ class Kernel:
     groups: int
 
 
+def weighted_sum(weight: np.ndarray, kernel: Kernel | None) -> Affine | Conv:
+    """Return the node that weighs and sums with a matrix, or with a kernel as `kernel` says."""
+    return Affine(weight) if kernel is None else Conv(weight, kernel.window, kernel.groups)
+
+
 @dataclass(frozen=True, eq=False)
 class SynapseGroup:
     """All synapses from one population (or input) to another, in one synapse format.
@@ -96,6 +101,15 @@ class SynapseGroup:
     delay: np.ndarray
     nodes: tuple[str, ...]
     kernel: Kernel | None = None
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the spikes that it takes; flat where it has a matrix."""
+        return self.weight.shape[1:] if self.kernel is None else self.kernel.input_shape
+
+    def fan_out(self) -> np.ndarray:
+        """Return the synapses (weight not 0) of each source neuron, flat."""
+        return weighted_sum(self.weight, self.kernel).fan_out(self.input_shape).reshape(-1)
 
     @property
     def step(self) -> int:

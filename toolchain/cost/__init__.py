@@ -5,7 +5,7 @@ from .energy import EnergyEntry, EnergyEstimate, EnergyProfile
 from .estimate import chipless_cost, shipped_profile
 from .memory import float_memory, integer_memory
 from .time import TimeEstimate
-from .workload import Workload, fan_out, synapse_count, workload
+from .workload import Workload, synapse_count, workload
 
 __all__ = [
     "Breakdown",
@@ -16,7 +16,6 @@ __all__ = [
     "TimeEstimate",
     "Workload",
     "chipless_cost",
-    "fan_out",
     "float_memory",
     "integer_memory",
     "shipped_profile",

@@ -10,22 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import (
-    Affine,
-    Conv,
-    Flatten,
-    Graph,
-    IntegerAffine,
-    IntegerConv,
-    IntegerNeuron,
-    Neuron,
-    Node,
-    Shape,
-    SumPool,
-)
-
-Connection = Affine | Conv | IntegerAffine | IntegerConv
-"""Nodes that have synapses."""
+from ..ir import Connection, Flatten, Graph, IntegerNeuron, Neuron, SumPool
 
 
 @dataclass(frozen=True)
@@ -54,7 +39,7 @@ def workload(
     """
     arriving = _flow(graph, spike_counts)
     operations = {
-        name: int(round(float((fan_out(node, arriving[name].shape) * arriving[name]).sum())))
+        name: int(round(float((node.fan_out(arriving[name].shape) * arriving[name]).sum())))
         for name, node in graph.nodes.items()
         if isinstance(node, Connection)
     }
@@ -74,40 +59,11 @@ def workload(
     )
 
 
-def fan_out(node: Node, input_shape: Shape) -> np.ndarray:
-    """Return the number of present synapses (weight not 0) behind each element of the input.
-
-    At the border of a convolution only taps that land inside are counted.
-    """
-    if isinstance(node, (Affine, IntegerAffine)):
-        return np.count_nonzero(node.weight, axis=0)
-    assert isinstance(node, (Conv, IntegerConv))
-    size = input_shape[1:]
-    positions = node.output_shape(input_shape)[1:]
-    # How many output channels of its group each (input channel, tap) reaches.
-    grouped = node.weight.reshape(node.groups, -1, *node.weight.shape[1:])
-    taps = np.count_nonzero(grouped, axis=1).reshape(input_shape[0], *node.weight.shape[2:])
-    fan = np.zeros(input_shape, np.int64)
-    for tap in np.ndindex(*node.weight.shape[2:]):
-        hit = np.ones((1,), np.int64)
-        for axis in range(len(size)):
-            window = node.window
-            reached = (
-                np.arange(positions[axis]) * window.stride[axis]
-                + tap[axis] * window.dilation[axis]
-                - window.padding[axis][0]
-            )
-            inside = reached[(reached >= 0) & (reached < size[axis])]
-            along = np.bincount(inside, minlength=size[axis])
-            hit = np.multiply.outer(hit, along)
-        fan += taps[(slice(None), *tap)].reshape(-1, *(1,) * len(size)) * hit[0]
-    return fan
-
-
 def synapse_count(graph: Graph, name: str) -> int:
     """Return the number of connections that a node stands for, unrolled: present synapses only."""
     node = graph.nodes[name]
-    return int(fan_out(node, graph.input_shape(name)).sum())
+    assert isinstance(node, Connection)
+    return int(node.fan_out(graph.input_shape(name)).sum())
 
 
 def _flow(graph: Graph, spike_counts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

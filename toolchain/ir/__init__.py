@@ -1,6 +1,6 @@
 """The graph of a spiking network in each stage of its lowering, as immutable values."""
 
-from .connections import Affine, AvgPool, Conv, Scale, SumPool, Window
+from .connections import Affine, AvgPool, Conv, Scale, SumPool
 from .continuous import IF, LI, LIF, ContinuousNeuron, CubaLI, CubaLIF, I, Threshold
 from .dialect import Dialect, IFConvention, Integrator, WInConvention
 from .discrete import Neuron, Reset
@@ -12,7 +12,10 @@ from .serialize import read_graph, save_graph
 from .stage import LEGAL_NODES, Stage
 from .structure import Delay, Flatten, Input, Output
 from .text import graph_text
+from .value_range import SPIKES, Range, counts_up_to
 from .verify import faults_of, verify
+from .weighted import Connection, KernelConnection, MatrixConnection
+from .window import Taps, Window
 
 __all__ = [
     "BIPOLAR",
@@ -22,6 +25,7 @@ __all__ = [
     "TERNARY",
     "Affine",
     "AvgPool",
+    "Connection",
     "ContinuousNeuron",
     "Conv",
     "CubaLI",
@@ -39,23 +43,29 @@ __all__ = [
     "IntegerConv",
     "IntegerNeuron",
     "Integrator",
+    "KernelConnection",
     "LeakyState",
+    "MatrixConnection",
     "Neuron",
     "Node",
     "Output",
     "Overflow",
+    "Range",
     "Reset",
     "Rounding",
+    "SPIKES",
     "Scale",
     "Shape",
     "ShapeError",
     "Stage",
     "SumPool",
+    "Taps",
     "Threshold",
     "WInConvention",
     "WeightType",
     "Window",
     "compact",
+    "counts_up_to",
     "faults_of",
     "graph_text",
     "narrowest_type",

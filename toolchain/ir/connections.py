@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 import numpy as np
 
-from .node import Node, Shape, ShapeError, broadcasts_to, require_shape
-
-Padding = tuple[tuple[int, int], ...]
+from .node import Node, Shape, ShapeError, broadcasts_to
+from .value_range import Range
+from .weighted import KernelConnection, MatrixConnection
+from .window import Window
 
 
 @dataclass(frozen=True, eq=False)
-class Affine(Node):
+class Affine(MatrixConnection):
     """y = W x + b, with W of shape (outputs, inputs) and b of shape (outputs,) or absent."""
 
     kind: ClassVar[str] = "Affine"
     weight: np.ndarray
     bias: np.ndarray | None = None
 
-    def output_shape(self, input_shape: Shape | None) -> Shape:
-        require_shape(input_shape, (self.weight.shape[1],))
-        return (self.weight.shape[0],)
+    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
+        return _shifted(self.sum_range(arriving, input_shape), self.bias)
 
     def faults(self) -> list[str]:
         found = super().faults()
@@ -45,39 +46,13 @@ class Scale(Node):
             raise ShapeError(f"has scales of shape {self.scale.shape}, got input {input_shape}")
         return input_shape
 
-
-@dataclass(frozen=True)
-class Window:
-    """How a kernel slides: one entry a spatial axis, padding as (before, after)."""
-
-    stride: tuple[int, ...]
-    padding: Padding
-    dilation: tuple[int, ...]
-
-    def output_size(self, size: Shape, kernel: Shape) -> Shape:
-        """Return floor((size + padding - dilation*(kernel-1) - 1) / stride) + 1 along each axis."""
-        sizes = tuple(
-            (n + sum(p) - d * (k - 1) - 1) // s + 1
-            for n, p, d, k, s in zip(
-                size, self.padding, self.dilation, kernel, self.stride, strict=True
-            )
-        )
-        if min(sizes) < 1:
-            raise ShapeError(f"slides a kernel of {kernel} over {size}: nothing comes out")
-        return sizes
-
-    def faults(self) -> list[str]:
-        """Return what is wrong with the window's numbers."""
-        found = []
-        if min(self.stride) < 1 or min(self.dilation) < 1:
-            found.append(f"stride {self.stride} and dilation {self.dilation} must be at least 1")
-        if min(min(pair) for pair in self.padding) < 0:
-            found.append(f"padding {self.padding} is negative")
-        return found
+    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
+        ends = self.scale * arriving.low, self.scale * arriving.high
+        return Range(np.minimum(*ends), np.maximum(*ends))
 
 
 @dataclass(frozen=True, eq=False)
-class Conv(Node):
+class Conv(KernelConnection):
     """Convolution (cross-correlation, as in torch) over one or two spatial axes.
 
     weight: (out channels, in channels / groups, *kernel); bias: (out channels,) or absent;
@@ -90,11 +65,12 @@ class Conv(Node):
     groups: int = 1
     bias: np.ndarray | None = None
 
-    def output_shape(self, input_shape: Shape | None) -> Shape:
-        return convolved_shape(self.weight.shape, self.window, self.groups, input_shape)
+    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
+        bias = None if self.bias is None else self.by_output(self.bias)
+        return _shifted(self.sum_range(arriving, input_shape), bias)
 
     def faults(self) -> list[str]:
-        found = super().faults() + convolution_faults(self.weight, self.window, self.groups)
+        found = super().faults() + self.kernel_faults()
         if not found and self.bias is not None and self.bias.shape != self.weight.shape[:1]:
             found.append(f"bias has shape {self.bias.shape}, expected {self.weight.shape[:1]}")
         return found
@@ -116,6 +92,14 @@ class SumPool(Node):
             raise ShapeError(f"takes (channels, {len(self.kernel)} axes), got {input_shape}")
         return (input_shape[0], *self.window.output_size(input_shape[1:], self.kernel))
 
+    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
+        return self._times(prod(self.kernel), arriving, input_shape)
+
+    def _times(self, count: int, arriving: Range, input_shape: Shape) -> Range:
+        fed = arriving.by_channel(input_shape).with_zero()  # padding is 0
+        axes = (-1, *(1,) * len(self.kernel))
+        return Range(count * fed.low.reshape(axes), count * fed.high.reshape(axes))
+
     def faults(self) -> list[str]:
         small = [] if min(self.kernel) > 0 else [f"kernel {self.kernel} must be at least 1"]
         return super().faults() + self.window.faults() + small
@@ -127,30 +111,9 @@ class AvgPool(SumPool):
 
     kind: ClassVar[str] = "AvgPool"
 
-
-def convolved_shape(
-    weight_shape: Shape, window: Window, groups: int, input_shape: Shape | None
-) -> Shape:
-    """Return the output shape of a convolution.
-
-    Raises:
-        ShapeError: the input has another rank or number of channels, or nothing comes out.
-    """
-    kernel = weight_shape[2:]
-    channels = weight_shape[1] * groups
-    if input_shape is None or len(input_shape) != len(kernel) + 1 or input_shape[0] != channels:
-        axes = ", ".join("xyz"[: len(kernel)])
-        raise ShapeError(f"takes an input of shape ({channels}, {axes}), got {input_shape}")
-    return (weight_shape[0], *window.output_size(input_shape[1:], kernel))
+    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
+        return self._times(1, arriving, input_shape)
 
 
-def convolution_faults(weight: np.ndarray, window: Window, groups: int) -> list[str]:
-    """Return what is wrong with a kernel, its window and its groups."""
-    rank = weight.ndim - 2
-    if rank not in (1, 2):
-        return [f"weight has shape {weight.shape}, expected 3 or 4 axes"]
-    if not rank == len(window.stride) == len(window.padding) == len(window.dilation):
-        return [f"stride, padding and dilation need {rank} entries each"]
-    if groups < 1 or weight.shape[0] % groups:
-        return [f"{groups} groups do not divide {weight.shape[0]} output channels"]
-    return window.faults()
+def _shifted(sums: Range, bias: np.ndarray | None) -> Range:
+    return sums if bias is None else Range(sums.low + bias, sums.high + bias)

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from .connections import Window, convolution_faults, convolved_shape
 from .discrete import Reset
 from .dtypes import WeightType
 from .node import Node, Shape, broadcasts_to, require_shape
+from .weighted import KernelConnection, MatrixConnection
+from .window import Window
 
 
 class Rounding(StrEnum):
@@ -31,16 +32,12 @@ class Overflow(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class IntegerAffine(Node):
+class IntegerAffine(MatrixConnection):
     """a = W s, with integer W of shape (outputs, inputs) and values of `weight_type`."""
 
     kind: ClassVar[str] = "IntegerAffine"
     weight: np.ndarray
     weight_type: WeightType
-
-    def output_shape(self, input_shape: Shape | None) -> Shape:
-        require_shape(input_shape, (self.weight.shape[1],))
-        return (self.weight.shape[0],)
 
     def faults(self) -> list[str]:
         shape = [] if self.weight.ndim == 2 else ["weight must have shape (outputs, inputs)"]
@@ -48,7 +45,7 @@ class IntegerAffine(Node):
 
 
 @dataclass(frozen=True, eq=False)
-class IntegerConv(Node):
+class IntegerConv(KernelConnection):
     """Convolution with an integer kernel of `weight_type`; shapes as in `Conv`."""
 
     kind: ClassVar[str] = "IntegerConv"
@@ -57,14 +54,9 @@ class IntegerConv(Node):
     window: Window
     groups: int = 1
 
-    def output_shape(self, input_shape: Shape | None) -> Shape:
-        return convolved_shape(self.weight.shape, self.window, self.groups, input_shape)
-
     def faults(self) -> list[str]:
         return (
-            super().faults()
-            + convolution_faults(self.weight, self.window, self.groups)
-            + _weight_faults(self.weight, self.weight_type)
+            super().faults() + self.kernel_faults() + _weight_faults(self.weight, self.weight_type)
         )
 
 

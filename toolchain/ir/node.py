@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .value_range import Range
+
 Shape = tuple[int, ...]
 """The shape of what flows along an edge in one time step, without batch and time."""
 
@@ -36,6 +38,14 @@ class Node:
 
         Raises:
             ShapeError: the node cannot take this shape.
+        """
+        raise NotImplementedError
+
+    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
+        """Return the range of the output where the input of `input_shape` stays in `arriving`.
+
+        Only for nodes without a state of their own; what a neuron or an input sends does not follow
+        from what arrives.
         """
         raise NotImplementedError
 

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .connections import Window
 from .dialect import Dialect, IFConvention, Integrator, WInConvention
 from .discrete import Reset
 from .dtypes import WeightType, weight_type_named
@@ -28,6 +27,7 @@ from .integer import LeakyState, Overflow, Rounding
 from .node import Node
 from .stage import LEGAL_NODES, Stage
 from .verify import faults_of
+from .window import Window
 
 FORMAT_VERSION = 1
 _LARGEST_JSON_BYTES = 64 << 20

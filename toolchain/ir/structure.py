@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from .node import Node, Shape, ShapeError, broadcasts_to, require_shape
+from .value_range import Range
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,9 @@ class Output(Node):
         require_shape(input_shape, self.shape)
         return self.shape
 
+    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
+        return arriving
+
 
 @dataclass(frozen=True, eq=False)
 class Flatten(Node):
@@ -54,6 +58,10 @@ class Flatten(Node):
         merged = prod(input_shape[first : last + 1])
         return (*input_shape[:first], merged, *input_shape[last + 1 :])
 
+    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
+        whole, flat = arriving.broadcast_to(input_shape), self.output_shape(input_shape)
+        return Range(whole.low.reshape(flat), whole.high.reshape(flat))
+
 
 @dataclass(frozen=True, eq=False)
 class Delay(Node):
@@ -70,6 +78,9 @@ class Delay(Node):
         if input_shape is None or not broadcasts_to(self.delay, input_shape):
             raise ShapeError(f"has delays of shape {self.delay.shape}, got input {input_shape}")
         return input_shape
+
+    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
+        return arriving.with_zero()  # nothing comes out before the first step
 
     def in_steps(self, dt: float) -> np.ndarray:
         """Return the delays in steps of `dt`, whole where only rounding says otherwise.

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from axonc.toolchain.cost import (
     EnergyProfile,
     chipless_cost,
-    fan_out,
     float_memory,
     integer_memory,
     shipped_profile,
@@ -33,7 +32,7 @@ def test_fan_out_is_what_one_spike_reaches(graph: Graph) -> None:
         )
         one_spike_each = np.eye(int(np.prod(shape))).reshape(-1, *shape)
         reached = linear_step(counting)(one_spike_each).reshape(len(one_spike_each), -1).sum(axis=1)
-        assert np.array_equal(fan_out(node, shape).reshape(-1), reached)
+        assert np.array_equal(node.fan_out(shape).reshape(-1), reached)
 
 
 @settings(max_examples=30, deadline=None)
@@ -51,7 +50,7 @@ def test_workload_counts_every_synapse_that_a_spike_reaches(graph: Graph) -> Non
             for e in integer.incoming[name]
             for s in [e.source]
         )
-        fan = fan_out(integer.nodes[name], integer.input_shape(name))
+        fan = integer.nodes[name].fan_out(integer.input_shape(name))  # type: ignore[attr-defined]
         last = 0
         for e in integer.incoming[name]:
             if e.delay:  # spikes of the last steps are counted though they arrive after the end
