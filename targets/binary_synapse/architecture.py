@@ -11,8 +11,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from axonc.toolchain.errors import InputError
+from axonc.toolchain.files import FileKind
 
-_SIZE_CAP_BYTES = 1 << 20
+_FILE = FileKind(
+    "architecture",
+    expected="a readable text file",
+    remedy="give a parameter file like the shipped ones",
+    most_bytes=1 << 20,
+)
 
 Positive = Annotated[int, Field(ge=1, le=1 << 30)]
 Width = Annotated[int, Field(ge=2, le=41)]
@@ -172,30 +178,14 @@ def load_architecture(source: str | Path) -> Architecture:
         text = files(__package__).joinpath("architectures", f"{source}.toml").read_text("utf-8")
         return architecture_from_toml(text, str(source))
     path = Path(source)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(
             "architecture",
             got=repr(str(source)),
             expected=f"a TOML file, or one of {', '.join(names)}",
             remedy="docs/binary_synapse.md describes the parameters",
         )
-    if path.stat().st_size > _SIZE_CAP_BYTES:
-        raise InputError(
-            f"architecture {path}",
-            got=f"{path.stat().st_size} bytes",
-            expected=f"at most {_SIZE_CAP_BYTES}",
-            remedy="give a parameter file like the shipped ones",
-        )
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"architecture {path}",
-            got=str(error),
-            expected="a readable text file",
-            remedy="give a parameter file like the shipped ones",
-        ) from None
-    return architecture_from_toml(text, str(path))
+    return architecture_from_toml(_FILE.text(path), str(path))
 
 
 def architecture_from_toml(text: str, where: str) -> Architecture:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._picture_file import save_picture
 from .program import BinaryProgram
 from .simulator.run import Totals
 from .tables import core_rows, link_rows
@@ -31,6 +32,9 @@ def draw_mesh(parts: Sequence[tuple[BinaryProgram, Totals]], path: Path) -> None
     A network in several parts gets one mesh for each, up to _MOST_PARTS; its title tells how many
     there are. Only the corner of the mesh that holds cores or traffic is drawn. The format follows
     the ending of `path` (svg, png, pdf).
+
+    Raises:
+        InputError: the file cannot be written, or its ending names no format.
     """
     from matplotlib.figure import Figure  # slow to import
 
@@ -77,7 +81,7 @@ def draw_mesh(parts: Sequence[tuple[BinaryProgram, Totals]], path: Path) -> None
     figure.colorbar(squares, ax=drawn, label="cycles at work, %", shrink=0.7, pad=0.02)
     if arrows is not None:
         figure.colorbar(arrows, ax=drawn, label="flits a 1000 cycles", shrink=0.7, pad=0.02)
-    figure.savefig(path)
+    save_picture(figure, path)
 
 
 def _layers(cores: list[dict[str, Any]]) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from axonc.toolchain.errors import InputError
+from axonc.toolchain.files import new_file
 
 from .architecture import Dataflow, Schedule
 from .execution import parts_of, rounds_of
@@ -43,21 +42,10 @@ def write_trace(
     Raises:
         InputError: `path` cannot be written; nothing is left there then.
     """
-    beside = path.with_name(path.name + ".part")
-    try:
-        with beside.open("w") as file:
-            mhz = parts_of(program)[0].program.architecture.clock_mhz
-            events = [_in_time(event, mhz) for event in _events(program, inputs)]
-            json.dump({"traceEvents": events, "displayTimeUnit": "ns"}, file)
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise InputError(
-            f"trace file {path}",
-            got=str(error),
-            expected="a place that can be written",
-            remedy="choose another folder",
-        ) from None
+    mhz = parts_of(program)[0].program.architecture.clock_mhz
+    events = [_in_time(event, mhz) for event in _events(program, inputs)]
+    with new_file(path) as temporary, temporary.open("w") as file:
+        json.dump({"traceEvents": events, "displayTimeUnit": "ns"}, file)
 
 
 def _events(

@@ -16,7 +16,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from axonc.toolchain.errors import EngineError
+from axonc.toolchain.files import new_folder
+
+from .supervised import run_supervised
 
 _log = logging.getLogger(__name__)
 
@@ -246,7 +248,8 @@ def install(wanted: Environment) -> Path:
     """Make an environment if it is not there and return its interpreter.
 
     It is built beside its place, tried, and renamed: a half-made one is never taken for a whole
-    one. Of two processes that want it at once, one makes it and the other waits.
+    one, and what a killed installation left is removed by the next. Of two processes that want it
+    at once, one makes it and the other waits.
 
     Raises:
         EngineError: there is no Python for it, or a step fails; the text ends with its output.
@@ -257,18 +260,23 @@ def install(wanted: Environment) -> Path:
         if _is_whole(folder):
             return _interpreter(folder)
         _log.info("making %s's own environment, once (%s)", wanted.title, wanted.size)
-        shutil.rmtree(folder, ignore_errors=True)
-        beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.new-", dir=folder.parent))
         try:
-            _step(wanted, [str(python), "-m", "venv", "--without-pip", "--clear", str(beside)])
-            for command in _install_commands(wanted, _interpreter(beside)):
-                _step(wanted, command)
-            question = [str(_interpreter(beside)), "-E", "-s", str(wanted.worker), "--versions"]
-            (beside / "ready.json").write_text(_step(wanted, question).splitlines()[-1])
-            beside.rename(folder)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            with new_folder(folder) as beside:
+                _fill(wanted, python, beside)
+        except OSError as error:
+            raise EngineError(
+                f"{wanted.title}: its environment could not be made in {folder.parent}: {error}. "
+                "Make room, or choose another cache folder with XDG_CACHE_HOME."
+            ) from None
     return _interpreter(folder)
+
+
+def _fill(wanted: Environment, python: Path, folder: Path) -> None:
+    _step(wanted, [str(python), "-m", "venv", "--without-pip", "--clear", str(folder)])
+    for command in _install_commands(wanted, _interpreter(folder)):
+        _step(wanted, command)
+    question = [str(_interpreter(folder)), "-E", "-s", str(wanted.worker), "--versions"]
+    (folder / "ready.json").write_text(_step(wanted, question).splitlines()[-1])
 
 
 def status(wanted: Environment) -> dict[str, Any]:
@@ -366,13 +374,13 @@ def _step(wanted: Environment, command: list[str]) -> str:
         EngineError: it failed or took more than an hour.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=3600)
+        status, printed = run_supervised(command, timeout_s=3600)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"{wanted.title}: its environment could not be made: {error}") from None
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+    if status:
+        tail = "\n".join(printed.strip().splitlines()[-15:])
         raise EngineError(
             f"{wanted.title}: its environment could not be made; `{' '.join(command[:6])} ...` "
-            f"ended with {done.returncode}:\n{tail}"
+            f"ended with {status}:\n{tail}"
         )
-    return done.stdout
+    return printed

@@ -7,15 +7,15 @@ the unit of vThMant (lava-dl 0.6.0, netx/hdf5.py). Integers only go in, so nothi
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from axonc.toolchain.errors import InputError, LoweringError
+from axonc.toolchain.errors import LoweringError
+from axonc.toolchain.files import write_bytes
 
 from .connection import symmetrically_padded
 from .network import ALIGN_SHIFT, Network, Population, SynapseGroup
@@ -39,24 +39,12 @@ def write_net(program: LoihiProgram, path: Path) -> None:
         raise LoweringError(
             f"graph {program.graph.name!r} cannot be written as a .net file", reasons
         )
-    beside = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".net", delete=False) as file:
-            beside = Path(file.name)
-        with h5py.File(beside, "w") as handle:
-            for index, layer in enumerate(layers):
-                _store(handle.create_group(f"layer/{index}"), layer)
-            _store(handle.create_group("simulation"), {"Ts": 1, "tSample": 1})
-        os.replace(beside, path)
-    except OSError as error:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
-        raise InputError(
-            f"file {path}",
-            got=f"{error}",
-            expected="a place that can be written to",
-            remedy="choose another folder",
-        ) from None
+    content = io.BytesIO()  # the HDF5 library does not recover from a full disk
+    with h5py.File(content, "w") as handle:
+        for index, layer in enumerate(layers):
+            _store(handle.create_group(f"layer/{index}"), layer)
+        _store(handle.create_group("simulation"), {"Ts": 1, "tSample": 1})
+    write_bytes(path, content.getvalue())
 
 
 def _store(group: h5py.Group, fields: dict[str, Any]) -> None:

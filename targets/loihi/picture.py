@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from math import ceil, sqrt
 from pathlib import Path
 
-from axonc.toolchain.errors import InputError
-
+from .._picture_file import save_picture
 from .mapping import Mapping
 
 
@@ -59,18 +57,7 @@ def draw_chips(mapping: Mapping, path: Path) -> None:
     )
     handles = [Patch(color=colour[name], label=name) for name in names]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(names), 6))
-    beside = path.with_name(f".{path.name}.new{path.suffix}")
-    try:
-        figure.savefig(beside)
-        os.replace(beside, path)
-    except (OSError, ValueError) as error:
-        beside.unlink(missing_ok=True)
-        raise InputError(
-            f"picture {path}",
-            got=str(error),
-            expected="a file that can be written, ending in .svg, .png or .pdf",
-            remedy="choose another name or folder",
-        ) from None
+    save_picture(figure, path)
 
 
 def _whole(count: int, unit: int) -> int:

@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from glob import glob
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from axonc.toolchain.errors import EngineError
+from axonc.toolchain.files import scratch_folder
 
 from .environment import cache_folder
 
@@ -31,9 +31,9 @@ LONGEST_SOCKET_FOLDER = 70
 
 @contextmanager
 def job_folder(engine: str) -> Iterator[Path]:
-    """Give a new folder for a job, and take it away again."""
-    with tempfile.TemporaryDirectory(prefix=f"axonc-{engine.lower()}-") as name:
-        yield Path(name)
+    """Yield a new folder for a job, and remove it afterwards, as well as those of killed runs."""
+    with scratch_folder(f"axonc-{engine.lower()}-") as folder:
+        yield folder
 
 
 def run_job(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,31 +48,28 @@ def execute(options: argparse.Namespace) -> int:
     from axonc.targets import REFERENCE, describe, load_target
 
     from ..driver import verdicts
+    from ..files import make_folder
     from ..report import print_figures
-    from ..spike_files import unwritable
 
     lowering = lowered(options)
     out: Path = options.out
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        written = _write_graph(lowering.integer, out, "integer")
-        summary: dict[str, str] = {}
-        if options.target != REFERENCE:
-            chip = load_target(options.target)
-            program = lowering.program(chip)
-            summary = {"latency_steps": str(program.latency_steps), **dict(program.summary())}
-            written += _write_graph(program.graph, out, chip.name)
-            if rows := program.cores():
-                written.append(out / "cores.csv")
-                _write_rows(rows, written[-1])
-            if options.format:
-                written.append(out / f"network.{options.format}")
-                chip.write_format(program, options.format, written[-1])
-            if options.picture:
-                written.append(out / "chip.svg")
-                chip.draw(program, None, written[-1])
-    except OSError as error:
-        raise unwritable(out, error) from None
+    make_folder(out)
+    written = _write_graph(lowering.integer, out, "integer")
+    summary: dict[str, str] = {}
+    if options.target != REFERENCE:
+        chip = load_target(options.target)
+        program = lowering.program(chip)
+        summary = {"latency_steps": str(program.latency_steps), **dict(program.summary())}
+        written += _write_graph(program.graph, out, chip.name)
+        if rows := program.cores():
+            written.append(out / "cores.csv")
+            _write_rows(rows, written[-1])
+        if options.format:
+            written.append(out / f"network.{options.format}")
+            chip.write_format(program, options.format, written[-1])
+        if options.picture:
+            written.append(out / "chip.svg")
+            chip.draw(program, None, written[-1])
     if options.json:
         rows = describe(verdicts(lowering, options.target), options.target)
         print_json(
@@ -91,16 +89,20 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _write_graph(graph: Graph, folder: Path, name: str) -> list[Path]:
+    from ..files import write_text
     from ..ir import graph_text, save_graph
 
     binary, text = folder / f"{name}.axonc", folder / f"{name}.txt"
     save_graph(graph, binary)
-    text.write_text(graph_text(graph))
+    write_text(text, graph_text(graph))
     return [binary, text]
 
 
 def _write_rows(rows: list[dict[str, Any]], path: Path) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    from ..files import write_text
+
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, table.getvalue())

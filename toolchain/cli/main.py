@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
     0 done; 1 the user's input cannot be used; 2 wrong usage; 3 a fault of axonc or of an external
-    engine; 130 interrupted. Errors are one message on standard error.
+    engine; 130 interrupted, 143 terminated, 129 hung up. Errors are one message on standard error.
     """
     parser = argparse.ArgumentParser(
         prog="axonc",
@@ -56,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return 2
-    with _notices_on_stderr():
-        return _run(options)
+    with _notices_on_stderr(), _ended_by_signals() as ended_by:
+        return _run(options, ended_by)
 
 
 @contextmanager
@@ -72,20 +74,45 @@ def _notices_on_stderr() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
+@contextmanager
+def _ended_by_signals() -> Iterator[list[signal.Signals]]:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, so that it cleans up behind itself.
+
+    Yields the list to which the signals that came are added.
+    """
+    came: list[signal.Signals] = []
+
+    def interrupt(number: int, _: object) -> None:
+        came.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # only the main thread may set handlers
+    for number in numbers:
+        signal.signal(number, interrupt)
+    try:
+        yield came
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
 class _Notices(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         print(f"axonc: {record.getMessage()}", file=sys.stderr)  # where stderr is now
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, ended_by: list[signal.Signals]) -> int:
     try:
         status: int = options.execute(options)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt as interrupt:
         told = f": {interrupt}" if str(interrupt) else ""
-        print(f"axonc: interrupted{told}", file=sys.stderr)
-        return 130
+        word = "ended" if ended_by else "interrupted"
+        print(f"axonc: {word}{told}", file=sys.stderr)
+        return 128 + (ended_by[0] if ended_by else signal.SIGINT)
     except BrokenPipeError:  # the reader of a pipe has left; nobody is there to complain to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -70,8 +70,9 @@ def execute(options: argparse.Namespace) -> int:
     """Run, write OUT.npz, print the figures."""
     from ..driver import draw, run, tables_of, write_trace
     from ..errors import InputError
+    from ..files import write_text
     from ..report import print_figures, print_rows, progress_bar, tables_text
-    from ..spike_files import read_spikes, write_arrays, write_text
+    from ..spike_files import read_spikes, write_arrays
 
     spikes = read_spikes(options.input)
     lowering = lowered(options)

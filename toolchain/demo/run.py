@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -19,10 +18,10 @@ from axonc.targets import load_target
 from ..comparison import Rasters, accuracy, spike_mismatch
 from ..cost import chipless_cost
 from ..driver import Execution, Lowering, cost_of_run, lower, run, verdicts, workload_of
+from ..files import make_folder, write_text
 from ..frontend import load_graph
 from ..reference import execute
 from ..report import html_report, progress_bar, training_bar
-from ..spike_files import unwritable
 from .result import DemoResult, EngineResult, PairResult
 
 TARGETS = ("loihi", "binary_synapse")
@@ -54,7 +53,7 @@ def run_demo(
     """
     start = time.perf_counter()
     models = import_module("axonc.models")
-    _require_writable(out)
+    make_folder(out)
     config = config or models.TrainingConfig.demo(seed)
 
     with training_bar(quiet=quiet) as progress:
@@ -108,9 +107,9 @@ def run_demo(
         wall_s=time.perf_counter() - start,
     )
     document = result.as_json()
-    _write(out / "result.json", json.dumps(document, indent=2) + "\n")
+    write_text(out / "result.json", json.dumps(document, indent=2) + "\n")
     sample = {name: {node: raster[node][0] for node in nodes} for name, raster in rasters.items()}
-    _write(out / "report.html", html_report(document, spikes[0], sample, out / "training"))
+    write_text(out / "report.html", html_report(document, spikes[0], sample, out / "training"))
     return result
 
 
@@ -198,19 +197,3 @@ def _assumed(lowering: Lowering) -> dict[str, Any]:
 def _output_neuron(lowering: Lowering) -> str:
     graph = lowering.imported
     return graph.sources(next(iter(graph.outputs)))[0]
-
-
-def _require_writable(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / f".{os.getpid()}.part"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise unwritable(out, error) from None
-
-
-def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f"{path.name}.part")
-    beside.write_text(text)
-    os.replace(beside, path)

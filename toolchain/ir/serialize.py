@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import fields
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..files import FileKind, ZippedArrays, new_file
 from .dialect import Dialect, IFConvention, Integrator, WInConvention
 from .discrete import Reset
 from .dtypes import WeightType, weight_type_named
@@ -30,8 +29,14 @@ from .verify import faults_of
 from .window import Window
 
 FORMAT_VERSION = 1
-_LARGEST_JSON_BYTES = 64 << 20
+_LARGEST_JSON_BYTES = 16 << 20
 _LARGEST_FILE_BYTES = 4 << 30
+_FILE = FileKind(
+    "graph file",
+    expected=f"a graph written by axonc, format version up to {FORMAT_VERSION}",
+    remedy="write it again with axonc compile",
+    most_bytes=_LARGEST_FILE_BYTES,
+)
 
 _NODES: dict[str, type[Node]] = {
     node.kind: node for stage in LEGAL_NODES.values() for node in stage
@@ -43,7 +48,11 @@ _ENUMS: dict[str, type[StrEnum]] = {
 
 
 def save_graph(graph: Graph, path: Path) -> None:
-    """Write `graph` to `path` (beside it first, then renamed)."""
+    """Write `graph` to `path`, which appears whole or not at all.
+
+    Raises:
+        InputError: `path` cannot be written.
+    """
     arrays: list[np.ndarray] = []
     dialect = graph.dialect
     document = {
@@ -64,14 +73,15 @@ def save_graph(graph: Graph, path: Path) -> None:
         "nodes": {name: _encode(node, arrays) for name, node in graph.nodes.items()},
         "edges": [list(edge) for edge in graph.edges],
     }
-    beside = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        new_file(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         archive.writestr("graph.json", json.dumps(document, indent=1))
         for index, array in enumerate(arrays):
             buffer = io.BytesIO()
             np.save(buffer, array, allow_pickle=False)
             archive.writestr(f"{index}.npy", buffer.getvalue())
-    os.replace(beside, path)
 
 
 def read_graph(path: Path) -> Graph:
@@ -80,32 +90,20 @@ def read_graph(path: Path) -> Graph:
     Raises:
         InputError: the file is none, is damaged, is of a later version or breaks an invariant.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            graph = _decode_graph(archive)
-        faults = faults_of(graph)
-    except OSError as error:
-        raise _bad(path, str(error)) from None
-    except Exception as error:  # whatever a damaged or hostile document may provoke
-        raise _bad(path, f"{type(error).__name__}: {error}") from None
-    if faults:
-        raise _bad(path, "; ".join(faults))
+    with _FILE.opened(path) as file:
+        graph = _decode_graph(ZippedArrays(file, _LARGEST_FILE_BYTES))
+        if faults := faults_of(graph):
+            raise _FILE.fault(path, "; ".join(faults))
     return graph
 
 
-def _decode_graph(archive: zipfile.ZipFile) -> Graph:
-    if archive.getinfo("graph.json").file_size > _LARGEST_JSON_BYTES:
-        raise ValueError(f"graph.json has more than {_LARGEST_JSON_BYTES} bytes")
-    if sum(entry.file_size for entry in archive.infolist()) > _LARGEST_FILE_BYTES:
-        raise ValueError(f"the file unpacks to more than {_LARGEST_FILE_BYTES} bytes")
-    document = json.loads(archive.read("graph.json"))
+def _decode_graph(archive: ZippedArrays) -> Graph:
+    document = json.loads(archive.bytes("graph.json", _LARGEST_JSON_BYTES))
     if document["format"] != "axonc graph" or document["version"] > FORMAT_VERSION:
         raise ValueError(f"format {document['format']!r} version {document['version']}")
 
     def array(index: int) -> np.ndarray:
-        stored = io.BytesIO(archive.read(f"{int(index)}.npy"))
-        loaded: np.ndarray = np.load(stored, allow_pickle=False)
-        return loaded
+        return archive.array(f"{int(index)}")
 
     dialect = document["dialect"]
     return Graph(
@@ -160,12 +158,3 @@ def _decode(value: Any, array: Callable[[int], np.ndarray]) -> Any:
         return tuple(_decode(item, array) for item in value["tuple"])
     made = _NODES[value["node"]] if "node" in value else _RECORDS[value["record"]]
     return made(**{name: _decode(field, array) for name, field in value["fields"].items()})
-
-
-def _bad(path: Path, got: str) -> InputError:
-    return InputError(
-        f"graph file {path}",
-        got=got,
-        expected=f"a graph written by axonc, format version up to {FORMAT_VERSION}",
-        remedy="write it again with axonc compile",
-    )

@@ -208,7 +208,7 @@ def end_of_nested(events: list[dict[str, Any]]) -> int:
 
 def test_timeline_that_cannot_be_written(done, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     program, spikes, _ = done
-    with pytest.raises(InputError, match="trace file .*: got .*No such file or directory"):
+    with pytest.raises(InputError, match="output .*: got No such file or directory"):
         write_trace(tmp_path / "absent" / "trace.json", program, {"input": spikes})
 
 

@@ -141,9 +141,9 @@ def test_a_picture_is_drawn_or_the_reason_told(build, tmp_path):
     mapping = Loihi().compile(conv_graph(build, np.random.default_rng(0))).mapping
     draw_chips(mapping, tmp_path / "chip.svg")
     assert "<svg" in (tmp_path / "chip.svg").read_text()
-    with pytest.raises(InputError, match="expected a file that can be written, ending in .svg"):
+    with pytest.raises(InputError, match="expected an ending of .svg, .png, .pdf"):
         draw_chips(mapping, tmp_path / "chip.nonsense")
-    with pytest.raises(InputError, match="Choose another name or folder"):
+    with pytest.raises(InputError, match="Choose another folder"):
         draw_chips(mapping, tmp_path / "absent" / "chip.png")
     assert [file.name for file in tmp_path.iterdir()] == ["chip.svg"]
 

@@ -245,5 +245,5 @@ def test_what_a_net_file_cannot_hold_is_refused_with_every_reason(build, tmp_pat
 
 
 def test_a_place_that_cannot_be_written_to_is_told(perceptron, tmp_path):
-    with pytest.raises(InputError, match="expected a place that can be written to"):
+    with pytest.raises(InputError, match="expected a place that can be written"):
         write_net(TARGET.compile(perceptron), tmp_path / "absent" / "a.net")

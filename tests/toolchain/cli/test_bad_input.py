@@ -90,7 +90,7 @@ def test_an_input_of_the_wrong_shape(model: Path, tmp_path: Path, capsys: Run) -
         (b"nonsense", "File is not a zip file"),
         ({"other": np.ones(3)}, "keys ['other']"),
         ({"spikes": np.ones(3)}, "'spikes', an array of shape (3,) and type float64"),
-        ({"spikes": np.array([[[object()]]])}, "Object arrays cannot be loaded"),
+        ({"spikes": np.array([[[object()]]])}, "'spikes', an array of type object"),
     ],
 )
 def test_unusable_spike_files(

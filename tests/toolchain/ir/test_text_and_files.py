@@ -111,8 +111,8 @@ def tampered(path: Path, **changes: object) -> Path:
 @pytest.mark.parametrize(
     ("changes", "got"),
     [
-        ({"version": 99}, "ValueError: format 'axonc graph' version 99"),
-        ({"stage": "moon"}, "ValueError: 'moon' is not a valid Stage"),
+        ({"version": 99}, "format 'axonc graph' version 99"),
+        ({"stage": "moon"}, "'moon' is not a valid Stage"),
         ({"edges": [["input", "x", 0]]}, "the edge 'input' -> 'x' names no node 'x'"),
         ({"nodes": {"a": {"node": "os.system", "fields": {}}}}, "KeyError: 'os.system'"),
     ],
@@ -128,9 +128,7 @@ def test_damaged_files_are_refused(changes: dict[str, object], got: str, tmp_pat
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.axonc"
     path.write_bytes(b"not a zip")
-    with pytest.raises(
-        InputError, match="BadZipFile: File is not a zip file, expected a graph written by"
-    ):
+    with pytest.raises(InputError, match="got File is not a zip file, expected a graph written by"):
         read_graph(path)
 
 
