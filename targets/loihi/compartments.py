@@ -12,24 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding
+from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Range, Reset, Rounding
 
 from .chip import Chip
 from .encode import encoded_bias
 from .network import ALIGN_SHIFT, DECAY_SHIFT, STATE_LIMIT
 
 UNITY = 1 << DECAY_SHIFT
-
-
-@dataclass(frozen=True)
-class SumRange:
-    """What can arrive in one step: the sums of a neuron's negative and of its positive weights.
-
-    Both are int64, of shape (neurons,) or one a channel, spread over `shape`; low <= 0 <= high.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -52,9 +41,12 @@ class Compartments:
 
 
 def compartments_of(
-    neuron: IntegerNeuron, sums: SumRange, chip: Chip
+    neuron: IntegerNeuron, sums: Range, chip: Chip
 ) -> tuple[Compartments | None, list[str]]:
-    """Return the compartments of `neuron`, and every reason why there are none."""
+    """Return the compartments of `neuron`, and every reason why there are none.
+
+    sums: what can arrive in one step, int64, with low <= 0 <= high; it broadcasts to the neurons.
+    """
     reasons = _refusals(neuron, chip)
     scale = _scale(neuron, sums, chip)
     if scale is None:
@@ -113,7 +105,7 @@ def _refusals(neuron: IntegerNeuron, chip: Chip) -> list[str]:
     return found
 
 
-def _scale(neuron: IntegerNeuron, sums: SumRange, chip: Chip) -> int | None:
+def _scale(neuron: IntegerNeuron, sums: Range, chip: Chip) -> int | None:
     """Return g, the bits by which the state grows; None where no choice fits the registers.
 
     First come the choices that lose nothing, then the most bits that fit: those round thresholds.
@@ -140,7 +132,7 @@ def _scale(neuron: IntegerNeuron, sums: SumRange, chip: Chip) -> int | None:
     return next(iter(bias_exact or exact or fitting[::-1]), None)
 
 
-def _out_of_range(neuron: IntegerNeuron, sums: SumRange, chip: Chip) -> list[str]:
+def _out_of_range(neuron: IntegerNeuron, sums: Range, chip: Chip) -> list[str]:
     """Return what does not fit even with as few fraction bits as a synapse of weight 1 needs."""
     found = []
     threshold = _threshold(neuron, ALIGN_SHIFT - neuron.fraction_bits)
@@ -170,7 +162,7 @@ def _bias_fits(neuron: IntegerNeuron, scale: int, chip: Chip) -> bool:
     return bool(np.all(np.abs(error) <= 1 << chip["bias_exponent_max"] - 1))
 
 
-def _reach(sums: SumRange) -> int:
+def _reach(sums: Range) -> int:
     """Return the largest magnitude of a sum of one step."""
     return max(int(-sums.low.min()), int(sums.high.max()))
 
@@ -193,7 +185,7 @@ def _twelve_bits(state: LeakyState) -> np.ndarray:
 
 
 def _losses(
-    neuron: IntegerNeuron, made: IntegerNeuron, scale: int, sums: SumRange, bias_error: np.ndarray
+    neuron: IntegerNeuron, made: IntegerNeuron, scale: int, sums: Range, bias_error: np.ndarray
 ) -> list[str]:
     """Say in which ways `made` is not `neuron`."""
     found = []
@@ -201,7 +193,7 @@ def _losses(
     if neuron.current is not None and made.current is not None:
         states["current"] = (neuron.current, made.current)
     for name, (before, after) in states.items():
-        off = np.abs(after.multiplier / UNITY - before.multiplier / (1 << before.shift))
+        off = np.abs(after.decay - before.decay)
         if np.any(off > 0):
             found.append(f"{name} decay rounded to 12 bits, off by at most {off.max():.2g}")
         decays = np.any((after.multiplier > 0) & (after.multiplier < UNITY))
@@ -223,7 +215,7 @@ def _losses(
     return found
 
 
-def _stays_inside(made: IntegerNeuron, sums: SumRange, neuron: IntegerNeuron, scale: int) -> bool:
+def _stays_inside(made: IntegerNeuron, sums: Range, neuron: IntegerNeuron, scale: int) -> bool:
     """Whether no spike train drives a state out of the range of either neuron.
 
     A leaking state is bounded by what one step adds times 1 / (1 - decay); upwards a spike resets.
@@ -232,14 +224,13 @@ def _stays_inside(made: IntegerNeuron, sums: SumRange, neuron: IntegerNeuron, sc
     low, high = sums.low * unit, sums.high * unit
     state_range = min(neuron.membrane.maximum, -neuron.membrane.minimum) * 2.0**scale
     if made.current is not None and neuron.current is not None:
-        settle = UNITY / (UNITY - made.current.multiplier)
-        low, high = low * settle.max(), high * settle.max()
+        settle = made.current.settling_gain().max()
+        low, high = low * settle, high * settle
         currents = min(neuron.current.maximum, -neuron.current.minimum) * 2.0**scale
         if max(-low.min(), high.max()) > min(currents, STATE_LIMIT - 1):
             return False
     low = low.min() + min(int(made.bias.min()), 0)
     high = high.max() + max(int(made.bias.max()), 0)
-    leak = (made.membrane.multiplier / UNITY).max()
-    highest = leak * made.threshold.max() + high
-    lowest = low / (1 - leak) if leak < 1 else (0 if low == 0 else -np.inf)
+    highest = made.membrane.decay.max() * made.threshold.max() + high
+    lowest = low * made.membrane.settling_gain().max()
     return bool(max(highest, -lowest) <= min(state_range, STATE_LIMIT - 1))

@@ -13,6 +13,7 @@ from math import prod
 import numpy as np
 
 from axonc.toolchain.ir import (
+    SPIKES,
     Delay,
     Flatten,
     Graph,
@@ -20,6 +21,7 @@ from axonc.toolchain.ir import (
     IntegerAffine,
     IntegerConv,
     IntegerNeuron,
+    Range,
     Shape,
     SumPool,
     Window,
@@ -69,6 +71,12 @@ class Connection:
     weight: np.ndarray
     kernel: Kernel | None
     delay: np.ndarray
+
+    def sum_range(self) -> Range:
+        """Return the range of the sum of each target neuron, at most one spike a source."""
+        node = weighted_sum(self.weight, self.kernel)
+        shape = self.weight.shape[1:] if self.kernel is None else self.kernel.input_shape
+        return node.sum_range(SPIKES, shape).broadcast_to(node.output_shape(shape))
 
 
 def paths_into(graph: Graph, name: str) -> list[Path]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from axonc.toolchain.errors import InputError
-from axonc.toolchain.ir import Delay, Flatten, Graph, IntegerNeuron, Stage
+from axonc.toolchain.ir import Delay, Flatten, Graph, IntegerNeuron, Range, Stage
 
 from ..base import NodeVerdict, Verdict
 from .chip import Chip
-from .compartments import Compartments, SumRange, compartments_of
+from .compartments import Compartments, compartments_of
 from .connection import Connection, Refusal, connection_of, paths_into
 from .encode import encoded_weights
 from .network import ALIGN_SHIFT, Network, Population, SynapseGroup
@@ -132,18 +132,13 @@ def _connections(lowering: Lowering, neuron: str) -> list[Connection]:
     return found
 
 
-def _sum_range(neuron: IntegerNeuron, into: list[Connection]) -> SumRange:
-    """Return the least and greatest sums that the spikes of one step can bring."""
-    low = high = np.zeros(neuron.shape, np.int64)
+def _sum_range(neuron: IntegerNeuron, into: list[Connection]) -> Range:
+    """Return the range of the sums that the spikes of one step can bring."""
+    total = Range(np.zeros(neuron.shape, np.int64), np.zeros(neuron.shape, np.int64))
     for connection in into:
-        weight = connection.weight
-        axes = tuple(range(1, weight.ndim))
-        lows, highs = np.minimum(weight, 0).sum(axes), np.maximum(weight, 0).sum(axes)
-        if connection.kernel is not None:
-            pixels = np.prod(connection.kernel.output_shape[1:])
-            lows, highs = np.repeat(lows, pixels), np.repeat(highs, pixels)
-        low, high = low + lows.reshape(neuron.shape), high + highs.reshape(neuron.shape)
-    return SumRange(low, high)
+        sums = connection.sum_range()
+        total += Range(sums.low.reshape(neuron.shape), sums.high.reshape(neuron.shape))
+    return total
 
 
 def _read_population(lowering: Lowering, output: str) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from axonc.toolchain.ir import IntegerNeuron, Reset
+from axonc.toolchain.ir import IntegerNeuron, Overflow, Reset
 
 
 def as_hard_reset(neuron: IntegerNeuron, most: np.ndarray) -> IntegerNeuron | None:
@@ -25,10 +25,9 @@ def as_hard_reset(neuron: IntegerNeuron, most: np.ndarray) -> IntegerNeuron | No
         return None
     drive = most.astype(np.int64) << neuron.fraction_bits
     if neuron.current is not None:
-        kept = neuron.current.multiplier / (1 << neuron.current.shift)
-        if np.any(kept >= 1) or neuron.current.overflow != "saturate":
+        if np.any(neuron.current.decay >= 1) or neuron.current.overflow is not Overflow.SATURATE:
             return None
-        drive = np.ceil(drive / (1 - kept)).astype(np.int64)
+        drive = np.ceil(drive * neuron.current.settling_gain()).astype(np.int64)
     added = drive + np.maximum(neuron.bias, 0)
     residue = neuron.membrane.leak(neuron.threshold) + added - neuron.threshold
     largest = np.maximum(residue, 0)

@@ -8,12 +8,11 @@ that is called silent is silent for all inputs of spikes.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 
 from .. import ir
-from ..ir import Dialect, Graph, IFConvention, Integrator, Node, Shape, WInConvention
+from ..ir import Dialect, Graph, IFConvention, Integrator, WInConvention, arriving_range
 from .faults import described
 
 _SLOW_STEPS = {"IF": 100, "LIF": 1000, "CubaLIF": 1000}
@@ -21,29 +20,17 @@ _SLOW_STEPS = {"IF": 100, "LIF": 1000, "CubaLIF": 1000}
 
 A leaky one may be stepped finely; an integrator has no time scale of its own."""
 
-Bounds = tuple[np.ndarray, np.ndarray]
-"""Least and greatest value of a signal; both broadcast to its shape."""
-
-_SPIKES: Bounds = (np.zeros(()), np.ones(()))
-
 
 def silent_populations(graph: Graph, dialect: Dialect) -> list[str]:
     """Return a note for each population that needs too many steps of full input to spike."""
-    signals: dict[str, Bounds | None] = {
-        name: _SPIKES if isinstance(node, ir.Input) or getattr(node, "spikes", False) else None
-        for name, node in graph.nodes.items()
-    }
-    for name in graph.order:
-        if not isinstance(graph.nodes[name], ir.Input | ir.ContinuousNeuron):
-            fed = _summed([signals[source] for source in graph.sources(name)])
-            if fed is not None:
-                signals[name] = _through(graph.nodes[name], fed, graph.input_shape(name))
     notes = []
     for name, node in graph.nodes.items():
-        if not isinstance(node, ir.IF | ir.LIF | ir.CubaLIF):
+        if not isinstance(node, ir.IF | ir.LIF | ir.CubaLIF) or not graph.incoming[name]:
             continue
-        fed = _summed([signals[source] for source in graph.sources(name)])
-        steps = 0.0 if fed is None else float(np.min(_steps_to_threshold(node, fed[1], dialect)))
+        arriving = arriving_range(graph, name)
+        if arriving is None:
+            continue
+        steps = float(np.min(_steps_to_threshold(node, arriving.high, dialect)))
         if steps > _SLOW_STEPS[node.kind]:
             verdict = "never reaches" if np.isinf(steps) else f"needs {steps:.0f} steps to reach"
             notes.append(
@@ -52,69 +39,6 @@ def silent_populations(graph: Graph, dialect: Dialect) -> list[str]:
                 f" {dialect.integrator}, if_convention = {dialect.if_convention}."
             )
     return notes
-
-
-def _summed(signals: list[Bounds | None]) -> Bounds | None:
-    known = [signal for signal in signals if signal is not None]
-    if len(known) < len(signals) or not known:
-        return None
-    low, high = known[0]
-    for other in known[1:]:
-        low, high = low + other[0], high + other[1]
-    return low, high
-
-
-def _through(node: Node, fed: Bounds, shape: Shape) -> Bounds | None:
-    """Return the bounds of what a node without memory makes of a signal of `shape`."""
-    low, high = fed
-    match node:
-        case ir.Affine():
-            bias = 0 if node.bias is None else node.bias
-            low, high = (np.broadcast_to(bound, shape) for bound in fed)
-            return _weighed(node.weight, low, high, bias)
-        case ir.Conv():
-            return _convolved(node, *_per_channel(fed, shape))
-        case ir.Scale():
-            ends = node.scale * low, node.scale * high
-            return np.minimum(*ends), np.maximum(*ends)
-        case ir.SumPool():  # and AvgPool
-            low, high = _per_channel(fed, shape)
-            count = 1 if isinstance(node, ir.AvgPool) else prod(node.kernel)
-            axes = (-1,) + (1,) * len(node.kernel)
-            return low.reshape(axes) * count, high.reshape(axes) * count
-        case ir.Flatten():
-            flat = node.output_shape(shape)
-            return np.broadcast_to(low, shape).reshape(flat), np.broadcast_to(high, shape).reshape(
-                flat
-            )
-        case ir.Delay():
-            return np.minimum(low, 0), np.maximum(high, 0)
-    return None
-
-
-def _per_channel(fed: Bounds, shape: Shape) -> Bounds:
-    """Return one bound a channel, 0 included: padding is 0."""
-    low, high = (np.broadcast_to(bound, shape).reshape(shape[0], -1) for bound in fed)
-    return np.minimum(low.min(axis=1), 0), np.maximum(high.max(axis=1), 0)
-
-
-def _weighed(
-    weight: np.ndarray, low: np.ndarray, high: np.ndarray, bias: np.ndarray | int
-) -> Bounds:
-    up, down = np.maximum(weight, 0), np.minimum(weight, 0)
-    return up @ low + down @ high + bias, up @ high + down @ low + bias
-
-
-def _convolved(node: ir.Conv, low: np.ndarray, high: np.ndarray) -> Bounds:
-    axes = tuple(range(2, node.weight.ndim))
-    up = np.maximum(node.weight, 0).sum(axis=axes)
-    down = np.minimum(node.weight, 0).sum(axis=axes)
-    outputs, inputs = up.shape
-    group = np.arange(outputs) // (outputs // node.groups)
-    low, high = (bound.reshape(node.groups, inputs)[group] for bound in (low, high))
-    bias = 0 if node.bias is None else node.bias
-    ends = (up * low + down * high).sum(1) + bias, (up * high + down * low).sum(1) + bias
-    return ends[0].reshape(-1, *(1 for _ in axes)), ends[1].reshape(-1, *(1 for _ in axes))
 
 
 def _steps_to_threshold(

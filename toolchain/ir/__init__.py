@@ -3,16 +3,17 @@
 from .connections import Affine, AvgPool, Conv, Scale, SumPool
 from .continuous import IF, LI, LIF, ContinuousNeuron, CubaLI, CubaLIF, I, Threshold
 from .dialect import Dialect, IFConvention, Integrator, WInConvention
-from .discrete import Neuron, Reset
+from .discrete import Neuron, Reset, settling_gain
 from .dtypes import BIPOLAR, TERNARY, WeightType, narrowest_type, signed, weight_type_named
 from .graph import Edge, Graph
 from .integer import IntegerAffine, IntegerConv, IntegerNeuron, LeakyState, Overflow, Rounding
 from .node import Node, Shape, ShapeError, compact
 from .serialize import read_graph, save_graph
+from .signals import arriving_range
 from .stage import LEGAL_NODES, Stage
 from .structure import Delay, Flatten, Input, Output
 from .text import graph_text
-from .value_range import SPIKES, Range, counts_up_to
+from .value_range import SPIKES, Range
 from .verify import faults_of, verify
 from .weighted import Connection, KernelConnection, MatrixConnection
 from .window import Taps, Window
@@ -64,13 +65,14 @@ __all__ = [
     "WInConvention",
     "WeightType",
     "Window",
+    "arriving_range",
     "compact",
-    "counts_up_to",
     "faults_of",
     "graph_text",
     "narrowest_type",
     "read_graph",
     "save_graph",
+    "settling_gain",
     "signed",
     "verify",
     "weight_type_named",

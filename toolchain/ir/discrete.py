@@ -58,6 +58,19 @@ class Neuron(Node):
     current_gain: np.ndarray | None = None
     v_start: np.ndarray | None = None
 
+    def settling_gain(self, horizon_steps: float = np.inf) -> np.ndarray:
+        """Return where an input of 1 in every step brings the membrane; see `settling_gain`."""
+        return settling_gain(self.decay, horizon_steps)
+
+    def current_settling_gain(self, horizon_steps: float = np.inf) -> np.ndarray:
+        """Return where an input of 1 in every step brings the current; 1 where there is none.
+
+        Without its `current_gain`.
+        """
+        if self.current_decay is None:
+            return np.ones(1)
+        return settling_gain(self.current_decay, horizon_steps)
+
     @property
     def spikes(self) -> bool:
         """Whether the output is spikes rather than the membrane potential."""
@@ -78,3 +91,15 @@ class Neuron(Node):
         if self.spikes and self.reset in (Reset.HARD, Reset.HARD_NEXT) and self.v_reset is None:
             found.append("a hard reset needs v_reset")
         return found
+
+
+def settling_gain(decay: np.ndarray, horizon_steps: float = np.inf) -> np.ndarray:
+    """Return where an input of 1 in every step brings a state that keeps `decay` of its value.
+
+        1 + decay + decay^2 + ... = 1 / (1 - decay)
+
+    A state without decay (decay 1) does not settle: it is the value after `horizon_steps` steps,
+    or 1e12, which stands for no bound.
+    """
+    gain: np.ndarray = np.minimum(1 / np.maximum(1 - decay, 1e-12), horizon_steps)
+    return gain

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .discrete import Reset
+from .discrete import Reset, settling_gain
 from .dtypes import WeightType
 from .node import Node, Shape, broadcasts_to, require_shape
 from .weighted import KernelConnection, MatrixConnection
@@ -84,6 +84,20 @@ class LeakyState:
     def bits(self) -> int:
         """Storage of one state variable in two's complement."""
         return max(int(self.maximum).bit_length(), int(-self.minimum - 1).bit_length()) + 1
+
+    @property
+    def decay(self) -> np.ndarray:
+        """The share of the state that a step keeps, multiplier / 2^shift."""
+        return self.multiplier / (1 << self.shift)
+
+    @property
+    def decays(self) -> bool:
+        """Whether any state loses something in a step."""
+        return bool(np.any(self.multiplier != 1 << self.shift))
+
+    def settling_gain(self) -> np.ndarray:
+        """Return where an input of 1 in every step brings the state, but for rounding."""
+        return settling_gain(self.decay)
 
     def leak(self, state: np.ndarray) -> np.ndarray:
         """Return the state (int64) after one step of decay."""

@@ -32,10 +32,5 @@ class Range:
         return Range(low.min(axis=1), high.max(axis=1))
 
 
-def counts_up_to(most: int) -> Range:
-    """Return the range of a signal of 0 to `most` spikes a step."""
-    return Range(np.zeros((), np.int64), np.full((), most, np.int64))
-
-
-SPIKES = counts_up_to(1)
+SPIKES = Range(np.zeros((), np.int64), np.ones((), np.int64))
 """The range of a signal of bits."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InternalError
 from ..ir import (
+    SPIKES,
     Affine,
     Conv,
     Graph,
@@ -22,11 +23,12 @@ from ..ir import (
     Rounding,
     Scale,
     Stage,
+    arriving_range,
     compact,
     narrowest_type,
 )
 from .base import Findings, Pass
-from .range_analysis import input_range, membrane_range
+from .range_analysis import membrane_range
 
 _WIDEST_DECAY = 12  # bits of a decay's fraction, what Loihi has
 _WIDEST_FRACTION = 16
@@ -96,9 +98,15 @@ class FixedPoint(Pass):
             v_reset=v_reset,
         )
         fraction = dict(self.fraction_bits_of).get(name, self._fraction(normal))
-        lowest, highest, holds = membrane_range(
-            normal, input_range(graph, name, self.input_count), self.horizon_steps
-        )
+        arriving = arriving_range(graph, name, self.input_count)
+        if arriving is None:
+            findings.unsupported(
+                name,
+                "the sums that reach it have no bound: a loop without a neuron feeds it",
+                "put a spiking neuron into the loop",
+            )
+            arriving = SPIKES
+        lowest, highest, holds = membrane_range(normal, arriving, self.horizon_steps)
         one = 1 << fraction
         # A fraction of one unit more on either side: bias and reset are rounded by half a unit.
         reach = int(max(np.max(highest), -np.min(lowest), np.max(np.abs(v_reset))) * one) + 2
@@ -156,16 +164,14 @@ def _rounding_error(node: Neuron, fraction: int, horizon_steps: int) -> np.ndarr
     takes that much too little off at every spike.
     """
     unit = 2.0**-fraction
-    settle = np.minimum(1 / np.maximum(1 - node.decay, 1e-12), horizon_steps)
     decays = (node.decay != 0) & (node.decay != 1)
     per_step = decays * unit + np.abs(node.leak - np.round(node.leak / unit) * unit)
     if node.reset is not Reset.HARD:
         assert node.threshold is not None
         per_step = per_step + node.threshold - np.floor(node.threshold / unit) * unit
     if node.current_decay is not None:
-        current_settle = np.minimum(1 / np.maximum(1 - node.current_decay, 1e-12), horizon_steps)
-        per_step = per_step + unit * current_settle
-    bound: np.ndarray = per_step * settle
+        per_step = per_step + unit * node.current_settling_gain(horizon_steps)
+    bound: np.ndarray = per_step * node.settling_gain(horizon_steps)
     return bound
 
 
@@ -186,7 +192,7 @@ def _report(
     findings: Findings,
 ) -> None:
     causes = []
-    error = np.abs(made.membrane.multiplier / 2.0**made.membrane.shift - node.decay)
+    error = np.abs(made.membrane.decay - node.decay)
     if np.any(error > _SAME_DECAY):
         causes.append(f"decay rounded to {made.membrane.shift} bits, off by {error.max():.2g}")
     bound = _rounding_error(node, made.fraction_bits, horizon_steps)

@@ -40,7 +40,7 @@ class FoldBias(Pass):
                 continue
             factor = neuron.gain
             if neuron.current_decay is not None and neuron.current_gain is not None:
-                factor = neuron.gain * neuron.current_gain / (1 - neuron.current_decay)
+                factor = neuron.gain * neuron.current_gain * neuron.current_settling_gain()
                 findings.approximate(
                     name, "the bias acts at once, without the synapse's rise in the first steps"
                 )

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import Affine, Conv, Graph, Input, Neuron, Output, Stage
+from ..ir import Affine, Conv, Graph, Input, Neuron, Output, Stage, arriving_range
 from .base import Findings, Pass
-from .range_analysis import input_range
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,10 @@ class Prune(Pass):
         if node.current_decay is not None or np.any(node.gain < 0):
             return False
         # While it never spikes nothing is reset: the drive adds up over the membrane's memory.
-        settle = np.minimum(1 / np.maximum(1 - node.decay, 1e-12), self.horizon_steps)
-        drive = node.gain * input_range(graph, name).high + np.maximum(node.leak, 0)
-        return bool(np.all(drive * settle <= node.threshold))
+        arriving = arriving_range(graph, name)
+        assert arriving is not None  # spikes alone, by the check above
+        drive = node.gain * arriving.high + np.maximum(node.leak, 0)
+        return bool(np.all(drive * node.settling_gain(self.horizon_steps) <= node.threshold))
 
 
 def _is_weighted(graph: Graph, name: str) -> bool:

@@ -418,3 +418,25 @@ def test_a_signal_that_doubles_at_every_node_is_refused_at_once() -> None:
     edges += [Edge(last, "if"), Edge("if", "output")]
     refusal = lower(Graph(Stage.IMPORTED, nodes, tuple(edges), Dialect(1.0))).refusal
     assert "its membrane would need 40" in str(refusal)
+
+
+def test_sums_without_a_bound_have_no_integer_form() -> None:
+    weight = Affine(np.ones((1, 1), np.int8))
+    param = np.array([1.0])
+    nodes: dict[str, Node] = {
+        "input": Input((1,)),
+        "sums": weight,
+        "loop": weight,
+        "neuron": Neuron((1,), 0 * param, param, 0 * param, param, 0 * param),
+        "output": Output((1,)),
+    }
+    edges = (
+        Edge("input", "sums"),
+        Edge("sums", "loop"),
+        Edge("loop", "sums", 1),
+        Edge("loop", "neuron"),
+        Edge("neuron", "output"),
+    )
+    graph = Graph(Stage.DISCRETE, nodes, edges)
+    with pytest.raises(LoweringError, match="'neuron'.* have no bound: a loop without a neuron"):
+        run_passes(graph, [FixedPoint()], Findings())
