@@ -6,7 +6,6 @@ one convolution, exactly. One-dimensional convolutions become two-dimensional on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -17,10 +16,9 @@ from axonc.toolchain.ir import (
     Delay,
     Flatten,
     Graph,
-    Input,
     IntegerAffine,
     IntegerConv,
-    IntegerNeuron,
+    Path,
     Range,
     Shape,
     SumPool,
@@ -42,25 +40,6 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
-class Path:
-    """A way from a population or input to a population, and the nodes on it in order.
-
-    delay: the sum over its edges, in steps.
-    """
-
-    source: str
-    target: str
-    nodes: tuple[str, ...]
-    delay: int
-
-    @property
-    def name(self) -> str:
-        """The nodes' names, or the two ends where nothing lies between."""
-        inner = "+".join(self.nodes) or f"{self.source}->{self.target}"
-        return inner
-
-
-@dataclass(frozen=True)
 class Connection:
     """A path composed: int64 weights (a matrix, or a kernel with its geometry) and delays.
 
@@ -79,19 +58,6 @@ class Connection:
         return node.sum_range(SPIKES, shape).broadcast_to(node.output_shape(shape))
 
 
-def paths_into(graph: Graph, name: str) -> list[Path]:
-    """Return every path that ends on node `name`, back to the inputs and neurons it starts from."""
-
-    def back(node: str, below: tuple[str, ...], delay: int) -> Iterator[Path]:
-        for edge in graph.incoming[node]:
-            if isinstance(graph.nodes[edge.source], Input | IntegerNeuron):
-                yield Path(edge.source, name, below, delay + edge.delay)
-            else:
-                yield from back(edge.source, (edge.source, *below), delay + edge.delay)
-
-    return list(back(name, (), 0))
-
-
 def connection_of(graph: Graph, path: Path) -> Connection:
     """Compose the nodes of `path`.
 
@@ -102,7 +68,7 @@ def connection_of(graph: Graph, path: Path) -> Connection:
     delay = np.full(1, path.delay, np.int64)
     weight: np.ndarray | None = None
     kernel: Kernel | None = None
-    for name in path.nodes:
+    for name in path.through:
         node = graph.nodes[name]
         if isinstance(node, Delay):
             steps = node.delay.astype(np.int64)

@@ -7,12 +7,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from axonc.toolchain.errors import InputError
-from axonc.toolchain.ir import Delay, Flatten, Graph, IntegerNeuron, Range, Stage
+from axonc.toolchain.ir import (
+    Delay,
+    Flatten,
+    Graph,
+    IntegerNeuron,
+    NoNeuronOnLoop,
+    Output,
+    Range,
+    Stage,
+    paths_into,
+)
 
 from ..base import NodeVerdict, Verdict
 from .chip import Chip
 from .compartments import Compartments, compartments_of
-from .connection import Connection, Refusal, connection_of, paths_into
+from .connection import Connection, Refusal, connection_of
 from .encode import encoded_weights
 from .network import ALIGN_SHIFT, Network, Population, SynapseGroup
 from .schedule import Timing, depths_of, synaptic_delay
@@ -124,7 +134,12 @@ def lower(graph: Graph, chip: Chip) -> Lowering:
 
 def _connections(lowering: Lowering, neuron: str) -> list[Connection]:
     found = []
-    for path in paths_into(lowering.source, neuron):
+    try:
+        paths = paths_into(lowering.source, neuron)
+    except NoNeuronOnLoop as fault:
+        lowering.refuse(fault.node, f"{fault}; put a neuron into the loop")
+        return []
+    for path in paths:
         try:
             found.append(connection_of(lowering.source, path))
         except Refusal as refusal:
@@ -143,22 +158,24 @@ def _sum_range(neuron: IntegerNeuron, into: list[Connection]) -> Range:
 
 def _read_population(lowering: Lowering, output: str) -> str | None:
     """Return the population that an output shows, through nothing but a change of shape."""
-    graph, name = lowering.source, output
-    while True:
-        edges = graph.incoming[name]
-        if len(edges) != 1 or edges[0].delay:
-            lowering.refuse(output, "must read one population, without delay; read each alone")
-            return None
-        name = edges[0].source
-        node = graph.nodes[name]
-        if isinstance(node, IntegerNeuron):
+    graph = lowering.source
+    name = graph.origin(output)
+    node = graph.nodes[name]
+    if isinstance(node, IntegerNeuron):
+        (path,) = paths_into(graph, output)
+        late = path.delay or any(isinstance(graph.nodes[n], Delay) for n in path.through)
+        if not late:
             return name
-        if not isinstance(node, Flatten):
-            remedy = "end the network with a spiking neuron"
-            lowering.refuse(
-                output, f"reads {name!r} ({node.kind}), which sends no spikes; {remedy}"
-            )
-            return None
+        lowering.refuse(output, "must read a population without delay; delay it on the host")
+    elif isinstance(node, Delay | Flatten | Output):
+        lowering.refuse(output, "must read one population; read each by an output of its own")
+    else:
+        lowering.refuse(
+            output,
+            f"reads {name!r} ({node.kind}), which sends no spikes; end the network with a spiking "
+            "neuron",
+        )
+    return None
 
 
 def _depths(lowering: Lowering, connections: list[Connection]) -> dict[str, int] | None:
@@ -186,7 +203,7 @@ def _groups(
 ) -> list[SynapseGroup]:
     """Return the synapses of one connection; two groups where one cannot hold both signs."""
     path, chip = connection.path, lowering.chip
-    blamed = next((n for n in path.nodes if hasattr(lowering.source.nodes[n], "weight")), None)
+    blamed = next((n for n in path.through if hasattr(lowering.source.nodes[n], "weight")), None)
     node = blamed or path.target
     made = compartments[path.target]
     encodings = encoded_weights(connection.weight, made.weight_shift, chip)
@@ -196,7 +213,7 @@ def _groups(
     added = synaptic_delay(0, depths[path.source], depths[path.target])
     delay = connection.delay + added
     if int(delay.max()) > chip["delay_max"]:
-        delayed = [n for n in path.nodes if isinstance(lowering.source.nodes[n], Delay)]
+        delayed = [n for n in path.through if isinstance(lowering.source.nodes[n], Delay)]
         lowering.refuse(
             delayed[0] if delayed else node,
             f"a synaptic delay of {int(delay.max())} steps is above the {chip['delay_max']} that "
@@ -208,10 +225,10 @@ def _groups(
             f"{encoding.bits}-bit {encoding.sign} synapses, exponent {encoding.exponent}"
             for encoding in encodings
         ]
-    for other in path.nodes:
+    for other in path.through:
         if other != blamed:
             lowering.notes[other].append(f"part of the synapses onto {path.target!r}")
-    name = path.name if len(path.nodes) == 0 else f"{path.name}->{path.target}"
+    name = f"{'+'.join(path.through) or path.source}->{path.target}"
     return [
         SynapseGroup(
             name=name if len(encodings) == 1 else f"{name} {encoding.sign}",
@@ -222,7 +239,7 @@ def _groups(
             sign=encoding.sign,
             exponent=encoding.exponent,
             delay=delay,
-            nodes=path.nodes,
+            nodes=path.through,
             kernel=connection.kernel,
         )
         for encoding in encodings

@@ -8,6 +8,7 @@ from .dtypes import BIPOLAR, TERNARY, WeightType, narrowest_type, signed, weight
 from .graph import Edge, Graph
 from .integer import IntegerAffine, IntegerConv, IntegerNeuron, LeakyState, Overflow, Rounding
 from .node import Node, Shape, ShapeError, compact
+from .paths import NoNeuronOnLoop, Path, paths_into
 from .serialize import read_graph, save_graph
 from .signals import arriving_range
 from .stage import LEGAL_NODES, Stage
@@ -48,9 +49,11 @@ __all__ = [
     "LeakyState",
     "MatrixConnection",
     "Neuron",
+    "NoNeuronOnLoop",
     "Node",
     "Output",
     "Overflow",
+    "Path",
     "Range",
     "Reset",
     "Rounding",
@@ -70,6 +73,7 @@ __all__ = [
     "faults_of",
     "graph_text",
     "narrowest_type",
+    "paths_into",
     "read_graph",
     "save_graph",
     "settling_gain",

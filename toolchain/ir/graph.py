@@ -157,13 +157,22 @@ class Graph:
                 raise ShapeError(f"node {name!r} is fed different shapes: {sorted(others)}")
         return found
 
+    def origin(self, name: str) -> str:
+        """Return the node whose signal `name` passes on, apart from its shape and a delay.
+
+        That is `name` itself if it computes something, or sums several signals.
+        """
+        passed: set[str] = set()
+        while isinstance(self.nodes[name], (Flatten, Delay, Output)) and name not in passed:
+            if len(self.incoming[name]) != 1:
+                break
+            passed.add(name)
+            name = self.incoming[name][0].source
+        return name
+
     def carries_spikes(self, name: str) -> bool:
         """Whether what `name` sends is bits: a spiking neuron, or one passed through unchanged."""
-        while isinstance(self.nodes[name], (Flatten, Delay, Output)):
-            if len(self.incoming[name]) != 1:
-                return False
-            name = self.incoming[name][0].source
-        return name in self.spiking
+        return self.origin(name) in self.spiking
 
     def input_shape(self, name: str) -> Shape:
         """Return the shape that flows into node `name`."""

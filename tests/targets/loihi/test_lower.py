@@ -399,3 +399,33 @@ def test_a_graph_of_another_stage_is_refused(build):
     early = Graph(Stage.DISCRETE, graph.nodes, graph.edges)
     with pytest.raises(InputError, match="got the discrete stage, expected the integer stage"):
         TARGET.check(early)
+
+
+@pytest.mark.parametrize(
+    ("between", "edges", "message"),
+    [
+        ({"late": Delay(np.ones(1))}, [("lif1", "late", 0), ("late", "out", 0)], "without delay"),
+        ({}, [("lif1", "out", 1)], "without delay"),
+        ({}, [("lif1", "out", 0), ("lif1", "out", 0)], "one population"),
+        (
+            {"sum": IntegerAffine(np.ones((6, 6), np.int8), narrowest_type(np.ones(1, np.int8)))},
+            [("lif1", "sum", 0), ("sum", "out", 0)],
+            "reads 'sum' .*sends no spikes",
+        ),
+    ],
+)
+def test_an_output_reads_one_population_at_once(between, edges, message, build):
+    graph = build.affine_graph([signs(np.random.default_rng(0), 6, 6)], [build.integer_neuron(6)])
+    kept = [edge for edge in graph.edges if edge.target != "out"]
+    changed = Graph(
+        Stage.INTEGER, {**graph.nodes, **between}, (*kept, *(Edge(*edge) for edge in edges))
+    )
+    with pytest.raises(LoweringError, match=message):
+        TARGET.compile(changed)
+
+
+def test_a_loop_without_a_neuron_is_refused(build):
+    graph = build.affine_graph([signs(np.random.default_rng(0), 6, 6)], [build.integer_neuron(6)])
+    looped = Graph(Stage.INTEGER, graph.nodes, (*graph.edges, Edge("fc1", "fc1", 1)))
+    with pytest.raises(LoweringError, match="'fc1' .*loop that no neuron breaks"):
+        TARGET.compile(looped)
