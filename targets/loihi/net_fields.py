@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 
 from axonc.toolchain.errors import InputError
+from axonc.toolchain.frontend import RawNode
 
 MAX_VALUES = 1 << 27
-"""Numbers that one file may hold; more is no network for this chip."""
+"""Numbers that a layer may hold; more is no network for this chip."""
+LARGEST = 1 << 31
+"""No whole number of a layer is as large."""
+MAX_AXES = 4
 WEIGHTS = (-256, 255)
 """The smallest and the largest weight of a layer."""
 
 
-@dataclass
-class Budget:
-    """How many more numbers may be read from a file."""
-
-    values_left: int = MAX_VALUES
-
-
 @dataclass(frozen=True)
 class LayerFields:
-    """A layer's HDF5 group, or the group of its neurons.
+    """The fields of a layer's group, or of the group of its neurons.
 
     where: what errors call it, such as "layer 3". All methods raise InputError where a field is
     missing or is not what it must be.
     """
 
-    group: h5py.Group
+    group: RawNode
     where: str
     path: Path
-    budget: Budget
 
     def __contains__(self, name: str) -> bool:
-        return name in self.group
+        return name in self.group.fields or name in self.group.nodes
 
     def fault(
         self, *, got: str, expected: str, remedy: str = "export the network again"
@@ -48,38 +43,41 @@ class LayerFields:
 
     def neuron(self) -> LayerFields:
         """Return the fields of the layer's neurons."""
-        if "neuron" not in self.group:
+        if "neuron" not in self.group.nodes:
             raise self.fault(
                 got="no neuron",
                 expected="CUBA or LOIHI neurons",
                 remedy="end the network with a spiking block",
             )
-        return LayerFields(self.group["neuron"], self.where, self.path, self.budget)
+        return LayerFields(self.group.nodes["neuron"], self.where, self.path)
 
     def array(self, name: str) -> np.ndarray:
-        """Return an array of numbers."""
-        if self.group.get(name, getlink=True).__class__ is not h5py.HardLink:
-            raise self.fault(got=f"no {name!r} in the file itself", expected="a stored array")
-        data = self.group[name]
-        if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "biuf":
+        """Return an array of at least one number."""
+        values = self.group.fields.get(name)
+        if isinstance(values, str) or name in self.group.nodes:
             raise self.fault(got=f"{name!r} that is no array of numbers", expected="numbers")
-        self.budget.values_left -= data.size
-        if self.budget.values_left < 0:
+        if values is None or not values.size:
             raise self.fault(
-                got=f"{data.size} values in {name!r}",
-                expected=f"at most {MAX_VALUES} in the whole file",
-                remedy="use a smaller network",
+                got=f"no {name!r}" if values is None else f"an empty {name!r}",
+                expected="a stored array",
             )
-        return np.asarray(data[()])
+        return values
 
     def integers(self, name: str) -> np.ndarray:
         """Return an array of whole numbers, as int64."""
         values = self.array(name)
+        if values.dtype.kind == "b":
+            values = values.astype(np.int64)
         if not np.all(np.isfinite(values)) or np.any(values != np.round(values)):
             raise self.fault(
                 got=f"{name!r} with values that are no integers",
                 expected="integers",
                 remedy="train with pre_hook_fx=slayer.utils.quantize_8bit",
+            )
+        if np.any(np.abs(values.astype(np.float64)) >= LARGEST):
+            raise self.fault(
+                got=f"{name!r} with values from {values.min():g} to {values.max():g}",
+                expected="integers of 32 bits",
             )
         return values.astype(np.int64)
 
@@ -87,7 +85,7 @@ class LayerFields:
         """Return integer weights in the range of a layer, as int16."""
         values = self.integers(name)
         low, high = WEIGHTS
-        if values.size and not low <= values.min() <= values.max() <= high:
+        if not low <= values.min() <= values.max() <= high:
             raise self.fault(
                 got=f"weights from {values.min()} to {values.max()}",
                 expected=f"{low} to {high}",
@@ -105,14 +103,23 @@ class LayerFields:
     def pair(self, name: str) -> tuple[int, int]:
         """Return two whole numbers; one stands for both."""
         values = self.integers(name).reshape(-1)
+        if values.size > 3:
+            raise self.fault(got=f"{values.size} values in {name!r}", expected="one or two")
         return int(values[0]), int(values[-1])
 
     def shape(self) -> tuple[int, ...]:
         """Return the layer's shape, channels first."""
-        return tuple(int(n) for n in self.array("shape").reshape(-1))
+        shape = tuple(map(int, self.integers("shape").reshape(-1)))
+        if len(shape) > MAX_AXES or min(shape) < 1 or prod(shape) > MAX_VALUES:
+            raise self.fault(
+                got=f"the shape {shape[:8]}",
+                expected=f"1 to {MAX_AXES} lengths of at least 1, {MAX_VALUES} values in all",
+            )
+        return shape
 
     def text(self, name: str) -> str:
         """Return a string."""
-        value: Any = self.group[name][()]
-        value = value[0] if isinstance(value, np.ndarray) and value.size else value
-        return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+        value = self.group.fields.get(name)
+        if not isinstance(value, str):
+            raise self.fault(got=f"no text {name!r}", expected="a text")
+        return value

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from axonc.toolchain.errors import InputError
+from axonc.toolchain.files import FileKind
+from axonc.toolchain.frontend import RawNode, read_tree
 from axonc.toolchain.ir import Delay as DelayNode
 from axonc.toolchain.ir import (
     Edge,
@@ -32,16 +32,24 @@ from axonc.toolchain.ir import (
     ShapeError,
     Stage,
     Window,
+    faults_of,
     narrowest_type,
 )
 
 from ..base import ForeignNetwork
-from .net_fields import MAX_VALUES, Budget, LayerFields
+from .net_fields import MAX_VALUES, LayerFields
 from .net_neurons import neurons_of
 
 ENCODER = "encoder"
 MAX_DELAY = 62
 MAX_LAYERS = 1000
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_FILE = FileKind(
+    "file",
+    expected="a netx .net file of lava-dl (HDF5 with /layer/0, /layer/1, ...)",
+    remedy="export the network again with block.export_hdf5",
+    most_bytes=1 << 30,
+)
 
 
 def read_net(path: Path) -> ForeignNetwork:
@@ -51,28 +59,32 @@ def read_net(path: Path) -> ForeignNetwork:
         InputError: not such a file, a layer or neuron that is not known, a shape that does not fit
             the weights, or weights that are no integers.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            return _network(file, path)
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise InputError(
-            f"file {path}",
-            got=f"{type(error).__name__}: {error}",
-            expected="a netx .net file of lava-dl (HDF5 with /layer/0, /layer/1, ...)",
-            remedy="export the network again with block.export_hdf5",
-        ) from None
+    with _FILE.opened(path) as file:
+        head = file.read(len(_SIGNATURE))
+        if head != _SIGNATURE:
+            raise _FILE.fault(
+                path, f"a file that begins with {head!r}" if head else "an empty file"
+            )
+        network = _network(read_tree(path), path)
+        if faults := faults_of(network.graph):
+            raise _FILE.fault(path, "; ".join(faults))
+    return network
 
 
-def _network(file: h5py.File, path: Path) -> ForeignNetwork:
-    groups, budget, chain = file["layer"], Budget(), _Chain()
-    whole = LayerFields(groups, "layers", path, budget)
+def _network(file: RawNode, path: Path) -> ForeignNetwork:
+    if "layer" not in file.nodes:
+        raise _FILE.fault(path, "HDF5 without a group 'layer'")
+    groups, chain = file.nodes["layer"].nodes, _Chain()
+    whole = LayerFields(file.nodes["layer"], "layers", path)
+    if missing := [index for index in range(len(groups)) if str(index) not in groups]:
+        raise whole.fault(got=f"no layer {missing[0]}", expected=f"{len(groups)} layers from 0 on")
     if not 0 < len(groups) <= MAX_LAYERS:
         raise whole.fault(
             got=f"{len(groups)}", expected=f"1 to {MAX_LAYERS}", remedy="check the file"
         )
     shape: Shape | None = None
     for index in range(len(groups)):
-        layer = LayerFields(groups[str(index)], f"layer {index}", path, budget)
+        layer = LayerFields(groups[str(index)], f"layer {index}", path)
         kind = layer.text("type")
         if kind == "input":
             shape = layer.shape()
@@ -153,7 +165,7 @@ def _add_encoder(chain: _Chain, layer: LayerFields, shape: Shape) -> Shape:
 
 
 def _add_dense(chain: _Chain, layer: LayerFields, index: int, shape: Shape) -> Shape:
-    out = int(np.prod(layer.array("shape")))
+    out = prod(layer.shape())
     weight = layer.weights("weight")
     if weight.size != out * prod(shape):
         raise layer.fault(
@@ -182,6 +194,11 @@ def _add_dense(chain: _Chain, layer: LayerFields, index: int, shape: Shape) -> S
 
 def _add_conv(chain: _Chain, layer: LayerFields, index: int, shape: Shape) -> Shape:
     weight = layer.weights("weight")
+    if weight.ndim not in (4, 5) or prod(weight.shape[4:]) != 1 or len(shape) != 3:
+        raise layer.fault(
+            got=f"a kernel of shape {weight.shape} over an input of shape {shape}",
+            expected="(out, in, height, width, 1) over (channels, height, width)",
+        )
     weight = weight.reshape(weight.shape[:4])
     pair = {n: layer.pair(n) for n in ("stride", "padding", "dilation")}
     padding = tuple((p, p) for p in pair["padding"])

@@ -2,6 +2,7 @@
 
 from .dialects import DialectOptions
 from .load import load_graph
-from .raw import Limits
+from .raw import Limits, RawNode
+from .reader_process import read_tree
 
-__all__ = ["DialectOptions", "Limits", "load_graph"]
+__all__ = ["DialectOptions", "Limits", "RawNode", "load_graph", "read_tree"]

@@ -1,9 +1,9 @@
-"""Read the HDF5 of a NIR file into a RawFile, trusting nothing in it.
+"""Read an HDF5 file into a RawFile, trusting nothing in it.
 
 Run this in the reader process (`reader_process.py`): the HDF5 library itself can loop or crash on
 a damaged file, which no check made here can prevent.
 Refused before any allocation: links other than hard ones, an object reached twice, external and
-virtual storage, filters that a NIR writer does not use, types other than numbers and strings, and
+virtual storage, filters that no writer of networks uses, types other than numbers and strings, and
 whatever exceeds the Limits.
 """
 
@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from ..errors import InputError
-from .raw import Limits, RawFile, RawNode, RawValue, Scalar
+from .raw import Limits, RawFile, RawNode, RawValue
 
 _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 32000: "lzf"}
 _NUMBERS = "biuf"
@@ -33,15 +33,18 @@ Allowance = Callable[[int], None]
 """Called at every object with the number of bytes about to be read: a watchdog grants time."""
 
 
-def read_file(path: str, limits: Limits, allow: Allowance = lambda _: None) -> RawFile:
-    """Return the content of the NIR file at `path`.
+def read_file(
+    path: str, limits: Limits, kind: type[Hdf5Reader], allow: Allowance = lambda _: None
+) -> RawFile:
+    """Return the content of the HDF5 file at `path`, as a reader of this kind finds it.
 
     Raises:
-        InputError: not HDF5, damaged, not NIR, or over a limit; `what` names the place in the file.
+        InputError: not HDF5, damaged, not what this reader reads, or over a limit; `what` names
+            the place in the file.
     """
     try:
         with h5py.File(path, "r", locking=False) as file:
-            return _Reader(limits, most_data_bytes(path, limits), allow).file(file)
+            return kind(limits, most_data_bytes(path, limits), allow).file(file)
     except InputError:
         raise
     except MemoryError:
@@ -56,7 +59,7 @@ def read_file(path: str, limits: Limits, allow: Allowance = lambda _: None) -> R
         raise InputError(
             "the file",
             got=f"a damaged HDF5 file ({text})",
-            expected="a NIR file",
+            expected=kind.expected,
             remedy="copy or export it again",
         ) from None
 
@@ -67,7 +70,12 @@ def most_data_bytes(path: str, limits: Limits) -> int:
     return min(limits.data_bytes, _SMALL_BYTES + _MOST_COMPRESSION * file_bytes)
 
 
-class _Reader:
+class Hdf5Reader:
+    """Reads any tree of groups, arrays and texts; formats of their own are subclasses."""
+
+    expected = "an HDF5 file of groups, numbers and texts"
+    remedy = "export it again"
+
     def __init__(self, limits: Limits, most_bytes: int, allow: Allowance) -> None:
         self.limits, self.allow = limits, allow
         self.bytes_left = self.most_bytes = most_bytes
@@ -76,24 +84,32 @@ class _Reader:
         self.seen: set[int] = set()
 
     def file(self, file: h5py.File) -> RawFile:
-        members = dict(self.members(file, "/"))
-        if not isinstance(members.get("node"), h5py.Group):
-            raise InputError(
-                "the file",
-                got=f"HDF5 with {_listed(members)} at its root",
-                expected="a NIR file: a group 'node' at the root",
-                remedy="write it with nir.write, or check that it is the right file",
-            )
-        version = members.get("version")
-        told = isinstance(version, h5py.Dataset) and _is_text(version.dtype)
-        written_by = self.text(version) if told else None
-        return RawFile(self.node(members["node"], "", depth=0), written_by)
+        """Return the content: groups as nodes of the kind "group", all else as their fields."""
+        return RawFile(self.group(file, "", depth=0))
+
+    def group(self, group: h5py.Group, where: str, depth: int) -> RawNode:
+        if depth > self.limits.depth:
+            raise over_limit(where, "groups nested deeper", f"{self.limits.depth} levels")
+        fields: dict[str, RawValue] = {}
+        nodes: dict[str, RawNode] = {}
+        for name, member in self.members(group, where):
+            if isinstance(member, h5py.Group):
+                self.count_node(where)
+                nodes[name] = self.group(member, f"{where}/{name}", depth + 1)
+            else:
+                fields[name] = self.value(member, where, name)
+        return RawNode("group", fields, nodes=nodes)
+
+    def count_node(self, where: str) -> None:
+        self.nodes_left -= 1
+        if self.nodes_left < 0:
+            raise over_limit(where, f"more than {self.limits.nodes} nodes", f"{self.limits.nodes}")
 
     def members(self, group: h5py.Group, where: str) -> Iterator[tuple[str, Any]]:
         """Yield the members of a group, in order of creation if the file tracks it."""
         if group.id.get_num_objs() > self.limits.nodes:
-            raise _over(where, f"{group.id.get_num_objs()} members", f"{self.limits.nodes}")
-        tracked = _tracks_order(group)
+            raise over_limit(where, f"{group.id.get_num_objs()} members", f"{self.limits.nodes}")
+        tracked = tracks_order(group)
         names: list[bytes] = []
         index = h5py.h5.INDEX_CRT_ORDER if tracked else h5py.h5.INDEX_NAME
         group.id.links.iterate(names.append, idx_type=index)
@@ -104,7 +120,7 @@ class _Reader:
                     f"{where!r}",
                     got=f"a soft or external link {name!r}",
                     expected="data in the file itself",
-                    remedy="write the file with nir.write",
+                    remedy=self.remedy,
                 )
             member = group[name]
             address = h5py.h5o.get_info(member.id).addr
@@ -113,7 +129,7 @@ class _Reader:
                     f"{where!r}",
                     got=f"{name!r} linked from two places or into a cycle",
                     expected="a tree of groups",
-                    remedy="write the file with nir.write",
+                    remedy=self.remedy,
                 )
             self.seen.add(address)
             self.allow(0)
@@ -133,96 +149,15 @@ class _Reader:
             )
         return name
 
-    def node(self, group: h5py.Group, where: str, depth: int) -> RawNode:
-        if depth > self.limits.depth:
-            raise _over(where, "graphs nested deeper", f"{self.limits.depth} levels")
-        members = dict(self.members(group, where))
-        kind = members.pop("type", None)
-        if not isinstance(kind, h5py.Dataset):
-            raise InputError(
-                f"node {where!r}",
-                got="no field 'type'",
-                expected="the name of a NIR node",
-                remedy="write the file with nir.write",
-            )
-        type_name = self.text(kind)
-        metadata = members.pop("metadata", None)
-        notes = self.metadata(metadata, where) if isinstance(metadata, h5py.Group) else {}
-        if type_name != "NIRGraph":
-            fields = {key: self.value(member, where, key) for key, member in members.items()}
-            return RawNode(type_name, fields, notes)
-        nodes, edges = members.pop("nodes", None), members.pop("edges", None)
-        if not isinstance(nodes, h5py.Group) or not isinstance(edges, h5py.Dataset):
-            raise InputError(
-                f"graph {where!r}",
-                got=f"a NIRGraph with {_listed(members)}",
-                expected="a group 'nodes' and a list 'edges'",
-                remedy="write the file with nir.write",
-            )
-        children = {
-            name: self.child(member, f"{where}.{name}" if where else name, depth + 1)
-            for name, member in self.named(nodes, where)
-        }
-        return RawNode(
-            type_name, {}, notes, children, self.edges(edges, where), _tracks_order(nodes)
-        )
-
-    def named(self, nodes: h5py.Group, where: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
-        """Yield the nodes of a graph; of a name with slashes HDF5 has made groups in groups."""
-        for name, member in self.members(nodes, where):
-            full = prefix + name
-            if len(full) < self.limits.name_length and _holds_groups_alone(member):
-                yield from self.named(member, where, f"{full}/")
-            else:
-                yield full, member
-
-    def child(self, member: Any, where: str, depth: int) -> RawNode:
-        if not isinstance(member, h5py.Group):
-            raise InputError(
-                f"node {where!r}",
-                got="a bare data set",
-                expected="a group of fields",
-                remedy="write the file with nir.write",
-            )
-        self.nodes_left -= 1
-        if self.nodes_left < 0:
-            raise _over(where, f"more than {self.limits.nodes} nodes", f"{self.limits.nodes}")
-        return self.node(member, where, depth)
-
-    def edges(self, dataset: h5py.Dataset, where: str) -> tuple[tuple[str, str], ...]:
-        if dataset.size == 0:  # an empty list has lost its second axis
-            return ()
-        if dataset.ndim != 2 or dataset.shape[1] != 2 or not _is_text(dataset.dtype):
-            raise InputError(
-                f"edges of graph {where!r}",
-                got=f"{dataset.dtype} of shape {dataset.shape}",
-                expected="pairs of node names",
-                remedy="write the file with nir.write",
-            )
-        self.edges_left -= dataset.shape[0]
-        if self.edges_left < 0:
-            raise _over(where, f"more than {self.limits.edges} edges", f"{self.limits.edges}")
-        rows = self.load(dataset, f"edges of graph {where!r}")
-        return tuple((self.name(_raw(a), where), self.name(_raw(b), where)) for a, b in rows)
-
-    def metadata(self, group: h5py.Group, where: str) -> dict[str, Scalar]:
-        """Return the single numbers and strings; the rest of the metadata is nobody's business."""
-        found: dict[str, Scalar] = {}
-        for name, member in self.members(group, where):
-            if isinstance(member, h5py.Dataset) and member.shape == ():
-                value = self.value(member, where, name)
-                found[name] = value if isinstance(value, str) else value.item()
-        return found
-
     def value(self, member: Any, where: str, key: str) -> RawValue:
         if not isinstance(member, h5py.Dataset) or member.shape is None:
             raise InputError(
                 f"node {where!r}, field {key!r}",
                 got="a group or an empty data set",
                 expected="an array or a text",
-                remedy="write the file with nir.write",
+                remedy=self.remedy,
             )
-        if member.size == 1 and _is_text(member.dtype):
+        if member.size == 1 and is_text(member.dtype):
             return self.text(member)
         if member.dtype.kind not in _NUMBERS or member.dtype.itemsize > 8:
             raise InputError(
@@ -244,7 +179,7 @@ class _Reader:
                 where,
                 got=f"{_typed(dataset.dtype)} of shape {dataset.shape}",
                 expected="one text",
-                remedy="write the file with nir.write",
+                remedy=self.remedy,
             )
         return text
 
@@ -258,12 +193,12 @@ class _Reader:
                 what,
                 got="data stored outside the file or by an unknown filter",
                 expected=f"data in the file, filtered by {', '.join(_FILTERS.values())} or not",
-                remedy="write the file with nir.write",
+                remedy=self.remedy,
             )
         chunk = prod(dataset.chunks) if dataset.chunks else 0
         size = max(prod(dataset.shape), chunk) * max(dataset.dtype.itemsize, 1)
         if size > self.bytes_left or len(dataset.shape) > _MAX_RANK:
-            raise _over(
+            raise over_limit(
                 what,
                 f"an array of shape {dataset.shape}, {size} bytes in memory",
                 f"{self.most_bytes} bytes in all arrays of this file and {_MAX_RANK} axes",
@@ -273,7 +208,7 @@ class _Reader:
         return dataset[()]
 
 
-def _over(what: str, got: str, most: str) -> InputError:
+def over_limit(what: str, got: str, most: str) -> InputError:
     return InputError(
         what or "the graph",
         got=got,
@@ -282,34 +217,14 @@ def _over(what: str, got: str, most: str) -> InputError:
     )
 
 
-def _tracks_order(group: h5py.Group) -> bool:
+def tracks_order(group: h5py.Group) -> bool:
     order = group.id.get_create_plist().get_link_creation_order()
     return bool(order & h5py.h5p.CRT_ORDER_TRACKED)
 
 
-def _holds_groups_alone(member: Any) -> bool:
-    if not isinstance(member, h5py.Group):
-        return False
-    names: list[bytes] = []
-    member.id.links.iterate(names.append)
-    return bool(names) and all(
-        member.id.links.get_info(name).type == h5py.h5l.TYPE_HARD  # others could lead anywhere
-        and h5py.h5o.get_info(member.id, name).type == h5py.h5o.TYPE_GROUP
-        for name in names
-    )
-
-
-def _is_text(dtype: np.dtype[Any]) -> bool:
+def is_text(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "S" or h5py.check_string_dtype(dtype) is not None
 
 
 def _typed(dtype: np.dtype[Any]) -> str:
-    return "text" if _is_text(dtype) else "object" if dtype.kind == "O" else str(dtype)
-
-
-def _raw(value: Any) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
-
-
-def _listed(members: dict[str, Any]) -> str:
-    return ", ".join(repr(name) for name in list(members)[:8]) or "nothing"
+    return "text" if is_text(dtype) else "object" if dtype.kind == "O" else str(dtype)

@@ -11,12 +11,16 @@ import sys
 import numpy as np
 
 from ..errors import InputError
-from .hdf5 import most_data_bytes, read_file
+from .hdf5 import Hdf5Reader, most_data_bytes, read_file
+from .nir_file import NirReader
 from .raw import DATA_BYTES_PER_SECOND, Limits
 from .wire import packed
 
 _WORKING_BYTES = 128 << 20
 """Address space for the library's own buffers, over what it takes before any file is opened."""
+
+
+_READERS: dict[str, type[Hdf5Reader]] = {"nir": NirReader, "tree": Hdf5Reader}
 
 
 def serve() -> None:
@@ -36,7 +40,7 @@ def serve() -> None:
         watchdog = Watchdog(limits.cpu_seconds)
         arrays: list[np.ndarray] = []
         try:
-            found = read_file(path, limits, watchdog.allow)
+            found = read_file(path, limits, _READERS[question["form"]], watchdog.allow)
             watchdog.stop()
             tree, arrays = packed(found)
         except InputError as error:

@@ -18,12 +18,15 @@ import tempfile
 import threading
 import time
 from dataclasses import asdict
-from typing import IO, Any, NoReturn
+from pathlib import Path
+from typing import IO, Any, Literal, NoReturn
 
 from ..errors import EngineError, InputError, InternalError
-from .raw import DATA_BYTES_PER_SECOND, Limits, RawFile
+from .raw import DATA_BYTES_PER_SECOND, Limits, RawFile, RawNode
 from .wire import unpacked
 
+Form = Literal["nir", "tree"]
+"""What a file is read as."""
 _WALL_PER_CPU = 30.0
 """Wall-clock allowance per second of processor time, for machines that are busy."""
 
@@ -37,8 +40,8 @@ class ReaderProcess:
         self._errors: IO[bytes] | None = None
         self._owner = 0
 
-    def read(self, path: str, limits: Limits) -> RawFile:
-        """Return what the child read from the file at `path`.
+    def read(self, path: str, limits: Limits, form: Form = "nir") -> RawFile:
+        """Return what the child read from the file at `path`: a NIR file, or any tree.
 
         Raises:
             InputError: the file is refused, or the library did not survive it.
@@ -47,7 +50,7 @@ class ReaderProcess:
         with self._lock:
             child = self._running()
             try:
-                tree, data = self._ask(child, path, limits)
+                tree, data = self._ask(child, path, limits, form)
                 return unpacked(tree, data) if "refused" not in tree else _refused(tree)
             except InputError:
                 raise
@@ -59,12 +62,12 @@ class ReaderProcess:
                 raise
 
     def _ask(
-        self, child: subprocess.Popen[bytes], path: str, limits: Limits
+        self, child: subprocess.Popen[bytes], path: str, limits: Limits, form: Form
     ) -> tuple[Any, bytearray]:
         file_bytes = os.path.getsize(path) if os.path.exists(path) else 0
         longest_s = limits.cpu_seconds + (limits.data_bytes + file_bytes) / DATA_BYTES_PER_SECOND
         deadline = time.monotonic() + _WALL_PER_CPU * longest_s
-        question = {"path": path, "limits": asdict(limits)}
+        question = {"path": path, "limits": asdict(limits), "form": form}
         assert child.stdin is not None
         child.stdin.write(json.dumps(question).encode() + b"\n")
         child.stdin.flush()
@@ -154,7 +157,7 @@ class ReaderProcess:
             got="a structure that keeps the HDF5 library busy without end"
             if slow
             else f"a structure that the HDF5 library does not survive ({name})",
-            expected="a NIR file",
+            expected="a file that it reads",
             remedy="the file is damaged: copy or export it again",
         )
 
@@ -167,6 +170,23 @@ _READER = ReaderProcess()
 atexit.register(_READER.close)
 
 
-def read_isolated(path: str, limits: Limits) -> RawFile:
-    """Return the content of the NIR file at `path`, read by the child of this program."""
-    return _READER.read(path, limits)
+def read_isolated(path: str, limits: Limits, form: Form = "nir") -> RawFile:
+    """Return the content of the HDF5 file at `path`, read by the child of this program."""
+    return _READER.read(path, limits, form)
+
+
+def read_tree(path: Path, limits: Limits | None = None) -> RawNode:
+    """Return the groups, arrays and texts of an HDF5 file that is no NIR file.
+
+    Groups are nodes; links, unusual types of data, and what exceeds the limits are refused.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    try:
+        return read_isolated(os.path.abspath(path), limits or Limits(), "tree").root
+    except InputError as fault:
+        what = f"file {path}" if fault.what == "the file" else f"file {path}, {fault.what}"
+        raise InputError(
+            what, got=fault.got, expected=fault.expected, remedy=fault.remedy
+        ) from None

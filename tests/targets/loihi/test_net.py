@@ -197,7 +197,7 @@ def change(layer, **fields):
         (change(DENSE, weight=np.full((2, 3), 600)), "got weights from 600 to 600, expected -256"),
         (change(DENSE, weight=np.full((2, 3), np.nan)), "values that are no integers"),
         (change(DENSE, delay=np.full(3, 63)), "got 3 delays from 63 to 63, expected 1, 2, 3 or 6 "),
-        (change(DENSE, weight=None), "got no 'weight' in the file itself"),
+        (change(DENSE, weight=None), "got no 'weight', expected a stored array"),
         ({"type": "input", "shape": np.array([3])}, "got an input alone"),
     ],
 )

@@ -16,6 +16,7 @@ import pytest
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.frontend import Limits, load_graph
 from axonc.toolchain.frontend.hdf5 import read_file
+from axonc.toolchain.frontend.nir_file import NirReader
 from axonc.toolchain.frontend.reader_process import ReaderProcess, read_isolated
 
 
@@ -215,7 +216,7 @@ def test_the_order_of_creation_is_kept_where_the_file_tracks_it(path, tmp_path):
 
 
 def test_both_readers_return_the_same(path):
-    here, there = read_file(str(path), Limits()), read_isolated(str(path), Limits())
+    here, there = read_file(str(path), Limits(), NirReader), read_isolated(str(path), Limits())
     assert here.version == there.version == nir.version
     assert here.root.edges == there.root.edges
     for name, node in here.root.nodes.items():
