@@ -125,12 +125,9 @@ def symmetrically_padded(
 
 def _convolution(node: IntegerConv | SumPool, shape: Shape) -> tuple[np.ndarray, Kernel]:
     """Return a convolution or a pooling over `shape` as a kernel over two axes."""
-    if isinstance(node, SumPool):
-        weight = np.ones((shape[0], 1, *node.kernel), np.int64)
-        groups = shape[0]
-    else:
-        weight, groups = node.weight.astype(np.int64), node.groups
-    window, output = node.window, node.output_shape(shape)
+    slides = node.as_conv(shape[0]) if isinstance(node, SumPool) else node
+    weight, groups = slides.weight.astype(np.int64), slides.groups
+    window, output = slides.window, slides.output_shape(shape)
     if len(shape) == 2:
         weight = weight[:, :, None, :]
         shape, output = (shape[0], 1, shape[1]), (output[0], 1, output[1])

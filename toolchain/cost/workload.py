@@ -80,7 +80,7 @@ def _flow(graph: Graph, spike_counts: Mapping[str, np.ndarray]) -> dict[str, np.
             if isinstance(node, Flatten):
                 total = total.reshape(graph.shapes[name])
             elif isinstance(node, SumPool):
-                total = _pooled(node, total)
+                total = node.sums(total)
             sent[name] = total
         return sent[name]
 
@@ -92,14 +92,3 @@ def _flow(graph: Graph, spike_counts: Mapping[str, np.ndarray]) -> dict[str, np.
         if isinstance(node, Connection):
             arriving[name] = sum_of(name)
     return arriving
-
-
-def _pooled(node: SumPool, counts: np.ndarray) -> np.ndarray:
-    padded = np.pad(counts, ((0, 0), *node.window.padding))
-    rank = len(node.kernel)
-    view = np.lib.stride_tricks.sliding_window_view(
-        padded, node.kernel, axis=tuple(range(1, 1 + rank))
-    )
-    strides = (slice(None), *(slice(None, None, s) for s in node.window.stride))
-    pooled: np.ndarray = view[strides].sum(axis=tuple(range(-rank, 0)))
-    return pooled

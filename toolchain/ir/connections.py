@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -92,13 +91,19 @@ class SumPool(Node):
             raise ShapeError(f"takes (channels, {len(self.kernel)} axes), got {input_shape}")
         return (input_shape[0], *self.window.output_size(input_shape[1:], self.kernel))
 
-    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
-        return self._times(prod(self.kernel), arriving, input_shape)
+    def as_conv(self, channels: int) -> Conv:
+        """Return the convolution that sums the same windows: all weights 1, a group a channel."""
+        return Conv(np.ones((channels, 1, *self.kernel), np.int8), self.window, channels)
 
-    def _times(self, count: int, arriving: Range, input_shape: Shape) -> Range:
-        fed = arriving.by_channel(input_shape).with_zero()  # padding is 0
-        axes = (-1, *(1,) * len(self.kernel))
-        return Range(count * fed.low.reshape(axes), count * fed.high.reshape(axes))
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums over the windows of `values`, one (channels, *size) without a batch."""
+        for along in self.window.taps(values.shape[1:], self.kernel):
+            meets = along.uses().sum(axis=2)  # (outputs, sources)
+            values = np.tensordot(values, meets, axes=(1, 1))  # the next axis is now the first
+        return values
+
+    def output_range(self, arriving: Range, input_shape: Shape) -> Range:
+        return self.as_conv(input_shape[0]).sum_range(arriving, input_shape)
 
     def faults(self) -> list[str]:
         small = [] if min(self.kernel) > 0 else [f"kernel {self.kernel} must be at least 1"]
@@ -112,7 +117,8 @@ class AvgPool(SumPool):
     kind: ClassVar[str] = "AvgPool"
 
     def output_range(self, arriving: Range, input_shape: Shape) -> Range:
-        return self._times(1, arriving, input_shape)
+        fed, axes = arriving.by_channel(input_shape).with_zero(), (-1, *(1,) * len(self.kernel))
+        return Range(fed.low.reshape(axes), fed.high.reshape(axes))
 
 
 def _shifted(sums: Range, bias: np.ndarray | None) -> Range:

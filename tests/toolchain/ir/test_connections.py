@@ -118,6 +118,16 @@ def test_pooled_signals_stay_in_their_range(
         assert (found.low <= sent).all() and (sent <= found.high).all()
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 2).flatmap(windows), st.integers(0, 2**32 - 1))
+def test_a_pool_is_a_convolution_of_ones(drawn: tuple[Shape, Shape, Window], seed: int) -> None:
+    size, kernel, window = drawn
+    pool, shape = SumPool(kernel, window), (2, *size)
+    assert np.array_equal(pool.as_conv(2).matrix(shape), matrix_of(pool, shape))
+    values = np.random.default_rng(seed).integers(0, 9, shape)
+    assert np.array_equal(pool.sums(values).ravel(), matrix_of(pool, shape) @ values.ravel())
+
+
 def test_structure_passes_a_range_on() -> None:
     wide = Range(np.array([[-1], [2]]), np.array([[1], [5]]))
     flat = Flatten().output_range(wide, (2, 3))
