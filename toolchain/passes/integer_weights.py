@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import BIPOLAR, TERNARY, Affine, Conv, Graph, Neuron, Scale, Stage, narrowest_type
 from .base import Findings, Pass
-from .sink_scales import SinkScales, insert_after
+from .sink_scales import insert_after, sunk
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class IntegerWeights(Pass):
         top = 2^(bits-1) - 1,   step = max|row| / top,   q = clip(round(w / step), -top, top)
 
     with round half to even; with 1 bit, q = sign(w), sign(0) = +1, and step = mean|row|.
-    Connections that feed the same neuron share the step of each row.
+    Connections that feed the same neuron share the step of each row. Of connections in a row, the
+    first is split first; its scale goes into the weights of the next.
     """
 
     name: ClassVar[str] = "integer-weights"
@@ -45,9 +46,10 @@ class IntegerWeights(Pass):
                 graph = graph.with_nodes({name: replace(node, weight=integer, bias=bias)})
                 if len(group) == 1 and np.any(scales != 1):
                     graph = insert_after(graph, name, f"{name}.step", Scale(rows))
+                    graph = sunk(graph, f"{name}.step")
             if len(group) > 1:
                 graph = _scale_neuron(graph, next(iter(group)), scales)
-        return SinkScales().apply(graph, Findings())
+        return graph
 
     def _integers(self, weights: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray], bool]:
         """Return (scale per row, integer weights, whether scale * integers is exact)."""
@@ -107,14 +109,18 @@ def _weight_of(graph: Graph, name: str) -> np.ndarray:
 
 
 def _connections_by_neuron(graph: Graph) -> list[list[str]]:
-    """Group connections that feed one neuron directly; each other connection is a group alone."""
+    """Group connections that feed one neuron directly; each other connection is a group alone.
+
+    A group comes after those that feed its connections.
+    """
     grouped: dict[str, list[str]] = {}
-    for name, node in graph.nodes.items():
-        if isinstance(node, (Affine, Conv)):
+    for name in graph.order:
+        if isinstance(graph.nodes[name], (Affine, Conv)):
             targets = graph.targets(name)
             shared = len(targets) == 1 and isinstance(graph.nodes[targets[0]], Neuron)
             grouped.setdefault(targets[0] if shared else f"connection {name}", []).append(name)
-    return list(grouped.values())
+    position = {name: at for at, name in enumerate(graph.order)}
+    return sorted(grouped.values(), key=lambda group: position[group[-1]])
 
 
 def _scale_neuron(graph: Graph, connection: str, scales: np.ndarray) -> Graph:

@@ -7,8 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import Affine, Conv, Edge, Graph, Scale, Stage
+from ..ir import Affine, AvgPool, Conv, Edge, Flatten, Graph, Scale, Stage, SumPool
 from .base import Findings, Pass
+from .composition import as_kernel, kernel_after_kernel, matrix_after_kernel, matrix_after_matrix
+
+_LARGEST_MATRIX = 1 << 24
+"""Entries of a matrix that a flattened convolution is multiplied into; above, both nodes stay."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,11 @@ class MergeConnections(Pass):
     - A pointwise second (a diagonal Affine, a depthwise 1x1 Conv: how a BatchNorm is often
       exported) becomes a Scale, its bias joins the first: b = b1 + b2 / scale. So the first keeps
       its integer or binary weights. A channel with scale 0 keeps both nodes.
-    - Two Affine become one with weight W2 W1 and bias W2 b1 + b2.
+    - Two Affine become one with weight W2 W1 and bias W2 b1 + b2; so do a Conv, a Flatten and an
+      Affine, where the matrix has at most 2^24 entries.
+    - Two Conv become one, and a Conv with the pool behind it, where one kernel does the same:
+      where the second pads nothing, or the first is 1x1 and sends zeros beyond its border. A Conv
+      of binary or integer weights keeps them, and the pool counts its sums.
     """
 
     name: ClassVar[str] = "merge-connections"
@@ -26,34 +34,49 @@ class MergeConnections(Pass):
     gives: ClassVar[Stage] = Stage.DISCRETE
 
     def apply(self, graph: Graph, findings: Findings) -> Graph:
-        for second in [*graph.nodes]:
-            first = _only_source(graph, second)
-            if first is None:
-                continue
-            node, after = graph.nodes[first], graph.nodes[second]
-            assert isinstance(node, (Affine, Conv)) and isinstance(after, (Affine, Conv))
-            factors = _pointwise(after)
-            if factors is not None and np.all(factors != 0):
-                extra = 0.0 if after.bias is None else after.bias / factors
-                bias = (0.0 if node.bias is None else node.bias) + np.broadcast_to(
-                    extra, (len(node.weight),)
-                )
-                scale = Scale(factors.reshape(-1, *(1,) * (after.weight.ndim - 2)))
-                graph = graph.with_nodes({first: replace(node, bias=bias), second: scale})
-                findings.exact(second, f"scales {first!r}, its bias folded there")
-            elif isinstance(node, Affine) and isinstance(after, Affine):
-                graph = _product(graph, first, second, node, after)
-                findings.exact(first, f"multiplied into {second!r}")
+        for second in graph.order:
+            graph = _merged(graph, second, findings)
         return graph
 
 
+def _merged(graph: Graph, second: str, findings: Findings) -> Graph:
+    """Join the node `second` with the connection that alone feeds it, if there is one."""
+    after = graph.nodes[second]
+    between = _only_source(graph, second)
+    if between is not None and isinstance(graph.nodes[between], Flatten):
+        first = _only_source(graph, between)
+    else:
+        first, between = between, None
+    if first is None:
+        return graph
+    node = graph.nodes[first]
+    if between is not None:
+        if isinstance(node, Conv) and isinstance(after, Affine):
+            return _flattened_first(graph, first, between, second, findings)
+        return graph
+    if isinstance(node, Affine | Conv) and isinstance(after, Affine | Conv):
+        factors = _pointwise(after)
+        if factors is not None and np.all(factors != 0):
+            return _scaled(graph, first, second, factors, findings)
+    joined: Affine | Conv | None = None
+    if isinstance(node, Affine) and isinstance(after, Affine):
+        joined = matrix_after_matrix(node, after)
+    elif isinstance(node, Conv) and isinstance(after, Conv):
+        joined = kernel_after_kernel(node, after)
+    elif isinstance(node, Conv) and isinstance(after, SumPool) and not _is_kept(node):
+        joined = kernel_after_kernel(node, _mean_or_sum(after, len(node.weight)))
+    if joined is None:
+        return graph
+    findings.exact(first, f"multiplied into {second!r}")
+    return _without_first(graph, first, second).with_nodes({second: joined})
+
+
 def _only_source(graph: Graph, name: str) -> str | None:
-    """Return the connection that alone feeds the connection `name`, and feeds nothing else."""
-    if not isinstance(graph.nodes.get(name), (Affine, Conv)) or len(graph.incoming[name]) != 1:
+    """Return the node that alone feeds `name`, without delay, and feeds nothing else."""
+    if len(graph.incoming[name]) != 1:
         return None
     source, _, delay = graph.incoming[name][0]
-    alone = len(graph.outgoing[source]) == 1 and delay == 0
-    return source if alone and isinstance(graph.nodes[source], (Affine, Conv)) else None
+    return source if len(graph.outgoing[source]) == 1 and delay == 0 else None
 
 
 def _pointwise(node: Affine | Conv) -> np.ndarray | None:
@@ -73,17 +96,53 @@ def _pointwise(node: Affine | Conv) -> np.ndarray | None:
     return None
 
 
-def _product(graph: Graph, first: str, second: str, one: Affine, two: Affine) -> Graph:
-    weight = two.weight.astype(np.float64) @ one.weight.astype(np.float64)
-    biases = [two.bias, None if one.bias is None else two.weight @ one.bias]
-    there = [bias for bias in biases if bias is not None]
-    bias = np.sum(there, axis=0) if there else None
-    source = graph.incoming[first][0]
-    edges = [
-        Edge(source.source, second, source.delay) if edge.target == second else edge
-        for edge in graph.edges
-        if edge.target != first
-    ]
+def _scaled(
+    graph: Graph, first: str, second: str, factors: np.ndarray, findings: Findings
+) -> Graph:
+    """Make the second a Scale by `factors` and move its bias into the first."""
+    node, after = graph.nodes[first], graph.nodes[second]
+    assert isinstance(node, Affine | Conv) and isinstance(after, Affine | Conv)
+    bias = np.zeros(len(node.weight)) if node.bias is None else node.bias
+    if after.bias is not None:
+        bias = bias + after.bias / factors
+    findings.exact(second, f"scales {first!r}, its bias folded there")
+    scale = Scale(after.by_output(factors))
+    return graph.with_nodes({first: replace(node, bias=bias), second: scale})
+
+
+def _flattened_first(
+    graph: Graph, first: str, flatten: str, second: str, findings: Findings
+) -> Graph:
+    """Multiply a convolution into the matrix behind its Flatten, which then flattens its input."""
+    node, after = graph.nodes[first], graph.nodes[second]
+    assert isinstance(node, Conv) and isinstance(after, Affine)
+    shape = graph.input_shape(first)
+    if len(after.weight) * int(np.prod(shape)) > _LARGEST_MATRIX:
+        return graph
+    joined = matrix_after_kernel(node, after, shape)
+    findings.exact(first, f"multiplied into {second!r}")
+    graph = _without_first(graph, first, flatten)
+    return graph.with_nodes({flatten: Flatten(), second: joined})
+
+
+def _is_kept(node: Conv) -> bool:
+    """Whether the kernel holds integers, or signs times one magnitude a row, which a pool keeps."""
+    if node.weight.dtype.kind != "f":
+        return True
+    magnitude = np.abs(node.weight.reshape(len(node.weight), -1))
+    return bool(np.all((magnitude == 0) | (magnitude == magnitude.max(axis=1, keepdims=True))))
+
+
+def _mean_or_sum(pool: SumPool, channels: int) -> Conv:
+    kernel = as_kernel(pool, channels)
+    if isinstance(pool, AvgPool):
+        return replace(kernel, weight=kernel.weight / np.prod(pool.kernel))
+    return kernel
+
+
+def _without_first(graph: Graph, first: str, follower: str) -> Graph:
+    """Return the graph without `first`: what fed it feeds `follower`."""
+    fed = [Edge(e.source, follower, e.delay) for e in graph.incoming[first]]
+    kept = [e for e in graph.edges if first not in (e.source, e.target)]
     nodes = {name: node for name, node in graph.nodes.items() if name != first}
-    nodes[second] = Affine(weight, bias)
-    return replace(graph, nodes=nodes, edges=tuple(edges))
+    return replace(graph, nodes=nodes, edges=(*kept, *fed))

@@ -7,7 +7,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import Affine, AvgPool, Conv, Edge, Flatten, Graph, Neuron, Node, Scale, Stage, SumPool
+from ..ir import (
+    Affine,
+    AvgPool,
+    Conv,
+    Delay,
+    Edge,
+    Flatten,
+    Graph,
+    Neuron,
+    Node,
+    Scale,
+    Stage,
+    SumPool,
+)
 from .base import Findings, Pass
 
 
@@ -35,7 +48,8 @@ class SinkScales(Pass):
     A Scale s in front of a node becomes, exactly in real arithmetic,
     - in front of a neuron that nothing else feeds: gain * s (current_gain * s with a synapse);
     - in front of Affine or Conv: weight * s, column by column;
-    - in front of Flatten, a pool or another Scale: a Scale behind it (s constant per channel);
+    - in front of Flatten, Delay, a pool or another Scale: a Scale behind it (s constant per channel
+      at a pool);
     - otherwise, behind an Affine or Conv that feeds it alone: weight * s and bias * s, row by row.
 
     A uniform scale in front of an integer-weighted connection moves behind it, so that the weights
@@ -47,35 +61,38 @@ class SinkScales(Pass):
     gives: ClassVar[Stage] = Stage.DISCRETE
 
     def apply(self, graph: Graph, findings: Findings) -> Graph:
-        stuck: set[str] = set()
-        while pending := [name for name in graph.of_type(Scale) if name not in stuck]:
-            name = next((n for n in graph.order if n in pending), pending[0])
-            moved = self._move(graph, name, findings)
-            if moved is None:
-                stuck.add(name)
-            else:
-                graph = moved
+        scales = graph.of_type(Scale)
+        for name in [n for n in graph.order if n in scales]:
+            graph = sunk(graph, name, findings)
         return graph
 
-    def _move(self, graph: Graph, name: str, findings: Findings) -> Graph | None:
-        scale = graph.nodes[name]
-        assert isinstance(scale, Scale)
-        if len(graph.incoming[name]) != 1 or len(graph.outgoing[name]) != 1:
-            return None
-        follower = graph.targets(name)[0]
-        node = graph.nodes[follower]
-        alone = len(graph.incoming[follower]) == 1
-        if alone and (moved := _past(graph, name, follower, scale, node)) is not None:
-            findings.exact(name, f"folded into {follower!r}")
-            return moved
-        source = graph.sources(name)[0]
-        before = graph.nodes[source]
-        if isinstance(before, (Affine, Conv)) and len(graph.outgoing[source]) == 1:
-            rows = per_row(scale.scale, graph.shapes[source])
-            if rows is not None:
-                findings.exact(name, f"multiplied into the weights of {source!r}")
-                return graph.with_nodes({source: _scaled_rows(before, rows)}).without([name])
+
+def sunk(graph: Graph, name: str, findings: Findings | None = None) -> Graph:
+    """Return the graph with the Scale `name` moved as far as `SinkScales` can move it."""
+    while name in graph.nodes and (moved := _moved(graph, name, findings)) is not None:
+        graph = moved
+    return graph
+
+
+def _moved(graph: Graph, name: str, findings: Findings | None) -> Graph | None:
+    """Return the graph with a Scale moved past one node, None where it stays."""
+    scale = graph.nodes[name]
+    assert isinstance(scale, Scale)
+    if len(graph.incoming[name]) != 1 or len(graph.outgoing[name]) != 1:
         return None
+    follower, source = graph.targets(name)[0], graph.sources(name)[0]
+    alone = len(graph.incoming[follower]) == 1
+    moved = _past(graph, name, follower, scale, graph.nodes[follower]) if alone else None
+    detail = f"folded into {follower!r}"
+    before = graph.nodes[source]
+    if moved is None and isinstance(before, (Affine, Conv)) and len(graph.outgoing[source]) == 1:
+        rows = per_row(scale.scale, graph.shapes[source])
+        if rows is not None:
+            moved = graph.with_nodes({source: _scaled_rows(before, rows)}).without([name])
+            detail = f"multiplied into the weights of {source!r}"
+    if moved is not None and findings is not None:
+        findings.exact(name, detail)
+    return moved
 
 
 def _past(graph: Graph, name: str, follower: str, scale: Scale, node: Node) -> Graph | None:
@@ -95,10 +112,14 @@ def _past(graph: Graph, name: str, follower: str, scale: Scale, node: Node) -> G
             graph = graph.with_nodes({follower: replace(node, bias=bias)}).without([name])
             return insert_after(graph, follower, name, Scale(s.reshape(())))
         columns = per_row(s, graph.shapes[name])
-        if columns is None or (isinstance(node, Conv) and node.groups > 1 and not uniform):
+        if columns is None:
             return None
-        weight = node.weight * columns.reshape(1, -1, *(1,) * (node.weight.ndim - 2))
+        groups = node.groups if isinstance(node, Conv) else 1
+        rows = np.repeat(columns.reshape(groups, -1), len(node.weight) // groups, axis=0)
+        weight = node.weight * rows.reshape(*rows.shape, *(1,) * (node.weight.ndim - 2))
         return graph.with_nodes({follower: replace(node, weight=weight)}).without([name])
+    if isinstance(node, Delay):
+        return insert_after(graph.without([name]), follower, name, scale)
     if isinstance(node, SumPool):
         channels = per_row(s, graph.shapes[name])
         if channels is None:
