@@ -10,6 +10,8 @@ from importlib.resources import files
 
 from axonc.toolchain.errors import InputError
 
+from .memory import SynapseLists
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -43,6 +45,7 @@ class Chip:
     fit_is_verified: bool
     limits: Mapping[str, Limit]
     mesh: Mesh
+    synapse_lists: SynapseLists
 
     def __getitem__(self, limit: str) -> int:
         return self.limits[limit].value
@@ -70,5 +73,12 @@ def load_chip(name: str) -> Chip:
         )
     raw = tomllib.loads(files(__package__).joinpath(f"chips/{name}.toml").read_text())
     limits = {key: Limit(**entry) for key, entry in raw["limit"].items()}
-    mesh = Mesh(**raw["mesh"])
-    return Chip(raw["name"], raw["title"], raw["fit_is_verified"], limits, mesh)
+    lists = {key: tuple(v) if isinstance(v, list) else v for key, v in raw["synapse_lists"].items()}
+    return Chip(
+        raw["name"],
+        raw["title"],
+        raw["fit_is_verified"],
+        limits,
+        Mesh(**raw["mesh"]),
+        SynapseLists(**lists),
+    )

@@ -3,8 +3,8 @@
 A matrix is reached by discrete axons: one input axon a source neuron, one list of synapses each. A
 convolution is reached by population axons, as nengo-loihi lays it out (conv.py, block.py): one
 input axon a source pixel, whose channels share it, and lists shared by all pixels that see the same
-taps from the same side, as far as a list's base address of 256 compartments reaches. Its output
-axons take two slots each. This is a reconstruction: Intel's own tools may pack better.
+taps from the same side, as far as a list's base address reaches. Its output axons take several
+slots each. This is a reconstruction: Intel's own tools may pack better.
 """
 
 from __future__ import annotations
@@ -18,11 +18,8 @@ import numpy as np
 
 from axonc.toolchain.ir import Shape, Taps
 
-from .memory import INDEX_WIDTHS, axon_bits, list_bits, stored_width
+from .memory import SynapseLists
 from .network import Kernel, Population, SynapseGroup
-
-BASE_REACH = 256
-POPULATION_AXON_SLOTS = 2
 
 
 @dataclass(frozen=True)
@@ -65,24 +62,23 @@ def reached(group: SynapseGroup, part: Part) -> np.ndarray:
     return np.outer(rows.counts > 0, columns.counts > 0).reshape(-1)
 
 
-def synapse_bits(group: SynapseGroup, part: Part) -> int:
+def synapse_bits(group: SynapseGroup, part: Part, lists: SynapseLists) -> int:
     """Return the bits of all synapse lists of `group` in `part`."""
     size = len(part.neurons)
     if group.kernel is None:
         present = np.count_nonzero(group.weight[part.neurons], axis=0)
-        return int(axon_bits(group, present, size).sum())
+        return lists.matrix_bits(group, present, size)
     tile = _tile(part)
     counts = _present(group, tile.channels.astype(np.int64).tobytes())
-    width = stored_width(group.bits) + int(group.delay.max()).bit_length()
-    width += next(w for w in INDEX_WIDTHS if w >= max(size - 1, 1).bit_length())
+    width = lists.synapse_width(group) + lists.index_width(size)
     rows, columns = map(_patterns, _taps_into(group, tile))
-    bases = -(-size // BASE_REACH)
+    bases = -(-size // lists.base_reach)
     total = 0
     for row, row_pixels in rows.items():
         by_row = counts[:, list(row)].sum(axis=1)
         for column, column_pixels in columns.items():
-            lists = list_bits(by_row[:, list(column)].sum(axis=1), width)
-            total += min(bases, row_pixels * column_pixels) * int(lists.sum())
+            bits = lists.list_bits(by_row[:, list(column)].sum(axis=1), width)
+            total += min(bases, row_pixels * column_pixels) * int(bits.sum())
     return total
 
 
@@ -120,14 +116,16 @@ def _patterns(taps: Taps) -> dict[tuple[int, ...], int]:
     return dict(found)
 
 
-def own_usage(p: Population, part: Part, into: list[SynapseGroup]) -> dict[str, int]:
+def own_usage(
+    p: Population, part: Part, into: list[SynapseGroup], lists: SynapseLists
+) -> dict[str, int]:
     """Return what `part` takes of its core by resource, output axons apart."""
     registers = np.stack(
         [np.broadcast_to(r, p.shape).reshape(-1)[part.neurons] for r in (p.du, p.dv, p.vth)]
     )
     return {
         "compartments": len(part.neurons),
-        "synapse_bits": sum(synapse_bits(group, part) for group in into),
+        "synapse_bits": sum(synapse_bits(group, part, lists) for group in into),
         "input_axons": sum(int(np.count_nonzero(reached(group, part))) for group in into),
         "threshold_configurations": len(np.unique(registers[2])),
         "decay_configurations": len(np.unique(registers[:2], axis=1).T),
@@ -135,13 +133,13 @@ def own_usage(p: Population, part: Part, into: list[SynapseGroup]) -> dict[str, 
     }
 
 
-def output_axons(group: SynapseGroup, reach: np.ndarray, part: Part) -> int:
+def output_axons(group: SynapseGroup, reach: np.ndarray, part: Part, lists: SynapseLists) -> int:
     """Return the slots that `part` needs towards `group`; reach: target cores of each source."""
     if group.kernel is None:
         return int(reach[part.neurons].sum())
     _, height, width = group.kernel.input_shape
     pixels = np.unique(part.neurons % (height * width))
-    return POPULATION_AXON_SLOTS * int(reach[pixels].sum())
+    return lists.population_axon_slots * int(reach[pixels].sum())
 
 
 def _tile(part: Part) -> Tile:

@@ -1,8 +1,8 @@
-"""What a network takes of Loihi's memories, by the chip's own format of a synapse list.
+"""What synapses take of Loihi's memories, by a chip's own format of a synapse list.
 
-An axon that arrives at a core points to its synapses there, in blocks of up to 64:
+An axon that arrives at a core points to its synapses there, in blocks:
 
-    bits(block) = n * (weight + delay + index bits) + 10, rounded up to words of 64 bits
+    bits(block) = n * (weight + delay + index bits) + header, rounded up to whole words
 
 with widths that the registers can name, and index bits only where the list is sparse (nengo-loihi,
 block.py, Synapse.bits and SynapseConfig; better packing by Intel's own tools is possible).
@@ -10,44 +10,58 @@ block.py, Synapse.bits and SynapseConfig; better packing by Intel's own tools is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .network import SynapseGroup
 
-WEIGHT_WIDTHS = (1, 2, 3, 4, 5, 6, 8)
-INDEX_WIDTHS = (6, 7, 8, 9, 10, 11, 12)
-BLOCK_SYNAPSES = 64
-BLOCK_HEADER_BITS = 4 + 6
-WORD_BITS = 64
 
+@dataclass(frozen=True)
+class SynapseLists:
+    """The format of a chip's synapse lists, and of the population axons that share them.
 
-def stored_width(bits: int) -> int:
-    """Return the bits that a weight of `bits` bits takes: 7 are stored as 8."""
-    return next(width for width in WEIGHT_WIDTHS if width >= bits)
-
-
-def list_bits(synapses: np.ndarray, bits_per_synapse: int) -> np.ndarray:
-    """Return the bits of lists of so many synapses each, headers and rounding included."""
-    full, rest = np.divmod(synapses, BLOCK_SYNAPSES)
-
-    def block(count: np.ndarray | int) -> np.ndarray:
-        words = -(-(np.asarray(count) * bits_per_synapse + BLOCK_HEADER_BITS) // WORD_BITS)
-        return words * WORD_BITS
-
-    return full * block(BLOCK_SYNAPSES) + np.where(rest > 0, block(rest), 0)
-
-
-def axon_bits(group: SynapseGroup, present: np.ndarray, targets: int) -> np.ndarray:
-    """Return the bits that each source neuron's list takes in a core with `targets` compartments.
-
-    present: synapses of each source neuron in this core. A matrix is stored without indices, zeros
-    included, where that is smaller; a convolution reaches few neurons and is always sparse.
+    weight_widths, index_widths: the bits that a weight, and the index of a compartment, can take.
+    block_synapses: the most in one block. base_reach: how many compartments lie within reach of a
+    list's base address. population_axon_slots: the output axons that a population axon takes.
     """
-    delay = int(group.delay.max()).bit_length()
-    width = stored_width(group.bits) + delay
-    index = next(w for w in INDEX_WIDTHS if w >= max(targets - 1, 1).bit_length())
-    sparse = list_bits(present, width + index)
-    if group.kernel is not None:
-        return sparse
-    dense = np.where(present > 0, list_bits(np.full_like(present, targets), width), 0)
-    return np.minimum(sparse, dense)
+
+    weight_widths: tuple[int, ...]
+    index_widths: tuple[int, ...]
+    block_synapses: int
+    block_header_bits: int
+    word_bits: int
+    base_reach: int
+    population_axon_slots: int
+    source: str
+
+    def synapse_width(self, group: SynapseGroup) -> int:
+        """Return the bits of one synapse: its weight, in a width that there is, and its delay."""
+        weight = next(width for width in self.weight_widths if width >= group.bits)
+        return weight + int(group.delay.max()).bit_length()
+
+    def index_width(self, compartments: int) -> int:
+        """Return the bits of an index into so many compartments of a core."""
+        needed = max(compartments - 1, 1).bit_length()
+        return next(width for width in self.index_widths if width >= needed)
+
+    def list_bits(self, synapses: np.ndarray, synapse_width: int) -> np.ndarray:
+        """Return the bits of lists of so many synapses each, headers and rounding included."""
+        full, rest = np.divmod(synapses, self.block_synapses)
+
+        def block(count: np.ndarray | int) -> np.ndarray:
+            bits = np.asarray(count) * synapse_width + self.block_header_bits
+            return -(-bits // self.word_bits) * self.word_bits
+
+        return full * block(self.block_synapses) + np.where(rest > 0, block(rest), 0)
+
+    def matrix_bits(self, group: SynapseGroup, present: np.ndarray, compartments: int) -> int:
+        """Return the bits of a matrix's lists in a core with so many compartments, one a source.
+
+        present: synapses of each source neuron in this core. A list is stored without indices,
+        zeros included, where that is smaller.
+        """
+        width = self.synapse_width(group)
+        sparse = self.list_bits(present, width + self.index_width(compartments))
+        dense = self.list_bits(np.full_like(present, compartments), width)
+        return int(np.minimum(sparse, np.where(present > 0, dense, 0)).sum())

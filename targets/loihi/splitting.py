@@ -110,17 +110,19 @@ def _cut(made: Split, p: Population) -> None:
     assert best is not None  # the first cut is always taken
     _, parts, made.usage[p.name] = best
     made.parts[p.name] = parts
+    lists = made.chip.synapse_lists
     for group in into:
         masks = [reached(group, part) for part in parts]
         made.reach[group.name] = np.stack(masks).sum(axis=0, dtype=np.int64)
-        made.synapse_bits[group.name] = sum(synapse_bits(group, part) for part in parts)
+        made.synapse_bits[group.name] = sum(synapse_bits(group, part, lists) for part in parts)
 
 
 def _usage(
     made: Split, p: Population, part: Part, into: list[SynapseGroup], out: list[SynapseGroup]
 ) -> dict[str, int]:
-    usage = own_usage(p, part, into)
-    usage["output_axons"] = sum(output_axons(g, made.reach[g.name], part) for g in out)
+    lists = made.chip.synapse_lists
+    usage = own_usage(p, part, into, lists)
+    usage["output_axons"] = sum(output_axons(g, made.reach[g.name], part, lists) for g in out)
     return usage
 
 

@@ -36,7 +36,7 @@ from axonc.toolchain.ir import Graph
 
 def greedy_split(network: Network, chip: Chip) -> Split:
     """Cut a network by nengo-loihi's rule."""
-    made = Split(network, chip)
+    made, lists = Split(network, chip), chip.synapse_lists
     for p in network.populations:
         into = network.into(p.name)
         shape = next((g.kernel.output_shape for g in into if g.kernel is not None), None)
@@ -46,13 +46,13 @@ def greedy_split(network: Network, chip: Chip) -> Split:
             "compartments": p.size,
             "input_axons": sum(int(np.count_nonzero(reached(g, whole))) for g in into),
             "output_axons": sum(
-                output_axons(g, np.ones(_sources(network, g), np.int64), whole)
+                output_axons(g, np.ones(_sources(network, g), np.int64), whole, lists)
                 for g in network.synapses
                 if g.source == p.name
             ),
             # A list's index reaches no further than a core, so bits are those of strips that fit.
             "synapse_bits": sum(
-                synapse_bits(g, part)
+                synapse_bits(g, part, lists)
                 for g in into
                 for part in _strips(p.name, p.size, shape, least)
             ),
@@ -63,12 +63,12 @@ def greedy_split(network: Network, chip: Chip) -> Split:
         for g in network.into(p.name):
             parts = made.parts[p.name]
             made.reach[g.name] = np.sum([reached(g, part) for part in parts], axis=0)
-            made.synapse_bits[g.name] = sum(synapse_bits(g, part) for part in parts)
+            made.synapse_bits[g.name] = sum(synapse_bits(g, part, lists) for part in parts)
     for p in network.populations:
         out = [g for g in network.synapses if g.source == p.name]
         made.usage[p.name] = [
-            own_usage(p, part, network.into(p.name))
-            | {"output_axons": sum(output_axons(g, made.reach[g.name], part) for g in out)}
+            own_usage(p, part, network.into(p.name), lists)
+            | {"output_axons": sum(output_axons(g, made.reach[g.name], part, lists) for g in out)}
             for part in made.parts[p.name]
         ]
     return made

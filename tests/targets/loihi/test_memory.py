@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from axonc.targets.loihi import Loihi
-from axonc.targets.loihi.memory import list_bits, stored_width
+from axonc.targets.loihi import Loihi, Sign, SynapseGroup, load_chip
+from axonc.targets.loihi.chip import chip_names
+
+LISTS = load_chip("loihi1").synapse_lists
 
 
 @pytest.mark.parametrize(
@@ -12,11 +14,25 @@ from axonc.targets.loihi.memory import list_bits, stored_width
     [(512, 1, 1024), (512, 2, 1536), (512, 8, 4608), (10, 1, 64), (0, 8, 0), (65, 8, 576 + 64)],
 )
 def test_a_list_is_blocks_of_64_with_a_header_each_in_whole_words(synapses, bits, expected):
-    assert list_bits(np.array([synapses]), bits).tolist() == [expected]
+    assert LISTS.list_bits(np.array([synapses]), bits).tolist() == [expected]
 
 
 def test_seven_bits_are_stored_as_eight():
-    assert [stored_width(bits) for bits in (1, 6, 7, 8)] == [1, 6, 8, 8]
+    def width(bits, delay):
+        weight, steps = np.ones((1, 1), np.int32), np.array([delay])
+        return LISTS.synapse_width(
+            SynapseGroup("s", "a", "b", weight, bits, Sign.EXCITATORY, 0, steps, ())
+        )
+
+    assert [width(bits, 0) for bits in (1, 6, 7, 8)] == [1, 6, 8, 8]
+    assert width(7, 5) == 8 + 3
+
+
+@pytest.mark.parametrize("name", chip_names())
+def test_every_compartment_of_a_core_has_an_index(name):
+    chip = load_chip(name)
+    most = chip["compartments_per_core"]
+    assert 2 ** chip.synapse_lists.index_width(most) >= most
 
 
 def test_a_binary_layer_of_784_to_512_takes_one_and_a_fifth_megabit(build):
