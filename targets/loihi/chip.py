@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from axonc.toolchain.errors import InputError
 
@@ -73,7 +74,8 @@ def load_chip(name: str) -> Chip:
         )
     raw = tomllib.loads(files(__package__).joinpath(f"chips/{name}.toml").read_text())
     limits = {key: Limit(**entry) for key, entry in raw["limit"].items()}
-    lists = {key: tuple(v) if isinstance(v, list) else v for key, v in raw["synapse_lists"].items()}
+    lists: dict[str, Any] = dict(raw["synapse_lists"])
+    lists |= {name: tuple(lists[name]) for name in ("weight_widths", "index_widths")}
     return Chip(
         raw["name"],
         raw["title"],

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Affine, Conv, Shape, SumPool, Window
+from ..ir import Affine, Conv, Shape, Window
 
 
 def matrix_after_matrix(first: Affine, second: Affine) -> Affine:
@@ -98,11 +98,6 @@ def kernel_after_kernel(first: Conv, second: Conv) -> Conv | None:
         middle = first.bias.reshape(second.groups, 1, -1)
         bias = (sums.reshape(second.groups, -1, sums.shape[1]) * middle).sum(axis=2).ravel()
     return Conv(weight.reshape(-1, *weight.shape[2:]), window, groups, _sum(second.bias, bias))
-
-
-def as_kernel(pool: SumPool, channels: int) -> Conv:
-    """Return a sum pool as a convolution of ones, each channel for itself."""
-    return Conv(np.ones((channels, 1, *pool.kernel)), pool.window, channels)
 
 
 def _sends_zeros_outside(node: Conv) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import Affine, AvgPool, Conv, Edge, Flatten, Graph, Scale, Stage, SumPool
 from .base import Findings, Pass
-from .composition import as_kernel, kernel_after_kernel, matrix_after_kernel, matrix_after_matrix
+from .composition import kernel_after_kernel, matrix_after_kernel, matrix_after_matrix
 
 _LARGEST_MATRIX = 1 << 24
 """Entries of a matrix that a flattened convolution is multiplied into; above, both nodes stay."""
@@ -134,7 +134,7 @@ def _is_kept(node: Conv) -> bool:
 
 
 def _mean_or_sum(pool: SumPool, channels: int) -> Conv:
-    kernel = as_kernel(pool, channels)
+    kernel = pool.as_conv(channels)
     if isinstance(pool, AvgPool):
         return replace(kernel, weight=kernel.weight / np.prod(pool.kernel))
     return kernel

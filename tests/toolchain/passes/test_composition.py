@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from axonc.toolchain.ir import Affine, Conv, SumPool, Window
 from axonc.toolchain.passes.composition import (
-    as_kernel,
     kernel_after_kernel,
     matrix_after_kernel,
     matrix_after_matrix,
@@ -108,7 +107,7 @@ def test_a_dilation_that_skips_zeros_alone_is_kept():
 def test_groups_that_both_have_remain():
     window = Window((1,), ((0, 0),), (1,))
     depthwise = Conv(np.ones((4, 1, 3)), window, 4)
-    assert kernel_after_kernel(depthwise, as_kernel(SumPool((2,), window), 4)).groups == 4
+    assert kernel_after_kernel(depthwise, SumPool((2,), window).as_conv(4)).groups == 4
     assert kernel_after_kernel(depthwise, Conv(np.ones((4, 2, 1)), window, 2)).groups == 2
     assert kernel_after_kernel(depthwise, Conv(np.ones((3, 4, 1)), window)).groups == 1
 
