@@ -142,7 +142,8 @@ def _places(document: Document) -> Iterator[tuple[Any, Any]]:
 
 
 def _other_value(value: Document, rng: random.Random) -> Document:
-    if isinstance(value, np.ndarray) and value.size and rng.random() < 0.5:
+    is_numbers = isinstance(value, np.ndarray) and value.size and value.dtype.kind in "biuf"
+    if is_numbers and rng.random() < 0.5:
         number = rng.choice([s for s in SCALARS if isinstance(s, int | float)])
         wide = value.astype(np.float64)
         wide.flat[rng.randrange(value.size)] = number

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InternalError
 from ..files import FileKind, ZippedArrays, new_file
 from .dialect import Dialect, IFConvention, Integrator, WInConvention
 from .discrete import Reset
@@ -153,8 +154,15 @@ def _decode(value: Any, array: Callable[[int], np.ndarray]) -> Any:
     if "enum" in value:
         return _ENUMS[value["enum"]](value["value"])
     if "weight_type" in value:
-        return weight_type_named(value["weight_type"])
+        return _weight_type(value["weight_type"])
     if "tuple" in value:
         return tuple(_decode(item, array) for item in value["tuple"])
     made = _NODES[value["node"]] if "node" in value else _RECORDS[value["record"]]
     return made(**{name: _decode(field, array) for name, field in value["fields"].items()})
+
+
+def _weight_type(name: str) -> WeightType:
+    try:
+        return weight_type_named(name)
+    except InternalError as error:  # here a fault of the file
+        raise ValueError(str(error)) from None
