@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -47,8 +47,7 @@ def execute(
     """
     inputs = input_arrays(graph, spikes)
     _require_probes(graph, probes)
-    is_integer = graph.stage is Stage.INTEGER
-    if is_integer:
+    if graph.stage is Stage.INTEGER:
         real = np.float64  # in which int64 sums of several edges are exact
         inputs = {name: _as_counts(name, array) for name, array in inputs.items()}
     samples, steps = next(iter(inputs.values())).shape[:2]
@@ -57,63 +56,98 @@ def execute(
         for name, node in graph.nodes.items()
         if not isinstance(node, (Input, Output))
     }
+    recorder = _Recorder(graph, probes, functions)
     longest = max((edge.delay for edge in graph.edges), default=0)
     # What each node sent before the first step: nothing.
     silence = {name: np.zeros((samples, 1, *graph.shapes[name]), real) for name in graph.nodes}
     past: list[dict[str, np.ndarray]] = [silence] * longest
     at_once = 1 if longest else _steps_at_once(graph, samples)
-
-    sent: dict[str, list[np.ndarray]] = {name: [] for name in (*graph.outputs, *probes)}
-    potentials: dict[str, list[np.ndarray]] = {
-        name: [] for name in probes if hasattr(functions.get(name), "potential")
-    }
-    counts = {
-        name: np.zeros(graph.shapes[name], np.int64 if is_integer else np.float64)
-        for name in (*graph.inputs, *graph.spiking)
-    }
     for start in range(0, steps, at_once):
-        now: dict[str, np.ndarray] = {}
-        for name in graph.order:
-            if name in graph.inputs:
-                now[name] = inputs[name][:, start : start + at_once]
-                continue
-            arriving = [
-                now[edge.source] if edge.delay == 0 else past[-edge.delay][edge.source]
-                for edge in graph.incoming[name]
-            ]
-            total = arriving[0]
-            for more in arriving[1:]:
-                total = total.astype(real) + more
-            if is_integer and total.dtype.kind == "f":
-                total = total.astype(np.int64)
-            now[name] = total if name in graph.outputs else functions[name](total)
-        for name, values in sent.items():
-            values.append(now[name])
-        for name, values in potentials.items():
-            values.append(functions[name].potential)  # type: ignore[attr-defined]
-        for name, count in counts.items():
-            count += now[name].sum(axis=(0, 1))
+        stretch = {name: array[:, start : start + at_once] for name, array in inputs.items()}
+        sent = _sent(graph, functions, stretch, past, real)
+        recorder.add(sent)
         if longest:
-            past = [*past[1:], now]
+            past = [*past[1:], sent]
         if progress:
             progress(min(start + at_once, steps), steps)
+    return recorder.recording(samples, steps)
 
-    whole = {name: np.concatenate(values, axis=1) for name, values in sent.items()}
-    for name, array in whole.items():
-        if graph.carries_spikes(name):
-            whole[name] = array.astype(bool, copy=False)
-    return Recording(
-        samples=samples,
-        steps=steps,
-        outputs={name: whole[name] for name in graph.outputs},
-        spikes={name: whole[name] for name in probes},
-        potentials={name: np.concatenate(values, axis=1) for name, values in potentials.items()},
-        spike_counts=counts,
-        overflows={
-            name: functions[name].overflows  # type: ignore[attr-defined]
-            for name in graph.of_type(IntegerNeuron)
-        },
-    )
+
+def _sent(
+    graph: Graph,
+    functions: Mapping[str, Step],
+    inputs: Mapping[str, np.ndarray],
+    past: Sequence[Mapping[str, np.ndarray]],
+    real: Real,
+) -> dict[str, np.ndarray]:
+    """Return what every node sends in a stretch of time, each (batch, time, *shape).
+
+    past: what they sent in the stretches before, the latest last.
+    """
+    sent: dict[str, np.ndarray] = {}
+    for name in graph.order:
+        if name in inputs:
+            sent[name] = inputs[name]
+            continue
+        first, *others = (
+            sent[edge.source] if edge.delay == 0 else past[-edge.delay][edge.source]
+            for edge in graph.incoming[name]
+        )
+        total = first
+        for other in others:
+            total = total.astype(real) + other
+        if graph.stage is Stage.INTEGER and total.dtype.kind == "f":
+            total = total.astype(np.int64)
+        sent[name] = total if name in graph.outputs else functions[name](total)
+    return sent
+
+
+class _Recorder:
+    """Keeps what a run is asked for, stretch by stretch."""
+
+    def __init__(self, graph: Graph, probes: Sequence[str], functions: Mapping[str, Step]) -> None:
+        self.graph, self.functions = graph, functions
+        self.probes = tuple(probes)
+        self.sent: dict[str, list[np.ndarray]] = {name: [] for name in (*graph.outputs, *probes)}
+        self.potentials: dict[str, list[np.ndarray]] = {
+            name: [] for name in probes if hasattr(functions.get(name), "potential")
+        }
+        kind = np.int64 if graph.stage is Stage.INTEGER else np.float64
+        self.counts = {
+            name: np.zeros(graph.shapes[name], kind) for name in (*graph.inputs, *graph.spiking)
+        }
+
+    def add(self, sent: Mapping[str, np.ndarray]) -> None:
+        """Keep what was sent in one more stretch, and the potentials that its steps left."""
+        for name, values in self.sent.items():
+            values.append(sent[name])
+        for name, values in self.potentials.items():
+            values.append(self.functions[name].potential)  # type: ignore[attr-defined]
+        for name, count in self.counts.items():
+            count += sent[name].sum(axis=(0, 1))
+
+    def recording(self, samples: int, steps: int) -> Recording:
+        """Return all of it; spikes become booleans."""
+        whole, potentials = _joined(self.sent), _joined(self.potentials)
+        for name, array in whole.items():
+            if self.graph.carries_spikes(name):
+                whole[name] = array.astype(bool, copy=False)
+        return Recording(
+            samples=samples,
+            steps=steps,
+            outputs={name: whole[name] for name in self.graph.outputs},
+            spikes={name: whole[name] for name in self.probes},
+            potentials=potentials,
+            spike_counts=self.counts,
+            overflows={
+                name: self.functions[name].overflows  # type: ignore[attr-defined]
+                for name in self.graph.of_type(IntegerNeuron)
+            },
+        )
+
+
+def _joined(stretches: Mapping[str, Sequence[np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate(values, axis=1) for name, values in stretches.items()}
 
 
 def _function(
