@@ -1,4 +1,4 @@
-"""What a part of a population takes of one core, and which axons lead to it.
+"""What a fragment of a population takes of one core, and which axons lead to it.
 
 A matrix is reached by discrete axons: one input axon a source neuron, one list of synapses each. A
 convolution is reached by population axons, as nengo-loihi lays it out (conv.py, block.py): one
@@ -38,7 +38,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Part:
+class Fragment:
     """The compartments of one population that share a core: flat indices, or a tile of an image."""
 
     population: str
@@ -54,21 +54,21 @@ def neurons_of(tile: Tile, shape: tuple[int, ...]) -> np.ndarray:
     return (tile.channels[:, None] * (height * width) + pixels).reshape(-1)
 
 
-def reached(group: SynapseGroup, part: Part) -> np.ndarray:
-    """Return which sources have a synapse in `part`: neurons of a matrix, pixels of an image."""
+def reached(group: SynapseGroup, fragment: Fragment) -> np.ndarray:
+    """Return which sources have a synapse in `fragment`: neurons, or pixels of an image."""
     if group.kernel is None:
-        return np.any(group.weight[part.neurons] != 0, axis=0)
-    rows, columns = _taps_into(group, _tile(part))
+        return np.any(group.weight[fragment.neurons] != 0, axis=0)
+    rows, columns = _taps_into(group, _tile(fragment))
     return np.outer(rows.counts > 0, columns.counts > 0).reshape(-1)
 
 
-def synapse_bits(group: SynapseGroup, part: Part, lists: SynapseLists) -> int:
-    """Return the bits of all synapse lists of `group` in `part`."""
-    size = len(part.neurons)
+def synapse_bits(group: SynapseGroup, fragment: Fragment, lists: SynapseLists) -> int:
+    """Return the bits of all synapse lists of `group` in `fragment`."""
+    size = len(fragment.neurons)
     if group.kernel is None:
-        present = np.count_nonzero(group.weight[part.neurons], axis=0)
+        present = np.count_nonzero(group.weight[fragment.neurons], axis=0)
         return lists.matrix_bits(group, present, size)
-    tile = _tile(part)
+    tile = _tile(fragment)
     counts = _present(group, tile.channels.astype(np.int64).tobytes())
     width = lists.synapse_width(group) + lists.index_width(size)
     rows, columns = map(_patterns, _taps_into(group, tile))
@@ -117,31 +117,33 @@ def _patterns(taps: Taps) -> dict[tuple[int, ...], int]:
 
 
 def own_usage(
-    p: Population, part: Part, into: list[SynapseGroup], lists: SynapseLists
+    p: Population, fragment: Fragment, into: list[SynapseGroup], lists: SynapseLists
 ) -> dict[str, int]:
-    """Return what `part` takes of its core by resource, output axons apart."""
+    """Return what `fragment` takes of its core by resource, output axons apart."""
     registers = np.stack(
-        [np.broadcast_to(r, p.shape).reshape(-1)[part.neurons] for r in (p.du, p.dv, p.vth)]
+        [np.broadcast_to(r, p.shape).reshape(-1)[fragment.neurons] for r in (p.du, p.dv, p.vth)]
     )
     return {
-        "compartments": len(part.neurons),
-        "synapse_bits": sum(synapse_bits(group, part, lists) for group in into),
-        "input_axons": sum(int(np.count_nonzero(reached(group, part))) for group in into),
+        "compartments": len(fragment.neurons),
+        "synapse_bits": sum(synapse_bits(group, fragment, lists) for group in into),
+        "input_axons": sum(int(np.count_nonzero(reached(group, fragment))) for group in into),
         "threshold_configurations": len(np.unique(registers[2])),
         "decay_configurations": len(np.unique(registers[:2], axis=1).T),
         "synapse_formats": len({(g.bits, g.sign, g.exponent, bool(g.delay.any())) for g in into}),
     }
 
 
-def output_axons(group: SynapseGroup, reach: np.ndarray, part: Part, lists: SynapseLists) -> int:
-    """Return the slots that `part` needs towards `group`; reach: target cores of each source."""
+def output_axons(
+    group: SynapseGroup, reach: np.ndarray, fragment: Fragment, lists: SynapseLists
+) -> int:
+    """Return the slots that `fragment` needs for `group`; reach: target cores of each source."""
     if group.kernel is None:
-        return int(reach[part.neurons].sum())
+        return int(reach[fragment.neurons].sum())
     _, height, width = group.kernel.input_shape
-    pixels = np.unique(part.neurons % (height * width))
+    pixels = np.unique(fragment.neurons % (height * width))
     return lists.population_axon_slots * int(reach[pixels].sum())
 
 
-def _tile(part: Part) -> Tile:
-    assert part.tile is not None  # a convolution ends on an image, which is split into tiles
-    return part.tile
+def _tile(fragment: Fragment) -> Tile:
+    assert fragment.tile is not None  # a convolution ends on an image, which is cut into tiles
+    return fragment.tile

@@ -11,8 +11,8 @@ import numpy as np
 from axonc.toolchain.cost import Breakdown, CostReport, EnergyEstimate, EnergyProfile, TimeEstimate
 
 from .network import SynapseGroup
+from .partition import Partition
 from .program import LoihiProgram
-from .splitting import Split
 from .timing import time_estimate, time_profile
 
 STATE_BITS = 2 * 24
@@ -44,7 +44,7 @@ def cost_report(
     program: LoihiProgram, layers: Mapping[str, Mapping[str, int]] | None, samples: int
 ) -> CostReport:
     """Return the cost of `program`; `layers` are a run's totals by population and synapse group."""
-    memory = _memory(program.mapping.split)
+    memory = _memory(program.mapping.partition)
     notes = [f"{what}: {value}" for what, value in program.summary()]
     if layers is None:
         return CostReport("loihi", memory, notes=tuple(notes))
@@ -99,15 +99,15 @@ def _events(
     return events | program.mapping.messages(spikes.parts)
 
 
-def _memory(split: Split) -> Breakdown:
+def _memory(partition: Partition) -> Breakdown:
     """Return the bits by node and purpose, summed over the cores of each population.
 
     A core keeps u and v of each compartment, a threshold for each configuration, and biases where
     a population has any.
     """
-    parts = {f"{group} synapses": bits for group, bits in split.synapse_bits.items()}
-    for p in split.network.populations:
-        configurations = sum(usage["threshold_configurations"] for usage in split.usage[p.name])
+    parts = {f"{group} synapses": bits for group, bits in partition.synapse_bits.items()}
+    for p in partition.network.populations:
+        configurations = sum(usage["threshold_configurations"] for usage in partition.usage[p.name])
         parts[f"{p.name} states"] = STATE_BITS * p.size
         parts[f"{p.name} thresholds"] = THRESHOLD_BITS * configurations
         if np.any(p.bias_mant):

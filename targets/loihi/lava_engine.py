@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .connection import symmetrically_padded, unrolled
 from .environment import LAVA, engine_python
 from .network import Network, SynapseGroup
+from .projection import symmetrically_padded, unrolled
 from .sessions import Sessions
 from .worker import job_folder, run_job
 

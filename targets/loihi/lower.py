@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,12 +23,12 @@ from axonc.toolchain.ir import (
 from ..base import NodeVerdict, Verdict
 from .chip import Chip
 from .compartments import Compartments, compartments_of
-from .connection import Connection, Refusal, connection_of
 from .encode import encoded_weights
 from .network import ALIGN_SHIFT, Network, Population, SynapseGroup
-from .schedule import Timing, depths_of, synaptic_delay
+from .partition import Partition, partition_network
+from .projection import Projection, Refusal, projection_of
+from .schedule import PopulationEdge, depths_of, synaptic_delay
 from .soft_reset import as_hard_reset
-from .splitting import Split, split_network
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Lowering:
     notes: dict[str, list[str]] = field(default_factory=dict)
     network: Network | None = None
     graph: Graph | None = None
-    split: Split | None = None
+    partition: Partition | None = None
 
     def __post_init__(self) -> None:
         for found in (self.reasons, self.losses, self.notes):
@@ -54,6 +55,11 @@ class Lowering:
         """Say why a node is unsupported, once."""
         if reason not in self.reasons[node]:
             self.reasons[node].append(reason)
+
+    @property
+    def refused(self) -> bool:
+        """Whether any node is unsupported."""
+        return any(self.reasons.values())
 
     def rows(self) -> tuple[NodeVerdict, ...]:
         """Return the verdict of every node, in the order of the graph."""
@@ -82,57 +88,75 @@ def lower(graph: Graph, chip: Chip) -> Lowering:
             remedy="lower it with axonc.toolchain.driver.lower and take its integer graph",
         )
     lowering = Lowering(graph, chip)
-    neurons = graph.of_type(IntegerNeuron)
-    connections: list[Connection] = []
-    compartments: dict[str, Compartments] = {}
-    for name, neuron in neurons.items():
-        into = _connections(lowering, name)
-        connections += into
-        sums = _sum_range(neuron, into)
+    projections = {name: _projections_into(lowering, name) for name in graph.of_type(IntegerNeuron)}
+    compartments = _compartments(lowering, projections)
+    outputs = {name: _read_population(lowering, name) for name in graph.outputs}
+    every = [projection for into in projections.values() for projection in into]
+    depths = _depths(lowering, every)
+    if lowering.refused or depths is None:
+        return lowering
+    network = _network(lowering, every, compartments, outputs, depths)
+    if lowering.refused:
+        return lowering
+    partition = partition_network(network, chip)
+    for population, violation in partition.violations():
+        lowering.refuse(population, violation)
+    if not lowering.refused:
+        lowering.network, lowering.partition = network, partition
+        lowering.graph = graph.with_nodes({n: made.neuron for n, made in compartments.items()})
+    return lowering
+
+
+def _compartments(
+    lowering: Lowering, projections: Mapping[str, list[Projection]]
+) -> dict[str, Compartments]:
+    """Return the compartments of every population that has some."""
+    found: dict[str, Compartments] = {}
+    for name, neuron in lowering.source.of_type(IntegerNeuron).items():
+        sums = _sum_range(neuron, projections[name])
         if hard := as_hard_reset(neuron, sums.high):
             lowering.notes[name].append(
                 "its reset by subtraction leaves nothing that the next step keeps, so it is the "
                 "reset to 0"
             )
-        made, reasons = compartments_of(hard or neuron, sums, chip)
+        made, reasons = compartments_of(hard or neuron, sums, lowering.chip)
         for reason in reasons:
             lowering.refuse(name, reason)
         if made is not None:
-            compartments[name] = made
+            found[name] = made
             lowering.losses[name] += made.losses
-            lowering.notes[name] += _register_notes(made, chip)
-    outputs = {name: _read_population(lowering, name) for name in graph.outputs}
-    depths = _depths(lowering, connections)
-    if any(lowering.reasons.values()) or depths is None:
-        return lowering
+            lowering.notes[name] += _register_notes(made, lowering.chip)
+    return found
+
+
+def _network(
+    lowering: Lowering,
+    projections: list[Projection],
+    compartments: Mapping[str, Compartments],
+    outputs: Mapping[str, str | None],
+    depths: Mapping[str, int],
+) -> Network:
+    """Return the network of a graph whose nodes are not refused one by one."""
+    graph = lowering.source
     groups = [
         group
-        for connection in connections
-        for group in _groups(lowering, connection, compartments, depths)
+        for projection in projections
+        for group in _groups(lowering, projection, compartments, depths)
     ]
-    populations = tuple(
-        _population(name, neurons[name], compartments[name], depths[name]) for name in neurons
-    )
-    _refuse_early_spikes(lowering, connections, populations)
-    if any(lowering.reasons.values()):
-        return lowering
-    network = Network(
+    populations = [
+        _population(name, neuron, compartments[name], depths[name])
+        for name, neuron in graph.of_type(IntegerNeuron).items()
+    ]
+    _refuse_early_spikes(lowering, projections, populations)
+    return Network(
         inputs={name: node.shape for name, node in graph.inputs.items()},
         populations=tuple(sorted(populations, key=lambda p: p.depth)),
         synapses=tuple(groups),
         outputs={name: population for name, population in outputs.items() if population},
     )
-    split = split_network(network, chip)
-    for population, violation in split.violations():
-        lowering.refuse(population, violation)
-    if not any(lowering.reasons.values()):
-        lowering.network, lowering.split = network, split
-        neurons_made = {name: made.neuron for name, made in compartments.items()}
-        lowering.graph = graph.with_nodes(neurons_made)
-    return lowering
 
 
-def _connections(lowering: Lowering, neuron: str) -> list[Connection]:
+def _projections_into(lowering: Lowering, neuron: str) -> list[Projection]:
     found = []
     try:
         paths = paths_into(lowering.source, neuron)
@@ -141,17 +165,17 @@ def _connections(lowering: Lowering, neuron: str) -> list[Connection]:
         return []
     for path in paths:
         try:
-            found.append(connection_of(lowering.source, path))
+            found.append(projection_of(lowering.source, path))
         except Refusal as refusal:
             lowering.refuse(refusal.node, refusal.reason)
     return found
 
 
-def _sum_range(neuron: IntegerNeuron, into: list[Connection]) -> Range:
+def _sum_range(neuron: IntegerNeuron, into: list[Projection]) -> Range:
     """Return the range of the sums that the spikes of one step can bring."""
     total = Range(np.zeros(neuron.shape, np.int64), np.zeros(neuron.shape, np.int64))
-    for connection in into:
-        sums = connection.sum_range()
+    for projection in into:
+        sums = projection.sum_range()
         total += Range(sums.low.reshape(neuron.shape), sums.high.reshape(neuron.shape))
     return total
 
@@ -178,11 +202,10 @@ def _read_population(lowering: Lowering, output: str) -> str | None:
     return None
 
 
-def _depths(lowering: Lowering, connections: list[Connection]) -> dict[str, int] | None:
+def _depths(lowering: Lowering, projections: list[Projection]) -> dict[str, int] | None:
     graph = lowering.source
-    timings = [Timing(c.path.source, c.path.target, int(c.delay.min())) for c in connections]
-    names = list(graph.of_type(IntegerNeuron))
-    depths: dict[str, int] | None = depths_of(names, list(graph.inputs), timings)
+    edges = [PopulationEdge(p.path.source, p.path.target, int(p.delay.min())) for p in projections]
+    depths = depths_of(list(graph.of_type(IntegerNeuron)), list(graph.inputs), edges)
     if depths is None:
         for edge in graph.edges:
             if edge.delay:
@@ -197,21 +220,21 @@ def _depths(lowering: Lowering, connections: list[Connection]) -> dict[str, int]
 
 def _groups(
     lowering: Lowering,
-    connection: Connection,
-    compartments: dict[str, Compartments],
-    depths: dict[str, int],
+    projection: Projection,
+    compartments: Mapping[str, Compartments],
+    depths: Mapping[str, int],
 ) -> list[SynapseGroup]:
-    """Return the synapses of one connection; two groups where one cannot hold both signs."""
-    path, chip = connection.path, lowering.chip
+    """Return the synapses of one projection; two groups where one cannot hold both signs."""
+    path, chip = projection.path, lowering.chip
     blamed = next((n for n in path.through if hasattr(lowering.source.nodes[n], "weight")), None)
     node = blamed or path.target
     made = compartments[path.target]
-    encodings = encoded_weights(connection.weight, made.weight_shift, chip)
+    encodings = encoded_weights(projection.weight, made.weight_shift, chip)
     if isinstance(encodings, str):
         lowering.refuse(node, encodings)
         return []
     added = synaptic_delay(0, depths[path.source], depths[path.target])
-    delay = connection.delay + added
+    delay = projection.delay + added
     if int(delay.max()) > chip["delay_max"]:
         delayed = [n for n in path.through if isinstance(lowering.source.nodes[n], Delay)]
         lowering.refuse(
@@ -240,7 +263,7 @@ def _groups(
             exponent=encoding.exponent,
             delay=delay,
             nodes=path.through,
-            kernel=connection.kernel,
+            kernel=projection.kernel,
         )
         for encoding in encodings
     ]
@@ -266,14 +289,14 @@ def _register_notes(made: Compartments, chip: Chip) -> list[str]:
 
 
 def _refuse_early_spikes(
-    lowering: Lowering, connections: list[Connection], populations: tuple[Population, ...]
+    lowering: Lowering, projections: list[Projection], populations: Iterable[Population]
 ) -> None:
     """Refuse what would spike in the steps before its own step 0, where a delay would show it.
 
     Until then a bias has been at work. Along undelayed paths those spikes arrive before the target
     is cleared; along delayed ones they would arrive after it.
     """
-    if not any(np.any(connection.delay > 0) for connection in connections):
+    if not any(np.any(projection.delay > 0) for projection in projections):
         return
     for p in populations:
         v = np.zeros(p.shape, np.int64)

@@ -1,4 +1,4 @@
-"""Where a network sits on the chips: its parts, their places, and what travels between them."""
+"""Where a network sits on the chips: its fragments, their places, and what travels between them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from .partition import Partition
 from .placement import Placement, Traffic, hops, place, traffic_of
-from .splitting import Split
 
 
 @dataclass(frozen=True)
@@ -25,30 +25,30 @@ class CoreUse:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A split network on its board; placed on first need."""
+    """A partitioned network on its board; placed on first need."""
 
-    split: Split
+    partition: Partition
     seed: int = 0
 
     @cached_property
     def traffic(self) -> Traffic:
         """Messages between cores for one spike of every neuron."""
-        return traffic_of(self.split)
+        return traffic_of(self.partition)
 
     @cached_property
     def placement(self) -> Placement:
         """The place of every core, so that messages travel few hops."""
-        return place(self.traffic, self.split.chip, self.seed)
+        return place(self.traffic, self.partition.chip, self.seed)
 
     @property
     def cores(self) -> list[CoreUse]:
         """Every core in use, populations in order of their depth."""
         at = {name: i for i, name in enumerate(self.traffic.names)}
-        chip, placement = self.split.chip, self.placement
+        chip, placement = self.partition.chip, self.placement
         return [
             CoreUse(
                 p.name,
-                part.neurons,
+                fragment.neurons,
                 int(placement.chip[at[p.name, i]]),
                 (
                     int(placement.tile_xy[at[p.name, i], 0]),
@@ -56,22 +56,27 @@ class Mapping:
                 ),
                 {n: (used, chip[f"{n}_per_core"]) for n, used in usage.items()},
             )
-            for p in self.split.network.populations
-            for i, (part, usage) in enumerate(
-                zip(self.split.parts[p.name], self.split.usage[p.name], strict=True)
+            for p in self.partition.network.populations
+            for i, (fragment, usage) in enumerate(
+                zip(self.partition.fragments[p.name], self.partition.usage[p.name], strict=True)
             )
         ]
 
     @property
     def core_count(self) -> int:
         """How many cores are in use."""
-        return sum(map(len, self.split.parts.values()))
+        return sum(map(len, self.partition.fragments.values()))
 
     def fullest(self) -> dict[str, tuple[int, int]]:
         """Return by resource what the fullest core uses, and what a core has."""
-        usages = [usage for per_part in self.split.usage.values() for usage in per_part]
+        usages = [
+            usage for of_population in self.partition.usage.values() for usage in of_population
+        ]
         return {
-            resource: (max(u[resource] for u in usages), self.split.chip[f"{resource}_per_core"])
+            resource: (
+                max(u[resource] for u in usages),
+                self.partition.chip[f"{resource}_per_core"],
+            )
             for resource in usages[0]
         }
 
@@ -81,7 +86,7 @@ class Mapping:
         A spike is one message to every core that it has a synapse in; messages from outside and
         what leaves the last population are not counted.
         """
-        network, traffic = self.split.network, self.traffic
+        network, traffic = self.partition.network, self.traffic
         rates = np.array(
             [
                 0.0

@@ -17,9 +17,9 @@ import numpy as np
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.files import write_bytes
 
-from .connection import symmetrically_padded
 from .network import ALIGN_SHIFT, Network, Population, SynapseGroup
 from .program import LoihiProgram
+from .projection import symmetrically_padded
 
 LARGEST_WEIGHT = 254
 SMALLEST_WEIGHT = -256

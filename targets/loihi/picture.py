@@ -23,7 +23,7 @@ def draw_chips(mapping: Mapping, path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch, Rectangle
 
-    mesh, cores = mapping.split.chip.mesh, mapping.cores
+    mesh, cores = mapping.partition.chip.mesh, mapping.cores
     across = int(ceil(sqrt(mesh.cores_per_tile)))
     names = list(dict.fromkeys(core.population for core in cores))
     colour = {name: tab10(i % 10) for i, name in enumerate(names)}
@@ -50,7 +50,7 @@ def draw_chips(mapping: Mapping, path: Path) -> None:
     axes.grid(color="0.4")
     axes.grid(which="minor", color="0.8", linewidth=0.4)
     axes.set_title(
-        f"{len(cores)} cores on {mapping.placement.chips} x {mapping.split.chip.title}, "
+        f"{len(cores)} cores on {mapping.placement.chips} x {mapping.partition.chip.title}, "
         f"{mapping.placement.mean_hops:.2f} hops a message\n"
         "in each core: its fullest resource, in percent",
         fontsize=9,

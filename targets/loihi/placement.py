@@ -1,4 +1,4 @@
-"""Which core of which chip each part sits on, so that parts that talk much sit near each other.
+"""Which core holds each fragment, so that messages between fragments travel few hops.
 
 Chips are laid in a near-square board; a spike goes along columns and rows of tiles, from chip to
 chip as from tile to tile. The search is `place_on_mesh`, shared by all targets with a mesh.
@@ -14,14 +14,15 @@ import numpy as np
 from ..mesh_placement import MeshTraffic, place_on_mesh
 from .chip import Chip
 from .core_usage import reached
-from .splitting import Split
+from .partition import Partition
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Messages between parts for one spike of every neuron: parts, and counts from a to b.
+    """Messages between fragments for one spike of every neuron.
 
-    source, target, messages: one entry a pair of parts that talk; input axons from outside apart.
+    names: the fragments. source, target, messages: one entry for each pair between which messages
+    go; those from the inputs are not counted.
     """
 
     names: list[tuple[str, int]]
@@ -33,7 +34,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Placement:
-    """tile_xy: int (parts, 2), the tile of each part on the whole board; chip: its chip.
+    """tile_xy: int (fragments, 2), the tile of each fragment on the whole board; chip: its chip.
 
     sequential_mean_hops: what the sequential order would have given, to compare with.
     """
@@ -45,20 +46,22 @@ class Placement:
     sequential_mean_hops: float
 
 
-def traffic_of(split: Split) -> Traffic:
-    """Count the messages between all parts of a split network."""
-    names = [(name, i) for name, parts in split.parts.items() for i in range(len(parts))]
+def traffic_of(partition: Partition) -> Traffic:
+    """Count the messages between all fragments of a partitioned network."""
+    names = [
+        (name, i) for name, fragments in partition.fragments.items() for i in range(len(fragments))
+    ]
     number = {name: i for i, name in enumerate(names)}
     rows: list[tuple[np.ndarray, ...]] = []
-    for index, group in enumerate(split.network.synapses):
-        if group.source in split.network.inputs:
+    for index, group in enumerate(partition.network.synapses):
+        if group.source in partition.network.inputs:
             continue
-        size = split.network.population(group.source).size
+        size = partition.network.population(group.source).size
         owner = np.empty(size, np.int64)
-        for i, part in enumerate(split.parts[group.source]):
-            owner[part.neurons] = number[group.source, i]
-        for i, part in enumerate(split.parts[group.target]):
-            mask = reached(group, part)
+        for i, fragment in enumerate(partition.fragments[group.source]):
+            owner[fragment.neurons] = number[group.source, i]
+        for i, fragment in enumerate(partition.fragments[group.target]):
+            mask = reached(group, fragment)
             counts = np.bincount(owner[np.tile(mask, size // mask.size)], minlength=len(names))
             sources = np.flatnonzero(counts)
             targets = np.full(len(sources), number[group.target, i])
@@ -69,18 +72,18 @@ def traffic_of(split: Split) -> Traffic:
 
 
 def place(traffic: Traffic, chip: Chip, seed: int = 0) -> Placement:
-    """Place all parts; the same seed gives the same placement."""
-    parts = len(traffic.names)
-    chips = max(1, ceil(parts / chip["cores_per_chip"]))
+    """Place all fragments; the same seed gives the same placement."""
+    fragments = len(traffic.names)
+    chips = max(1, ceil(fragments / chip["cores_per_chip"]))
     slot_xy, slot_chip = _board(chips, chip)
-    between = MeshTraffic.between(traffic.source, traffic.target, traffic.messages, parts)
-    slot_of = place_on_mesh(between, slot_xy, np.arange(parts), seed=seed)
+    between = MeshTraffic.between(traffic.source, traffic.target, traffic.messages, fragments)
+    slot_of = place_on_mesh(between, slot_xy, np.arange(fragments), seed=seed)
     return Placement(
         slot_xy[slot_of],
         slot_chip[slot_of],
         chips,
         mean_hops=_mean_hops(traffic, slot_xy[slot_of]),
-        sequential_mean_hops=_mean_hops(traffic, slot_xy[:parts]),
+        sequential_mean_hops=_mean_hops(traffic, slot_xy[:fragments]),
     )
 
 
@@ -103,7 +106,7 @@ def _board(chips: int, chip: Chip) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hops(traffic: Traffic, tile_xy: np.ndarray) -> np.ndarray:
-    """Return the hops (east-west, north-south) of each pair of parts that talk."""
+    """Return the hops (east-west, north-south) of each pair of `traffic`."""
     return np.abs(tile_xy[traffic.source] - tile_xy[traffic.target])
 
 

@@ -66,7 +66,7 @@ class LoihiProgram(Program):
     def utilisation(self) -> dict[str, tuple[int, int]]:
         """Return (used, available) by resource, summed over all cores in use."""
         cores = self.mapping.core_count
-        usages = [usage for parts in self.mapping.split.usage.values() for usage in parts]
+        usages = [usage for parts in self.mapping.partition.usage.values() for usage in parts]
         return {
             name: (sum(usage[name] for usage in usages), cores * self.chip[f"{name}_per_core"])
             for name in usages[0]

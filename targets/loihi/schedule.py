@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Timing:
+class PopulationEdge:
     """One connection between two populations: the graph's delay, the least of all its neurons."""
 
     source: str
@@ -21,7 +21,7 @@ class Timing:
 
 
 def depths_of(
-    populations: Sequence[str], inputs: Sequence[str], timings: Sequence[Timing]
+    populations: Sequence[str], inputs: Sequence[str], edges: Sequence[PopulationEdge]
 ) -> dict[str, int] | None:
     """Return the smallest depth of each population such that every spike can arrive in time.
 
@@ -31,16 +31,16 @@ def depths_of(
     depth = dict.fromkeys((*inputs, *populations), 0)
     for _ in range(len(populations) + 1):
         moved = False
-        for timing in timings:
-            needed = depth[timing.source] + 1 - timing.delay
-            if depth[timing.target] < needed:
-                depth[timing.target] = needed
+        for edge in edges:
+            needed = depth[edge.source] + 1 - edge.delay
+            if depth[edge.target] < needed:
+                depth[edge.target] = needed
                 moved = True
         if not moved:
             return depth
     return None
 
 
-def synaptic_delay(timing_delay: int, source_depth: int, target_depth: int) -> int:
+def synaptic_delay(delay: int, source_depth: int, target_depth: int) -> int:
     """Return the delay that the chip must add to the one step that it takes anyway."""
-    return timing_delay + target_depth - source_depth - 1
+    return delay + target_depth - source_depth - 1

@@ -66,12 +66,12 @@ class Loihi(Target):
         choices = self._choices(graph)
         graph = next((choice.graph for choice in choices if choice.chosen), graph)
         lowering = self._lowered(graph)
-        network, lowered, split = lowering.network, lowering.graph, lowering.split
-        if network is None or lowered is None or split is None:
+        network, lowered, partition = lowering.network, lowering.graph, lowering.partition
+        if network is None or lowered is None or partition is None:
             self.require_lowerable(graph)
             raise InternalError(f"graph {graph.name!r} has no refusal and no Loihi network")
         return LoihiProgram(
-            lowered, network.latency_steps, network, self.chip, ChipMapping(split), choices
+            lowered, network.latency_steps, network, self.chip, ChipMapping(partition), choices
         )
 
     def calibrated(self, spikes: Spikes) -> Loihi:

@@ -65,18 +65,18 @@ def threshold_choices(graph: Graph, spikes: Spikes, chip: Chip) -> list[Threshol
     for way in WAYS:
         changed = with_thresholds(graph, way, chip)
         lowering = lower(changed, chip)
-        if lowering.network is None or lowering.split is None:
+        if lowering.network is None or lowering.partition is None:
             continue
         got = emulate(lowering.network, inputs, names).spikes
         differing = sum(int(np.count_nonzero(asked[n] != got[n])) for n in names)
-        cores = sum(map(len, lowering.split.parts.values()))
+        cores = sum(map(len, lowering.partition.fragments.values()))
         choices.append(
             ThresholdChoice(
                 way,
                 changed,
                 differing / sum(asked[n].size for n in names),
                 cores,
-                sum(lowering.split.synapse_bits.values()),
+                sum(lowering.partition.synapse_bits.values()),
             )
         )
     choices.sort(key=lambda choice: (choice.cores, choice.mismatch))

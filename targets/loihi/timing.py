@@ -89,15 +89,19 @@ def _cores(
     forms: Mapping[str, str],
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return mean counts a step, by part of the estimate and event: one number a core."""
-    network, split, traffic = program.network, program.mapping.split, program.mapping.traffic
+    network, partition, traffic = (
+        program.network,
+        program.mapping.partition,
+        program.mapping.traffic,
+    )
     number = {name: i for i, name in enumerate(traffic.names)}
     count = len(number)
 
     def share(population: str) -> np.ndarray:
         """The share of a population's neurons in each core."""
         found = np.zeros(count)
-        for i, part in enumerate(split.parts[population]):
-            found[number[population, i]] = len(part.neurons)
+        for i, fragment in enumerate(partition.fragments[population]):
+            found[number[population, i]] = len(fragment.neurons)
         return found / found.sum()
 
     work = {f"synaptic_operation_{form}": np.zeros(count) for form in set(forms.values())}
@@ -108,8 +112,8 @@ def _cores(
         size = int(np.prod(network.shape_of(g.source)))
         rate = layers[g.source]["spikes"] / steps / size
         if g.source in network.inputs:
-            for i, part in enumerate(split.parts[g.target]):
-                received[number[g.target, i]] += reached(g, part).mean() * size * rate
+            for i, fragment in enumerate(partition.fragments[g.target]):
+                received[number[g.target, i]] += reached(g, fragment).mean() * size * rate
         else:
             own = traffic.group == index
             messages = traffic.messages[own] * rate

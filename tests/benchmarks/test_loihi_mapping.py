@@ -19,7 +19,7 @@ from loihi_networks import vgg11
 from axonc.models import zoo
 from axonc.targets.loihi import Chip, Loihi, Network, SynapseGroup, load_chip
 from axonc.targets.loihi.core_usage import (
-    Part,
+    Fragment,
     Tile,
     neurons_of,
     output_axons,
@@ -28,15 +28,15 @@ from axonc.targets.loihi.core_usage import (
     synapse_bits,
 )
 from axonc.targets.loihi.mapping import Mapping
-from axonc.targets.loihi.splitting import Split
+from axonc.targets.loihi.partition import Partition
 from axonc.toolchain.driver import lower
 from axonc.toolchain.frontend import load_graph
 from axonc.toolchain.ir import Graph
 
 
-def greedy_split(network: Network, chip: Chip) -> Split:
+def greedy_split(network: Network, chip: Chip) -> Partition:
     """Cut a network by nengo-loihi's rule."""
-    made, lists = Split(network, chip), chip.synapse_lists
+    made, lists = Partition(network, chip), chip.synapse_lists
     for p in network.populations:
         into = network.into(p.name)
         shape = next((g.kernel.output_shape for g in into if g.kernel is not None), None)
@@ -52,24 +52,26 @@ def greedy_split(network: Network, chip: Chip) -> Split:
             ),
             # A list's index reaches no further than a core, so bits are those of strips that fit.
             "synapse_bits": sum(
-                synapse_bits(g, part, lists)
+                synapse_bits(g, fragment, lists)
                 for g in into
-                for part in _strips(p.name, p.size, shape, least)
+                for fragment in _strips(p.name, p.size, shape, least)
             ),
         }
         count = max(-(-used // chip[f"{name}_per_core"]) for name, used in usage.items())
-        made.parts[p.name] = _strips(p.name, p.size, shape, count)
+        made.fragments[p.name] = _strips(p.name, p.size, shape, count)
     for p in network.populations:
         for g in network.into(p.name):
-            parts = made.parts[p.name]
-            made.reach[g.name] = np.sum([reached(g, part) for part in parts], axis=0)
-            made.synapse_bits[g.name] = sum(synapse_bits(g, part, lists) for part in parts)
+            fragments = made.fragments[p.name]
+            made.reach[g.name] = np.sum([reached(g, fragment) for fragment in fragments], axis=0)
+            made.synapse_bits[g.name] = sum(
+                synapse_bits(g, fragment, lists) for fragment in fragments
+            )
     for p in network.populations:
         out = [g for g in network.synapses if g.source == p.name]
         made.usage[p.name] = [
-            own_usage(p, part, network.into(p.name), lists)
-            | {"output_axons": sum(output_axons(g, made.reach[g.name], part, lists) for g in out)}
-            for part in made.parts[p.name]
+            own_usage(p, f, network.into(p.name), lists)
+            | {"output_axons": sum(output_axons(g, made.reach[g.name], f, lists) for g in out)}
+            for f in made.fragments[p.name]
         ]
     return made
 
@@ -80,9 +82,9 @@ def _sources(network: Network, group: SynapseGroup) -> int:
     return int(np.prod(network.shape_of(group.source)))
 
 
-def _strips(name: str, size: int, shape: tuple[int, ...] | None, count: int) -> list[Part]:
+def _strips(name: str, size: int, shape: tuple[int, ...] | None, count: int) -> list[Fragment]:
     if shape is None:
-        return [Part(name, chunk) for chunk in np.array_split(np.arange(size), count)]
+        return [Fragment(name, chunk) for chunk in np.array_split(np.arange(size), count)]
     channels, height, width = shape
     down = min(count, height)
     across = min(-(-count // down), width)
@@ -98,7 +100,7 @@ def _strips(name: str, size: int, shape: tuple[int, ...] | None, count: int) -> 
         for columns in edges(width, across)
         for some in np.array_split(np.arange(channels), deep)
     ]
-    return [Part(name, neurons_of(tile, shape), tile) for tile in tiles]
+    return [Fragment(name, neurons_of(tile, shape), tile) for tile in tiles]
 
 
 def zoo_network(name: str) -> Graph:
@@ -123,10 +125,12 @@ def test_a_network_is_mapped_better_than_in_sequence(name: str) -> None:
         "axonc, placed": (ours, placement.mean_hops),
     }
     for what, (mapping, hops) in rows.items():
-        usages = [usage for parts in mapping.split.usage.values() for usage in parts]
+        usages = [usage for fragments in mapping.partition.usage.values() for usage in fragments]
         axons = sum(usage["output_axons"] for usage in usages)
-        over = sum(bool(mapping.split.excess(usage)) for usage in usages)
+        over = sum(bool(mapping.partition.excess(usage)) for usage in usages)
         print(f"| {what} | {mapping.core_count} | {axons:,} | {over} | {hops:.2f} |")
-    assert not any(ours.split.excess(u) for parts in ours.split.usage.values() for u in parts)
+    assert not any(
+        ours.partition.excess(u) for usages in ours.partition.usage.values() for u in usages
+    )
     assert placement.mean_hops <= placement.sequential_mean_hops
     assert seconds < 30

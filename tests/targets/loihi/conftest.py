@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from axonc.targets.loihi import Kernel, Network, Population, Sign, SynapseGroup
-from axonc.targets.loihi.connection import unrolled
+from axonc.targets.loihi.projection import unrolled
 from axonc.toolchain.ir import (
     BIPOLAR,
     Edge,

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axonc.targets.loihi import Kernel, Sign, SynapseGroup
-from axonc.targets.loihi.connection import unrolled
 from axonc.targets.loihi.gather import gather
+from axonc.targets.loihi.projection import unrolled
 from axonc.toolchain.ir import Window
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from axonc.targets.loihi import Loihi, draw_chips, load_chip
-from axonc.targets.loihi.connection import unrolled
 from axonc.targets.loihi.core_usage import reached, synapse_bits
+from axonc.targets.loihi.partition import partition_network
 from axonc.targets.loihi.placement import place, traffic_of
-from axonc.targets.loihi.splitting import split_network
+from axonc.targets.loihi.projection import unrolled
 from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import (
     Edge,
@@ -41,49 +41,51 @@ def conv_graph(build, rng, channels=(4, 32, 32), size=24, thresholds=None):
 @pytest.mark.parametrize("seed", range(12))
 def test_parts_cover_each_population_once_and_keep_every_limit(seed, build):
     network, _ = build.random_network(seed)
-    split = split_network(network, CHIP)
+    partition = partition_network(network, CHIP)
     for p in network.populations:
-        together = np.concatenate([part.neurons for part in split.parts[p.name]])
+        together = np.concatenate([fragment.neurons for fragment in partition.fragments[p.name]])
         assert sorted(together) == list(range(p.size))
-    assert all(not split.excess(u) for usages in split.usage.values() for u in usages) == (
-        not split.violations()
+    assert all(not partition.excess(u) for usages in partition.usage.values() for u in usages) == (
+        not partition.violations()
     )
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_reach_of_tiles_equals_the_unrolled_matrix(seed, build):
     network, _ = build.random_network(seed, kind="conv")
-    split = split_network(network, CHIP)
+    partition = partition_network(network, CHIP)
     for group in network.synapses:
         matrix = unrolled(group.weight, group.kernel) if group.kernel else group.weight
-        for part in split.parts[group.target]:
-            rows = matrix[part.neurons]
-            taps = np.any(unrolled(np.ones_like(group.weight), group.kernel)[part.neurons], axis=0)
+        for fragment in partition.fragments[group.target]:
+            rows = matrix[fragment.neurons]
+            taps = np.any(
+                unrolled(np.ones_like(group.weight), group.kernel)[fragment.neurons], axis=0
+            )
             expected = taps if group.kernel else np.any(rows, axis=0)
             if group.kernel:
                 pixels = group.kernel.input_shape[1] * group.kernel.input_shape[2]
                 expected = expected.reshape(-1, pixels).any(axis=0)
-            np.testing.assert_array_equal(reached(group, part), expected)
+            np.testing.assert_array_equal(reached(group, fragment), expected)
 
 
 def test_convolutions_share_lists_between_pixels_that_see_the_same_taps(build):
     program = Loihi().compile(conv_graph(build, np.random.default_rng(0), (1, 8), size=8))
     (group,) = program.network.synapses
-    (part,) = program.mapping.split.parts["lif1"]
+    (fragment,) = program.mapping.partition.fragments["lif1"]
     # 9 patterns of taps (inner, 4 sides, 4 corners), for 2 bases of 256 in 512 compartments,
     # but each corner once; lists of 8 * (9, 6 or 4) synapses of 2 + 9 bits.
     words = lambda n: sum(  # noqa: E731
         -(-(min(64, n - i) * 11 + 10) // 64) * 64 for i in range(0, n, 64)
     )
     expected = 2 * words(72) + 4 * 2 * words(48) + 4 * 1 * words(32)
-    assert synapse_bits(group, part, CHIP.synapse_lists) == expected
+    assert synapse_bits(group, fragment, CHIP.synapse_lists) == expected
 
 
 def test_a_core_holds_few_different_thresholds(build):
     thresholds = np.random.default_rng(1).permutation(32).reshape(32, 1, 1) + 5
     graph = conv_graph(build, np.random.default_rng(0), (2, 32), 8, thresholds)
     program = Loihi().compile(graph)
-    used = [u["threshold_configurations"] for u in program.mapping.split.usage["lif1"]]
+    used = [u["threshold_configurations"] for u in program.mapping.partition.usage["lif1"]]
     assert max(used) == 8 and sum(used) == 32  # channels sorted by threshold: none twice
     weight = np.ones((100, 4), np.int8)
     neuron = build.integer_neuron(100, np.random.default_rng(2).permutation(100) + 1)
@@ -98,13 +100,13 @@ def test_messages_count_every_core_that_a_spike_goes_to(build):
     size = program.network.population("lif1").size
     sent = mapping.messages({"lif1": size, "lif2": 0})["spike_message"]
     group = next(g for g in program.network.synapses if g.source == "lif1")
-    pixels = [reached(group, part) for part in mapping.split.parts["lif2"]]
+    pixels = [reached(group, fragment) for fragment in mapping.partition.fragments["lif2"]]
     assert sent == pytest.approx(32 * np.sum(pixels))
 
 
 def test_placing_never_loses_to_the_sequential_order_and_repeats_itself(build):
     graph = conv_graph(build, np.random.default_rng(0))
-    traffic = traffic_of(split_network(Loihi().compile(graph).network, CHIP))
+    traffic = traffic_of(partition_network(Loihi().compile(graph).network, CHIP))
     one, same, other = (place(traffic, CHIP, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.tile_xy, same.tile_xy)
     for placement in (one, other):

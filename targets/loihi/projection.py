@@ -40,7 +40,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
-class Connection:
+class Projection:
     """A path composed: int64 weights (a matrix, or a kernel with its geometry) and delays.
 
     delay: int64, one for all source neurons or one each.
@@ -58,7 +58,7 @@ class Connection:
         return node.sum_range(SPIKES, shape).broadcast_to(node.output_shape(shape))
 
 
-def connection_of(graph: Graph, path: Path) -> Connection:
+def projection_of(graph: Graph, path: Path) -> Projection:
     """Compose the nodes of `path`.
 
     Raises:
@@ -96,7 +96,7 @@ def connection_of(graph: Graph, path: Path) -> Connection:
         shape = node.output_shape(shape)
     if weight is None:
         weight = _identity(path, prod(shape))
-    return Connection(path, weight, kernel, delay)
+    return Projection(path, weight, kernel, delay)
 
 
 def unrolled(weight: np.ndarray, kernel: Kernel | None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Cutting populations into parts that fit a core.
+"""Cutting populations into fragments that fit a core.
 
 A population of a convolution is cut into tiles (groups of channels, rows, columns), any other into
 equal chunks. Neurons, or channels, are taken in the order of their thresholds, for a core holds few
@@ -17,7 +17,7 @@ import numpy as np
 from axonc.toolchain.ir import Shape
 
 from .chip import Chip
-from .core_usage import Part, Tile, neurons_of, output_axons, own_usage, reached, synapse_bits
+from .core_usage import Fragment, Tile, neurons_of, output_axons, own_usage, reached, synapse_bits
 from .network import Network, Population, SynapseGroup
 
 MAX_SPLITS = 4096
@@ -25,8 +25,8 @@ MAX_SPLITS = 4096
 
 
 @dataclass
-class Split:
-    """The parts of every population, what each takes, and what is over the limits.
+class Partition:
+    """The fragments of every population, what each takes, and what is over the limits.
 
     reach: by synapse group, how many target cores each source neuron (or pixel) is sent to.
     synapse_bits: by synapse group, over all cores.
@@ -34,7 +34,7 @@ class Split:
 
     network: Network
     chip: Chip
-    parts: dict[str, list[Part]] = field(default_factory=dict)
+    fragments: dict[str, list[Fragment]] = field(default_factory=dict)
     usage: dict[str, list[dict[str, int]]] = field(default_factory=dict)
     reach: dict[str, np.ndarray] = field(default_factory=dict)
     synapse_bits: dict[str, int] = field(default_factory=dict)
@@ -72,9 +72,9 @@ _REMEDY = {
 }
 
 
-def split_network(network: Network, chip: Chip) -> Split:
-    """Cut every population of `network` into as few parts as are found to fit."""
-    made = Split(network, chip)
+def partition_network(network: Network, chip: Chip) -> Partition:
+    """Cut every population of `network` into as few fragments as are found to fit."""
+    made = Partition(network, chip)
     # Twice, for a population in a loop is cut before it is known how the loop's other end is.
     looped = any(
         network_depth(network, g.target) <= network_depth(network, g.source)
@@ -92,37 +92,43 @@ def network_depth(network: Network, name: str) -> int:
     return names.index(name) if name in names else -1
 
 
-def _cut(made: Split, p: Population) -> None:
+def _cut(made: Partition, p: Population) -> None:
     into = made.network.into(p.name)
     out = [g for g in made.network.synapses if g.source == p.name and g.name in made.reach]
-    best: tuple[int, list[Part], list[dict[str, int]]] | None = None
+    best: tuple[int, list[Fragment], list[dict[str, int]]] | None = None
     for cut in _cuts(p, into, made.chip):
         over = len(made.excess(_usage(made, p, cut.largest(), into, out)))
         if best is not None and over >= best[0]:
-            continue  # if the largest part is no better, the whole is not
-        parts = cut.parts()
-        usages = [_usage(made, p, part, into, out) for part in parts]
+            continue  # if the largest fragment is no better, the whole is not
+        fragments = cut.fragments()
+        usages = [_usage(made, p, fragment, into, out) for fragment in fragments]
         over = max(len(made.excess(usage)) for usage in usages)
         if best is None or over < best[0]:
-            best = (over, parts, usages)
+            best = (over, fragments, usages)
         if over == 0:
             break
     assert best is not None  # the first cut is always taken
-    _, parts, made.usage[p.name] = best
-    made.parts[p.name] = parts
+    _, fragments, made.usage[p.name] = best
+    made.fragments[p.name] = fragments
     lists = made.chip.synapse_lists
     for group in into:
-        masks = [reached(group, part) for part in parts]
+        masks = [reached(group, fragment) for fragment in fragments]
         made.reach[group.name] = np.stack(masks).sum(axis=0, dtype=np.int64)
-        made.synapse_bits[group.name] = sum(synapse_bits(group, part, lists) for part in parts)
+        made.synapse_bits[group.name] = sum(
+            synapse_bits(group, fragment, lists) for fragment in fragments
+        )
 
 
 def _usage(
-    made: Split, p: Population, part: Part, into: list[SynapseGroup], out: list[SynapseGroup]
+    made: Partition,
+    p: Population,
+    fragment: Fragment,
+    into: list[SynapseGroup],
+    out: list[SynapseGroup],
 ) -> dict[str, int]:
     lists = made.chip.synapse_lists
-    usage = own_usage(p, part, into, lists)
-    usage["output_axons"] = sum(output_axons(g, made.reach[g.name], part, lists) for g in out)
+    usage = own_usage(p, fragment, into, lists)
+    usage["output_axons"] = sum(output_axons(g, made.reach[g.name], fragment, lists) for g in out)
     return usage
 
 
@@ -134,13 +140,13 @@ class _Chunks:
     order: np.ndarray
     count: int
 
-    def largest(self) -> Part:
+    def largest(self) -> Fragment:
         longest = -(-len(self.order) // self.count)
-        return Part(self.population, np.sort(self.order[:longest]))
+        return Fragment(self.population, np.sort(self.order[:longest]))
 
-    def parts(self) -> list[Part]:
+    def fragments(self) -> list[Fragment]:
         chunks = np.array_split(self.order, self.count)
-        return [Part(self.population, np.sort(chunk)) for chunk in chunks]
+        return [Fragment(self.population, np.sort(chunk)) for chunk in chunks]
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ class _Tiles:
     shape: Shape
     grid: tuple[int, ...]
 
-    def largest(self) -> Part:
+    def largest(self) -> Fragment:
         """The largest tile nearest to the middle, where no border cuts its inputs off."""
         channels = self.order[: -(-len(self.order) // self.grid[0])]
         rows, columns = (
@@ -162,23 +168,25 @@ class _Tiles:
                 (_spans(self.shape[2], self.grid[2]), self.shape[2]),
             )
         )
-        return self._part(channels, rows, columns)
+        return self._fragment(channels, rows, columns)
 
-    def parts(self) -> list[Part]:
+    def fragments(self) -> list[Fragment]:
         return [
-            self._part(channels, rows, columns)
+            self._fragment(channels, rows, columns)
             for channels in np.array_split(self.order, self.grid[0])
             for rows in _spans(self.shape[1], self.grid[1])
             for columns in _spans(self.shape[2], self.grid[2])
         ]
 
-    def _part(self, channels: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> Part:
+    def _fragment(
+        self, channels: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]
+    ) -> Fragment:
         tile = Tile(np.sort(channels), rows, columns)
-        return Part(self.population, neurons_of(tile, self.shape), tile)
+        return Fragment(self.population, neurons_of(tile, self.shape), tile)
 
 
 def _cuts(p: Population, into: list[SynapseGroup], chip: Chip) -> Iterator[_Chunks | _Tiles]:
-    """Yield ways to cut `p`, fewest parts first, from what its compartments alone need."""
+    """Yield ways to cut `p`, fewest fragments first, from what its compartments alone need."""
     shape = next((g.kernel.output_shape for g in into if g.kernel is not None), None)
     least = -(-p.size // chip["compartments_per_core"])
     vth = np.broadcast_to(p.vth, p.shape).reshape(-1)
