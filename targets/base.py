@@ -44,7 +44,7 @@ class NodeVerdict:
     detail: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """A graph made ready for one target; targets derive their own.
 

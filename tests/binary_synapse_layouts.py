@@ -10,7 +10,12 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from axonc.targets.binary_synapse import Architecture, BinarySynapse
-from axonc.targets.binary_synapse.architecture import Dataflow, ExternalMemory, Packing, Schedule
+from axonc.targets.binary_synapse.machine.architecture import (
+    Dataflow,
+    ExternalMemory,
+    Packing,
+    Schedule,
+)
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import (
     TERNARY,

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from axonc.targets.binary_synapse.architecture import Dataflow, Schedule
-from axonc.targets.binary_synapse.program import HOST, BinaryProgram, Block, Route
-from axonc.targets.binary_synapse.sequential import Part
+from axonc.targets.binary_synapse.machine.architecture import Dataflow, Schedule
+from axonc.targets.binary_synapse.mapping.sequential import Part
+from axonc.targets.binary_synapse.program.program import HOST, BinaryProgram, Block, Route
 from axonc.toolchain.ir import Delay, IntegerAffine, IntegerConv, IntegerNeuron, Reset, SumPool
 from axonc.toolchain.reference import linear_step
 

@@ -1,9 +1,14 @@
 """The binary-synapse accelerator: many cores whose synapses are single bits."""
 
-from .architecture import Architecture, architecture_from_toml, load_architecture, preset_names
-from .placement import Calibration
-from .program import BinaryProgram
-from .sequential import SequentialProgram
+from .machine.architecture import (
+    Architecture,
+    architecture_from_toml,
+    load_architecture,
+    preset_names,
+)
+from .mapping.placement import Calibration
+from .mapping.sequential import SequentialProgram
+from .program.program import BinaryProgram
 from .target import BinarySynapse
 
 __all__ = [

@@ -14,15 +14,15 @@ from axonc.toolchain.ir import Graph
 from axonc.toolchain.reference import Spikes, input_arrays
 
 from ..base import Run
-from .counting import count_events
-from .placement import Calibration, measured_traffic, place_by_traffic
-from .program import BinaryProgram, Projection
-from .projections import read_out_of
-from .rules import sums_range
-from .sequential import Part, SequentialProgram, external_counters
+from .accounting.counting import count_events
+from .mapping.placement import Calibration, measured_traffic, place_by_traffic
+from .mapping.rules import sums_range
+from .mapping.sequential import Part, SequentialProgram, external_counters
+from .program.program import BinaryProgram, Projection
+from .program.projections import read_out_of
 from .simulator.run import Totals, simulate_batch, warm_up
 from .simulator.timing import BOUND, SHORTCUTS
-from .turns import settle, take_over
+from .simulator.turns import settle, take_over
 
 MOST_SPIKES_PER_BIN = 255
 

@@ -13,15 +13,15 @@ from axonc.toolchain.ir import Graph
 from axonc.toolchain.reference import Spikes
 
 from ..base import NodeVerdict, Program, Run, Target
-from .architecture import Architecture, load_architecture
-from .cost import cost_report
-from .layers import make_blocks
-from .mapper import map_graph
-from .packing import pack
-from .placement import Calibration
-from .program import BinaryProgram
-from .rules import examine
-from .sequential import SequentialProgram, map_sequentially
+from .accounting.cost import cost_report
+from .machine.architecture import Architecture, load_architecture
+from .mapping.layers import make_blocks
+from .mapping.mapper import map_graph
+from .mapping.packing import pack
+from .mapping.placement import Calibration
+from .mapping.rules import examine
+from .mapping.sequential import SequentialProgram, map_sequentially
+from .program.program import BinaryProgram
 
 if TYPE_CHECKING:
     from .execution import BinaryRun
@@ -100,7 +100,7 @@ class BinarySynapse(Target):
         Of a program in several parts, each row but those of layers names its part.
         """
         from .execution import BinaryRun, parts_of
-        from .tables import core_rows, link_rows, memory_rows, run_rows, step_rows
+        from .views.tables import core_rows, link_rows, memory_rows, run_rows, step_rows
 
         if not isinstance(run, BinaryRun):
             raise self._not_offered("tables", "a run of another target", "tables of its own runs")
@@ -129,7 +129,7 @@ class BinarySynapse(Target):
     def draw(self, program: Program, run: Run | None, path: Path) -> None:
         """Draw the mesh with the load of its cores and links in `run`."""
         from .execution import BinaryRun, parts_of
-        from .picture import draw_mesh
+        from .views.picture import draw_mesh
 
         if not isinstance(run, BinaryRun):
             raise self._not_offered("picture", "a program without a run", "the load of a run")
@@ -139,7 +139,7 @@ class BinarySynapse(Target):
     def write_trace(self, program: Program, spikes: Spikes, path: Path) -> None:
         """Write the timeline of the first sample; see `Target.write_trace`."""
         from .execution import checked_inputs, parts_of
-        from .trace import write_trace
+        from .views.trace import write_trace
 
         own = _own(program)
         write_trace(path, own, checked_inputs(own.graph, parts_of(own), spikes))

@@ -19,8 +19,8 @@ from binary_synapse_networks import perceptron
 from large_binary_networks import resnet19
 
 from axonc.targets.binary_synapse import BinarySynapse
-from axonc.targets.binary_synapse.program import BinaryProgram
-from axonc.targets.binary_synapse.simulator.run import simulate_batch
+from axonc.targets.binary_synapse.program.program import BinaryProgram
+from axonc.targets.binary_synapse.simulator.run import prepared, simulate_batch
 
 FIGURE = Path(__file__).parents[2] / "docs" / "binary_synapse" / "growth.png"
 
@@ -53,7 +53,7 @@ def test_against_sanafe_on_the_same_network() -> None:
         "1 thread": run.synaptic_operations / best_wall_s_of_one_thread(program, spikes),
         f"{os.cpu_count()} threads": run.synaptic_operations / best_wall_s(target, program, spikes),
     }
-    held = sum(np.asarray(part).nbytes for part in program.prepared.image) / (784 * 800 + 8000)
+    held = sum(np.asarray(part).nbytes for part in prepared(program).image) / (784 * 800 + 8000)
     for threads, rate in rates.items():
         print(f"\naxonc, cycle level, {threads}: {rate / 1e9:.2f} G synaptic operations/s")
     print(f"built in {build_s:.3f} s, {held:.2f} bytes a synapse")
@@ -77,7 +77,7 @@ def test_a_binary_resnet19() -> None:
     weights = sum(n.weight.size for n in graph.nodes.values() if hasattr(n, "weight"))
     started = time.perf_counter()
     program = target.compile(graph)
-    program.prepared  # noqa: B018
+    prepared(program)
     compile_s = time.perf_counter() - started
     spikes = np.random.default_rng(1).random((1, 4, 128, 32, 32)) < 0.2
     wall_s = best_wall_s(target, program, spikes, runs=2)

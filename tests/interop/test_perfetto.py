@@ -18,7 +18,7 @@ from binary_synapse_networks import perceptron
 from perfetto_viewer import PerfettoViewer
 
 from axonc.targets.binary_synapse import Architecture, BinarySynapse, load_architecture
-from axonc.targets.binary_synapse.architecture import MeshParameters
+from axonc.targets.binary_synapse.machine.architecture import MeshParameters
 
 
 def small_machine() -> Architecture:

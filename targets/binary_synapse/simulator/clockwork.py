@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..architecture import Dataflow, MeshParameters, Schedule
-from ..program import HOST, BinaryProgram, rows_of
+from ..machine.architecture import Dataflow, MeshParameters, Schedule
+from ..program.program import HOST, BinaryProgram, rows_of
 from .flits import EAST, NORTH, PORTS, SOUTH, WEST
 
 # Columns of `Clockwork.routes`.

@@ -8,9 +8,9 @@ import numpy as np
 
 from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding
 
-from ..program import HOST, Bank, BinaryProgram, Block, kernel_parts, rows_of, synapses_of
-from ..projections import ConvProjection, DenseProjection
-from ..taps import Taps
+from ..program.program import HOST, Bank, BinaryProgram, Block, kernel_parts, rows_of, synapses_of
+from ..program.projections import ConvProjection, DenseProjection
+from ..program.taps import Taps
 
 # Columns of `Image.banks`. Offsets point into `table` unless another array is named.
 (

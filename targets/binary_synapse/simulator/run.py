@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from axonc.toolchain.errors import InternalError
 
-from ..program import HOST, BinaryProgram
+from ..program.program import HOST, BinaryProgram
 from .clockwork import Clockwork, build_clockwork
 from .flits import PORTS
 from .image import FIRST_SLOT, LAST_SLOT, Image, build_image
@@ -120,8 +121,17 @@ class BatchResult:
     totals: Totals
 
 
-def prepare(program: BinaryProgram) -> Prepared:
-    """Return the arrays of a program; built once a program by `BinaryProgram.prepared`."""
+_PREPARED: WeakKeyDictionary[BinaryProgram, Prepared] = WeakKeyDictionary()
+
+
+def prepared(program: BinaryProgram) -> Prepared:
+    """Return the arrays of a program; they are built once and kept as long as the program is."""
+    if program not in _PREPARED:
+        _PREPARED[program] = _prepare(program)
+    return _PREPARED[program]
+
+
+def _prepare(program: BinaryProgram) -> Prepared:
     image = build_image(program)
     column_of, columns = {}, 0
     for name, grid in program.grids.items():
@@ -177,9 +187,9 @@ def simulate_batch(
     joined = np.concatenate([inputs[name] for name in program.graph.inputs], axis=2)
     joined = np.ascontiguousarray(joined, np.uint8)
     samples, steps = joined.shape[:2]
-    prepared = program.prepared
-    columns, spike_cuts = _places_of(program, spikes_of, prepared.column_of)
-    slots, potential_cuts = _places_of(program, potentials_of, prepared.slot_of)
+    arrays = prepared(program)
+    columns, spike_cuts = _places_of(program, spikes_of, arrays.column_of)
+    slots, potential_cuts = _places_of(program, potentials_of, arrays.slot_of)
     fired = np.empty((samples, steps, len(columns)), bool)
     potentials = np.empty((samples, steps, len(slots)), np.int64)
     arriving = new_sums(program, program.resuming, samples, steps)
@@ -189,16 +199,16 @@ def simulate_batch(
 
     def run_share(first: int, last: int) -> Totals:
         mesh = empty_mesh(program)
-        tally = new_tally(prepared.image, prepared.clock, last - first, steps)
+        tally = new_tally(arrays.image, arrays.clock, last - first, steps)
         simulate_share(
-            prepared.image,
-            prepared.clock,
+            arrays.image,
+            arrays.clock,
             mesh,
             new_places(mesh),
             method,
             joined[first:last],
-            prepared.input_columns,
-            prepared.columns,
+            arrays.input_columns,
+            arrays.columns,
             columns,
             fired[first:last],
             slots,
@@ -208,7 +218,7 @@ def simulate_batch(
             tally,
         )
         if tally.deadlock[0] >= 0:
-            text = deadlock_text(int(tally.deadlock[0]), mesh, prepared.clock.columns)
+            text = deadlock_text(int(tally.deadlock[0]), mesh, arrays.clock.columns)
             raise InternalError(text)
         if program.handing_on is not None:
             tally.ends[:] = -1  # what came out were sums

@@ -1,0 +1,1 @@
+"""What a run cost: cycles, accesses and energy, from what was simulated."""

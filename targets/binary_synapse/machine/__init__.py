@@ -1,0 +1,1 @@
+"""What the accelerator is made of: its parameters, and machines that come with axonc."""

@@ -1,0 +1,1 @@
+"""A network as the machine holds it: blocks of neurons, banks of synapses, routes, bits."""

@@ -1,0 +1,281 @@
+"""A network laid out on cores: memories, routes, waves. What the simulator and the RTL execute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from axonc.toolchain.ir import IntegerNeuron
+
+from ...base import Program
+from ..machine.architecture import Architecture
+from .projections import ConvProjection, DenseProjection, Grid
+from .unrolling import UnrolledProjection
+
+Projection = DenseProjection | UnrolledProjection | ConvProjection
+
+HOST = -1
+"""The destination of a spike that leaves the machine."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A range of channels, rows and columns: [first, last) along each axis."""
+
+    channels: tuple[int, int]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+    @classmethod
+    def of(cls, grid: Grid) -> Box:
+        """Return the whole of a grid."""
+        return cls((0, grid[0]), (0, grid[1]), (0, grid[2]))
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """Channels, rows, columns."""
+        return self.channels, self.rows, self.columns
+
+    @property
+    def sizes(self) -> Grid:
+        """(channels, rows, columns)."""
+        return (
+            self.channels[1] - self.channels[0],
+            self.rows[1] - self.rows[0],
+            self.columns[1] - self.columns[0],
+        )
+
+    @property
+    def volume(self) -> int:
+        """How many positions lie in the box."""
+        channels, rows, columns = self.sizes
+        return channels * rows * columns
+
+    def __and__(self, other: Box) -> Box:
+        """Return the positions that lie in both boxes."""
+        ranges = [
+            (first := max(one[0], two[0]), max(first, min(one[1], two[1])))
+            for one, two in zip(self.ranges, other.ranges, strict=True)
+        ]
+        return Box(*ranges)
+
+    def flat_ids(self, grid: Grid) -> np.ndarray:
+        """Return the flat positions in `grid`, rows first, then columns, channels innermost.
+
+        This is the order of a core's neurons: one event's channels lie side by side.
+        """
+        c = np.arange(*self.channels)
+        y = np.arange(*self.rows)
+        x = np.arange(*self.columns)
+        ids: np.ndarray = (c * grid[1] + y[:, None, None]) * grid[2] + x[:, None]
+        return ids.ravel()
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The synapses of one projection in one block.
+
+    accepts: the sources whose events the bank takes; nothing else is ever sent to it.
+    """
+
+    projection: Projection
+    accepts: Box
+
+
+@dataclass(frozen=True)
+class Block:
+    """The neurons of one box of one layer, and the banks that feed them, in one core.
+
+    wave: its turn within a step. core: the number of the core that holds it. helps: the block that
+    the partial sums of this one are sent to, or HOST if another part goes on with them; a helper
+    has accumulators and no membranes. resumes: whether it goes on with those of an earlier part.
+    """
+
+    layer: str
+    grid: Grid
+    box: Box
+    banks: tuple[Bank, ...]
+    wave: int
+    core: int
+    helps: int | None = None
+    resumes: bool = False
+
+
+@dataclass(frozen=True)
+class Route:
+    """One line of the routing table of a block or of the host port.
+
+    Sends each spike of the source that lies in `accepts` to its `targets`, pairs of a block and one
+    of its banks (HOST, -1: out of the machine), those in one core side by side. It is one flit,
+    which serves all of them in a core, and is copied on its way where there are several cores.
+    hold_steps: 0 as soon as it is fired, else so many steps later, in the input phase, out of the
+    history memory. A spike of step t counts in step t + delay_steps at its destination; it is not
+    sent if the sample ends before that step.
+    """
+
+    targets: tuple[tuple[int, int], ...]
+    accepts: Box
+    hold_steps: int
+    delay_steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryProgram(Program):
+    """A network on the machine.
+
+    blocks: in the order of their numbers. positions: (column, row) in the mesh, per core.
+    block_routes: per block. host_routes: per input node.
+    grids: the grid of every spiking node. reasons: per layer, what drove its split over cores.
+    in_turns: whether each of its steps is a turn of its own, between those of other parts; all
+    arbiters are at rest then when a step begins.
+    """
+
+    architecture: Architecture
+    blocks: tuple[Block, ...]
+    positions: tuple[tuple[int, int], ...]
+    block_routes: tuple[tuple[Route, ...], ...]
+    host_routes: dict[str, tuple[Route, ...]]
+    grids: dict[str, Grid]
+    reasons: dict[str, str]
+    in_turns: bool = False
+
+    @property
+    def waves(self) -> int:
+        """How many turns a step takes under the within-step schedule."""
+        return 1 + max((block.wave for block in self.blocks), default=-1)
+
+    @cached_property
+    def _blocks_by_core(self) -> list[list[int]]:
+        held: list[list[int]] = [[] for _ in self.positions]
+        for number, block in enumerate(self.blocks):
+            held[block.core].append(number)
+        return held
+
+    def blocks_of(self, core: int) -> list[int]:
+        """Return the blocks that a core holds, in the order in which they are updated."""
+        return self._blocks_by_core[core]
+
+    @property
+    def resuming(self) -> int | None:
+        """The block that goes on with the sums of an earlier part; a program has at most one."""
+        return next((n for n, block in enumerate(self.blocks) if block.resumes), None)
+
+    @property
+    def handing_on(self) -> int | None:
+        """The block whose sums a later part goes on with; a program has at most one."""
+        return next((n for n, block in enumerate(self.blocks) if block.helps == HOST), None)
+
+    def banks_by_core(self, route: Route) -> dict[int, tuple[tuple[int, int], ...]]:
+        """Return the targets of a line by the core (or HOST) that they lie in."""
+        found: dict[int, tuple[tuple[int, int], ...]] = {}
+        for block, bank in route.targets:
+            core = HOST if block == HOST else self.blocks[block].core
+            found[core] = (*found.get(core, ()), (block, bank))
+        return found
+
+    def leaks(self, layer: str) -> bool:
+        """Whether the membranes of `layer` decay."""
+        membrane = self.neuron(layer).membrane
+        return bool((membrane.multiplier != 1 << membrane.shift).any())
+
+    def neuron(self, layer: str) -> IntegerNeuron:
+        """Return the neuron node called `layer`."""
+        node = self.graph.nodes[layer]
+        assert isinstance(node, IntegerNeuron)
+        return node
+
+    def summary(self) -> list[tuple[str, str]]:
+        machine, size = self.architecture, self.architecture.core
+        neurons = sum(block.box.volume for block in self.blocks if block.helps is None)
+        synapses = sum(
+            stored_synapses(bank, block) for block in self.blocks for bank in block.banks
+        )
+        axons = sum(axons_of(block) for block in self.blocks)
+        count = len(self.positions)
+        rows = [
+            ("architecture", f"{machine.name}, {machine.clock_mhz:g} MHz, {machine.schedule}"),
+            ("cores", f"{count} of {machine.cores}"),
+            ("neurons", f"{neurons} of {count * size.neurons} in these cores"),
+            ("axons", f"{axons} of {count * size.axons} in these cores"),
+            ("sign bits", f"{synapses} of {count * size.synapse_capacity_bits} in these cores"),
+        ]
+        if len(self.blocks) > count:
+            shared = "1 core" if count == 1 else f"{count} cores"
+            rows.append(("packing", f"{len(self.blocks)} blocks of neurons share {shared}"))
+        for layer, reason in self.reasons.items():
+            cores = {block.core for block in self.blocks if block.layer == layer}
+            others = {block.layer for block in self.blocks if block.core in cores} - {layer}
+            text = "1 core" if len(cores) == 1 else f"{len(cores)} cores"
+            split = sum(block.layer == layer for block in self.blocks) > 1
+            text += f" ({reason})" if split else ""
+            text += f", shared with {', '.join(sorted(others))}" if others else ""
+            rows.append((f"layer {layer}", text))
+        return rows
+
+
+def axons_of(block: Block) -> int:
+    """Return the rows of a block's dense banks; a kernel has none."""
+    return sum(
+        len(rows_of(bank))
+        for bank in block.banks
+        if not isinstance(bank.projection, ConvProjection)
+    )
+
+
+def stored_synapses(bank: Bank, block: Block) -> int:
+    """Return the sign bits of one bank: axons x neurons, or the kernel; 0 for plain pooling."""
+    projection = bank.projection
+    if not isinstance(projection, ConvProjection):
+        return len(rows_of(bank)) * block.box.volume
+    return sum(part.size for _, _, part in kernel_parts(bank, block)) if projection.stored else 0
+
+
+def has_absent_synapses(bank: Bank, block: Block) -> bool:
+    """Whether the bank needs presence bits: some synapse of its core is 0."""
+    projection = bank.projection
+    if isinstance(projection, ConvProjection):
+        parts = kernel_parts(bank, block)
+        return projection.stored and not all(part.all() for _, _, part in parts)
+    return not synapses_of(bank, block).all()
+
+
+def synapses_of(bank: Bank, block: Block) -> np.ndarray:
+    """Return the weights of a bank of rows, int8 (neurons of the block, rows)."""
+    projection = bank.projection
+    assert not isinstance(projection, ConvProjection)
+    if isinstance(projection, UnrolledProjection):
+        return projection.synapses(block.box.ranges, bank.accepts.ranges)
+    return projection.matrix[np.ix_(block.box.flat_ids(block.grid), rows_of(bank))]
+
+
+def kernel_parts(bank: Bank, block: Block) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yield what a convolution's bank stores, group by group.
+
+    As (first source channel, first output channel, weights by output, source, row and column).
+    """
+    projection = bank.projection
+    assert isinstance(projection, ConvProjection)
+    kernel = projection.kernel
+    outputs, inputs = kernel.shape[0] // projection.groups, kernel.shape[1]
+    first, last = block.box.channels
+    for group in range(first // outputs, (last - 1) // outputs + 1):
+        low, high = max(first, group * outputs), min(last, (group + 1) * outputs)
+        start = max(bank.accepts.channels[0], group * inputs)
+        stop = min(bank.accepts.channels[1], (group + 1) * inputs)
+        if start < stop:
+            yield start, low, kernel[low:high, start - group * inputs : stop - group * inputs]
+
+
+def rows_of(bank: Bank) -> np.ndarray:
+    """Return the columns of the matrix that a bank of rows stores, in order."""
+    projection = bank.projection
+    sources = np.sort(bank.accepts.flat_ids(projection.source_grid))
+    if not isinstance(projection, DenseProjection):
+        return sources
+    if projection.start is None or projection.rows is None:
+        return sources
+    reached = [projection.rows[projection.start[i] : projection.start[i + 1]] for i in sources]
+    return np.unique(np.concatenate(reached))

@@ -1,0 +1,1 @@
+"""Programs and runs for people: tables, pictures, timelines."""

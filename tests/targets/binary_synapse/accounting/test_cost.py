@@ -1,0 +1,125 @@
+"""Memory, activity and energy: counted by hand on networks small enough for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from binary_synapse_networks import chain, perceptron, spike_counts
+
+from axonc.targets.binary_synapse import BinarySynapse
+from axonc.targets.binary_synapse.accounting.cost import load_profile
+from axonc.toolchain.ir import (
+    Input,
+    IntegerAffine,
+    IntegerConv,
+    IntegerNeuron,
+    LeakyState,
+    Output,
+    Window,
+    narrowest_type,
+)
+
+
+def test_memory_of_a_dense_network() -> None:
+    target = BinarySynapse("edge")
+    parts = target.cost(target.compile(perceptron([6, 5, 4]))).memory_bits.parts
+    assert parts["linear0.signs"] == 30
+    assert parts["linear1.signs"] == 20
+    assert "linear0.presence" not in parts
+    assert parts["neuron0.membranes"] == 5 * 24
+    assert parts["neuron0.accumulators"] == 5 * 16
+    assert parts["neuron0.thresholds"] == 24  # one for all neurons
+    assert "neuron0.biases" not in parts
+
+
+def test_a_kernel_is_stored_once() -> None:
+    kernel = np.array([1, -1, 0, 1, 1, 1, -1, 1, 1] * 2, np.int8).reshape(2, 1, 3, 3)
+    graph = chain(
+        {
+            "input": Input((1, 9, 9)),
+            "conv": IntegerConv(
+                kernel, narrowest_type(kernel), Window((1, 1), ((1, 1), (1, 1)), (1, 1))
+            ),
+            "neuron": IntegerNeuron(
+                (2, 9, 9),
+                np.array([[[3]], [[4]]]),
+                np.array([0]),
+                np.array([0]),
+                LeakyState(np.array([1]), 0, -128, 127),
+            ),
+            "output": Output((2, 9, 9)),
+        }
+    )
+    target = BinarySynapse("edge")
+    parts = target.cost(target.compile(graph)).memory_bits.parts
+    assert parts["conv.signs"] == parts["conv.presence"] == 18
+    assert parts["neuron.thresholds"] == 2 * 24
+    spikes = np.zeros((1, 1, 1, 9, 9), bool)
+    spikes[0, 0, 0, 0, 0] = spikes[0, 0, 0, 4, 4] = True  # a corner (4 taps) and the middle (9)
+    run = target.run(target.compile(graph), spikes)
+    assert run.layers["conv"]["synapses_walked"] == 2 * (4 + 9)
+    corner = np.count_nonzero(kernel[:, :, :2, :2])  # outputs (0, 0) to (1, 1) see kernel 1..0
+    assert run.synaptic_operations == corner + np.count_nonzero(kernel)
+
+
+def test_effective_operations_leave_absent_synapses_out() -> None:
+    weight = np.array([[1, 0, -1], [0, 0, 1]], np.int8)
+    graph = chain(
+        {
+            "input": Input((3,)),
+            "linear": IntegerAffine(weight, narrowest_type(weight)),
+            "neuron": IntegerNeuron(
+                (2,),
+                np.array([3]),
+                np.array([0]),
+                np.array([0]),
+                LeakyState(np.array([1]), 0, -128, 127),
+            ),
+            "output": Output((2,)),
+        }
+    )
+    target = BinarySynapse("edge")
+    run = target.run(target.compile(graph), np.ones((2, 5, 3), bool))
+    assert run.synaptic_operations == 2 * 5 * 3
+    assert run.layers["linear"]["synapses_walked"] == 2 * 5 * 6
+
+
+def test_energy_is_counts_times_sourced_prices() -> None:
+    target = BinarySynapse("edge")
+    program = target.compile(perceptron([20, 30, 5]))
+    run = target.run(program, spike_counts(program.graph, samples=3))
+    report = target.cost(program, run)
+    horowitz, odin = report.energy
+    assert odin.total_pj == pytest.approx(12.7 * run.counters["synapses_walked"] / 3)
+    assert not horowitz.unpriced
+    assert horowitz.total_pj == pytest.approx(sum(horowitz.parts_pj.values()))
+    small = (
+        sum(
+            run.counters.get(f"{way}_bits/{memory}", 0)
+            for way in ("read", "write")
+            for memory in ("accumulators", "fifos")
+        )
+        / 3
+    )
+    middle = (
+        sum(
+            run.counters.get(f"{way}_bits/{memory}", 0)
+            for way in ("read", "write")
+            for memory in ("membranes", "thresholds", "biases")
+        )
+        / 3
+    )
+    # 1024 x 16 bits of accumulators, 1024 x 24 bits of membranes and 128 KB of signs.
+    assert horowitz.parts_pj["memory_bit_8kb"] == pytest.approx((small + middle) * 10 / 64)
+    assert horowitz.parts_pj["memory_bit_1mb"] == pytest.approx(
+        run.counters["read_bits/signs"] / 3 * 100 / 64
+    )
+    assert report.cycles is not None
+    assert report.cycles.total == pytest.approx((run.cycles or 0) / 3)
+
+
+@pytest.mark.parametrize("name", ["horowitz_45nm", "odin_28nm"])
+def test_every_price_has_a_source(name: str) -> None:
+    profile = load_profile(name)
+    assert profile.basis and profile.source
+    assert all(entry.source for entry in profile.entries.values())
