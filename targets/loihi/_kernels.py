@@ -99,7 +99,7 @@ def add_conv(  # type: ignore[no-untyped-def]
     row_starts, row_runs = rows
     column_starts, column_runs = columns
     _, taps_across, tap_words = size
-    groups, height, width, _ = lanes.shape
+    width = lanes.shape[2]
     half = 1 << (8 * lanes.itemsize - 1)
     found = np.empty(place.shape[0] + 1, np.int32)
     for b in range(sums.shape[0]):
@@ -124,15 +124,23 @@ def add_conv(  # type: ignore[no-untyped-def]
                             weights = kernel[from_tap : from_tap + words]
                             for w in range(words):
                                 target[w] += weights[w]
-            i = 0
-            for g in range(groups):
-                for o in range(channels):
-                    for y in range(height):
-                        for x in range(width):
-                            lane = np.int32(np.int64(lanes[g, y, x, o]) - half)
-                            sums[b, step, i] += (lane >> right) << left
-                            i += 1
+            add_lanes(lanes, channels, left, right, sums[b, step])
     return operations
+
+
+@numba.njit(cache=True, nogil=True)
+def add_lanes(lanes, channels, left, right, sums):  # type: ignore[no-untyped-def]
+    """Add what the lanes of an image hold above half of their range, shifted, to flat sums."""
+    groups, height, width, _ = lanes.shape
+    half = 1 << (8 * lanes.itemsize - 1)
+    i = 0
+    for g in range(groups):
+        for o in range(channels):
+            for y in range(height):
+                for x in range(width):
+                    lane = np.int32(np.int64(lanes[g, y, x, o]) - half)
+                    sums[i] += (lane >> right) << left
+                    i += 1
 
 
 @numba.njit(cache=True, nogil=True)

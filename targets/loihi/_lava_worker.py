@@ -55,9 +55,36 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 def import_lava():
-    """Import what a job needs and define the two processes that are ours."""
+    """Import what a job needs, and define the processes that are ours."""
     sys.meta_path.insert(0, _Finder())
     import numpy as np
+    from lava.magma.core.run_conditions import RunSteps
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc.conv.process import Conv
+    from lava.proc.dense.process import DelayDense, Dense
+    from lava.proc.io.source import RingBuffer
+    from lava.proc.lif.process import LIFReset
+    from lava.utils.weightutils import SignMode
+
+    recorder, recorder_model = recorder_classes(np)
+    return SimpleNamespace(
+        np=np,
+        Recorder=recorder,
+        RecorderModel=recorder_model,
+        ProbedLIFReset=probed_model(np),
+        Conv=Conv,
+        DelayDense=DelayDense,
+        Dense=Dense,
+        LIFReset=LIFReset,
+        RingBuffer=RingBuffer,
+        Loihi2SimCfg=Loihi2SimCfg,
+        RunSteps=RunSteps,
+        SignMode=SignMode,
+    )
+
+
+def recorder_classes(np):
+    """Return a process that writes what arrives to a file, and its model."""
     from lava.magma.core.decorator import implements, requires
     from lava.magma.core.model.py.model import PyLoihiProcessModel
     from lava.magma.core.model.py.ports import PyInPort
@@ -65,15 +92,7 @@ def import_lava():
     from lava.magma.core.process.ports.ports import InPort
     from lava.magma.core.process.process import AbstractProcess
     from lava.magma.core.resources import CPU
-    from lava.magma.core.run_conditions import RunSteps
-    from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-    from lava.proc.conv.process import Conv
-    from lava.proc.dense.process import DelayDense, Dense
-    from lava.proc.io.source import RingBuffer
-    from lava.proc.lif.models import PyLifResetModelBitAcc
-    from lava.proc.lif.process import LIFReset
-    from lava.utils.weightutils import SignMode
 
     class Recorder(AbstractProcess):
         """Writes what arrives at step t of the chip into row t of a .npy file."""
@@ -94,6 +113,13 @@ def import_lava():
         def run_spk(self):
             self.rows[self.time_step - 1] = self.a_in.recv().reshape(-1) != 0
 
+    return Recorder, RecorderModel
+
+
+def probed_model(np):
+    """Return a model of neurons that writes their states to a file."""
+    from lava.proc.lif.models import PyLifResetModelBitAcc
+
     class ProbedLIFReset(PyLifResetModelBitAcc):
         """Lava's own model; u and v are written down between the update and the reset of v."""
 
@@ -108,20 +134,7 @@ def import_lava():
                 self.rows[self.time_step - 1, 1] = self.v.reshape(-1)
             super().reset_voltage(spike_vector)
 
-    return SimpleNamespace(
-        np=np,
-        Recorder=Recorder,
-        RecorderModel=RecorderModel,
-        ProbedLIFReset=ProbedLIFReset,
-        Conv=Conv,
-        DelayDense=DelayDense,
-        Dense=Dense,
-        LIFReset=LIFReset,
-        RingBuffer=RingBuffer,
-        Loihi2SimCfg=Loihi2SimCfg,
-        RunSteps=RunSteps,
-        SignMode=SignMode,
-    )
+    return ProbedLIFReset
 
 
 def build(lava, job, arrays, part, folder):
@@ -129,67 +142,80 @@ def build(lava, job, arrays, part, folder):
 
     Lava looks for a model in a process's own folder and runs every file there, unless it is told.
     """
-    np = lava.np
     spiking, models = {}, {}
     for source in job["inputs"]:
         shape, name = source["shape"], source["name"]
-        raster = np.unpackbits(arrays[f"input/{name}/{part}"], axis=0, count=source["steps"])
-        data = np.moveaxis(raster.reshape([source["steps"], *shape]), 0, -1).astype(np.int32)
-        spiking[name] = lava.RingBuffer(data=data)
+        raster = lava.np.unpackbits(arrays[f"input/{name}/{part}"], axis=0, count=source["steps"])
+        data = lava.np.moveaxis(raster.reshape([source["steps"], *shape]), 0, -1)
+        spiking[name] = lava.RingBuffer(data=data.astype(lava.np.int32))
     steps = next(iter(job["inputs"]))["steps"]
     for population in job["populations"]:
-        name = population["name"]
-        registers = {
-            register: arrays[f"{name}/{register}"]
-            for register in ("du", "dv", "vth", "bias_mant", "bias_exp")
-        }
-        lif = lava.LIFReset(
-            shape=tuple(population["shape"]),
-            reset_interval=population["period"],
-            reset_offset=population["first"],
-            **registers,
-        )
-        if population["probe"]:
-            models[lif] = lava.ProbedLIFReset
-            lif.proc_params["probe"] = f"{folder}/probe_{population['index']}.npy"
-            size = int(np.prod(population["shape"]))
-            empty_npy(np, lif.proc_params["probe"], (steps, 2, size), np.int32)
-        spiking[name] = lif
-        if population["record"]:
-            path = f"{folder}/spikes_{population['index']}.npy"
-            empty_npy(np, path, (steps, int(np.prod(population["shape"]))), np.uint8)
-            recorder = lava.Recorder(shape=tuple(population["shape"]), path=path)
-            models[recorder] = lava.RecorderModel
-            lif.s_out.connect(recorder.a_in)
+        lif, own = neurons(lava, population, arrays, steps, folder)
+        spiking[population["name"]] = lif
+        models |= own
     for group in job["synapses"]:
-        weight, s_out = arrays[f"{group['name']}/weight"], spiking[group["source"]].s_out
-        a_in = spiking[group["target"]].a_in
-        if group["kind"] == "conv":
-            conv = lava.Conv(
-                weight=weight,
-                input_shape=tuple(group["input_shape"]),
-                stride=group["stride"],
-                padding=group["padding"],
-                dilation=group["dilation"],
-                groups=group["groups"],
-            )
-            s_out.connect(conv.s_in)
-            conv.a_out.connect(a_in)
-            continue
-        options = dict(
-            weights=weight,
-            num_weight_bits=group["bits"],
-            weight_exp=group["exponent"],
-            sign_mode=lava.SignMode[group["sign"].upper()],
-        )
-        if group["kind"] == "delayed":
-            delays = arrays[f"{group['name']}/delay"].astype(int)
-            dense = lava.DelayDense(delays=delays, **options)
-        else:
-            dense = lava.Dense(**options)
-        s_out.reshape((weight.shape[1],)).connect(dense.s_in)
-        dense.a_out.reshape(a_in.shape).connect(a_in)
+        connect(lava, group, arrays, spiking[group["source"]].s_out, spiking[group["target"]].a_in)
     return spiking[job["populations"][0]["name"]], models, steps
+
+
+def neurons(lava, population, arrays, steps, folder):
+    """Make the neurons of a population, and a recorder where it is asked for.
+
+    Return the neurons and the models of those processes that have one of ours.
+    """
+    shape, index, models = tuple(population["shape"]), population["index"], {}
+    size = int(lava.np.prod(shape))
+    registers = {
+        register: arrays[f"{population['name']}/{register}"]
+        for register in ("du", "dv", "vth", "bias_mant", "bias_exp")
+    }
+    lif = lava.LIFReset(
+        shape=shape,
+        reset_interval=population["period"],
+        reset_offset=population["first"],
+        **registers,
+    )
+    if population["probe"]:
+        models[lif] = lava.ProbedLIFReset
+        lif.proc_params["probe"] = f"{folder}/probe_{index}.npy"
+        empty_npy(lava.np, lif.proc_params["probe"], (steps, 2, size), lava.np.int32)
+    if population["record"]:
+        path = f"{folder}/spikes_{index}.npy"
+        empty_npy(lava.np, path, (steps, size), lava.np.uint8)
+        recorder = lava.Recorder(shape=shape, path=path)
+        models[recorder] = lava.RecorderModel
+        lif.s_out.connect(recorder.a_in)
+    return lif, models
+
+
+def connect(lava, group, arrays, s_out, a_in):
+    """Make the synapses of a group, between the port of its source and that of its target."""
+    weight = arrays[f"{group['name']}/weight"]
+    if group["kind"] == "conv":
+        conv = lava.Conv(
+            weight=weight,
+            input_shape=tuple(group["input_shape"]),
+            stride=group["stride"],
+            padding=group["padding"],
+            dilation=group["dilation"],
+            groups=group["groups"],
+        )
+        s_out.connect(conv.s_in)
+        conv.a_out.connect(a_in)
+        return
+    options = dict(
+        weights=weight,
+        num_weight_bits=group["bits"],
+        weight_exp=group["exponent"],
+        sign_mode=lava.SignMode[group["sign"].upper()],
+    )
+    if group["kind"] == "delayed":
+        delays = arrays[f"{group['name']}/delay"].astype(int)
+        dense = lava.DelayDense(delays=delays, **options)
+    else:
+        dense = lava.Dense(**options)
+    s_out.reshape((weight.shape[1],)).connect(dense.s_in)
+    dense.a_out.reshape(a_in.shape).connect(a_in)
 
 
 def empty_npy(np, path, shape, dtype):

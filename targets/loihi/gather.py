@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from axonc.toolchain.ir import Taps
+from axonc.toolchain.ir import Shape, Taps
 
 from .network import Kernel, SynapseGroup
 
@@ -20,6 +20,9 @@ Gather = Callable[[np.ndarray, int, np.ndarray], int]
 """(raster, first step, sums) -> synaptic operations: adds what arrives to the sums."""
 
 WORD_BYTES = 8
+
+Runs = tuple[tuple[np.ndarray, np.ndarray], np.ndarray]
+"""(starts, runs) of one axis, and the order of its taps; see `_runs`."""
 
 
 def gather(group: SynapseGroup, delay: np.ndarray) -> Gather:
@@ -57,16 +60,8 @@ def _convolution(
 ) -> Gather:
     # The narrowest lanes that no sum leaves: all lanes of a word are added at once.
     lane = next(t for t in (np.uint8, np.uint16, np.uint32) if largest_sum < np.iinfo(t).max // 2)
-    (_, height, width), (_, out_height, out_width) = kernel.input_shape, kernel.output_shape
-    (rows, row_order), (columns, column_order) = (
-        _runs(taps, stride, dilation)
-        for taps, stride, dilation in zip(
-            kernel.window.taps((height, width), units.shape[2:]),
-            kernel.window.stride,
-            kernel.window.dilation,
-            strict=True,
-        )
-    )
+    _, out_height, out_width = kernel.output_shape
+    (rows, row_order), (columns, column_order) = _runs_of(kernel, units.shape[2:])
     out, per_group = units.shape[:2]
     by_input = (
         units[:, :, row_order][:, :, :, column_order]
@@ -78,16 +73,7 @@ def _convolution(
         (kernel.groups, out_height, out_width, words.shape[-1] * WORD_BYTES // lane().nbytes), lane
     )
     image = lanes.reshape(-1).view(np.uint64)
-    group, channel, y, x = np.indices((kernel.groups, per_group, height, width)).reshape(4, -1)
-    place = np.stack(
-        [
-            (group * per_group + channel) * words[0, 0].size,
-            group * (image.size // kernel.groups),
-            y,
-            x,
-        ],
-        axis=1,
-    ).astype(np.int32)
+    place = _places(kernel, words[0, 0].size, image.size)
 
     def conv(raster: np.ndarray, first: int, sums: np.ndarray) -> int:
         from ._kernels import add_conv
@@ -125,7 +111,29 @@ def _words(weight: np.ndarray, lane: type[np.unsignedinteger]) -> np.ndarray:
     return np.ascontiguousarray((digits << places).sum(-1, dtype=np.uint64))
 
 
-def _runs(taps: Taps, stride: int, dilation: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+def _places(kernel: Kernel, kernel_words: int, image_words: int) -> np.ndarray:
+    """Return by source neuron its first words in the kernel and in the image, its row and column.
+
+    kernel_words: of one input channel. image_words: of all groups.
+    """
+    channels, height, width = kernel.input_shape
+    channel, y, x = np.indices((channels, height, width)).reshape(3, -1)
+    group = channel // (channels // kernel.groups)
+    first_words = [channel * kernel_words, group * (image_words // kernel.groups)]
+    return np.stack([*first_words, y, x], axis=1).astype(np.int32)
+
+
+def _runs_of(kernel: Kernel, size: Shape) -> tuple[Runs, Runs]:
+    """Return `_runs` of the rows and of the columns of a kernel of `size`."""
+    window = kernel.window
+    taps = window.taps(kernel.input_shape[1:], size)
+    rows, columns = (
+        _runs(*axis) for axis in zip(taps, window.stride, window.dilation, strict=True)
+    )
+    return rows, columns
+
+
+def _runs(taps: Taps, stride: int, dilation: int) -> Runs:
     """Return where each input position counts along one axis, and the order of taps for that.
 
     The runs of position i are those from starts[i] to starts[i + 1]; each is (first output, first

@@ -69,9 +69,7 @@ class Mapping:
 
     def fullest(self) -> dict[str, tuple[int, int]]:
         """Return by resource what the fullest core uses, and what a core has."""
-        usages = [
-            usage for of_population in self.partition.usage.values() for usage in of_population
-        ]
+        usages = [usage for each in self.partition.usage.values() for usage in each]
         return {
             resource: (
                 max(u[resource] for u in usages),

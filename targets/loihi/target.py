@@ -17,7 +17,7 @@ from axonc.toolchain.reference import Spikes, input_arrays
 from ..base import EngineStatus, ForeignNetwork, NodeVerdict, Program, Run, Target
 from .chip import Chip, load_chip
 from .cost import cost_report
-from .emulator import emulate
+from .emulator import Emulation, emulate
 from .environment import LAVA, NETX, install, status
 from .lava_engine import run_on_lava
 from .lower import Lowering, lower
@@ -132,13 +132,7 @@ class Loihi(Target):
             netx = run_on_netx(program, inputs, self.lava_timeout_s)
             rasters, wall_s = netx.spikes, netx.wall_s
         batch, steps = next(iter(inputs.values())).shape[:2]
-        layers: dict[str, dict[str, int]] = {
-            name: {"synaptic_operations": count} for name, count in emulation.operations.items()
-        }
-        for p in network.populations:
-            updates = batch * steps * p.size
-            layers[p.name] = {**emulation.counters[p.name], "neuron_updates": updates}
-        layers |= {name: {"spikes": int(array.sum())} for name, array in inputs.items()}
+        layers = _layers(network, emulation, inputs)
         overflows = _overflows(layers)
         if self.strict and overflows:
             raise InputError(
@@ -262,6 +256,20 @@ def _compared(theirs: Mapping[str, np.ndarray], ours: Mapping[str, np.ndarray]) 
             int(np.count_nonzero(raster != ours[name])) for name, raster in theirs.items()
         ),
     }
+
+
+def _layers(
+    network: Network, emulation: Emulation, inputs: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, int]]:
+    """Return the totals over the batch by synapse group, population and input."""
+    batch, steps = next(iter(inputs.values())).shape[:2]
+    layers: dict[str, dict[str, int]] = {
+        name: {"synaptic_operations": count} for name, count in emulation.operations.items()
+    }
+    for p in network.populations:
+        updates = batch * steps * p.size
+        layers[p.name] = {**emulation.counters[p.name], "neuron_updates": updates}
+    return layers | {name: {"spikes": int(array.sum())} for name, array in inputs.items()}
 
 
 def _overflows(layers: dict[str, dict[str, int]]) -> int:

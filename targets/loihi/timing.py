@@ -89,11 +89,8 @@ def _cores(
     forms: Mapping[str, str],
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return mean counts a step, by part of the estimate and event: one number a core."""
-    network, partition, traffic = (
-        program.network,
-        program.mapping.partition,
-        program.mapping.traffic,
-    )
+    network, partition = program.network, program.mapping.partition
+    traffic = program.mapping.traffic
     number = {name: i for i, name in enumerate(traffic.names)}
     count = len(number)
 
