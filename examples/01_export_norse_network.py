@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from axonc.models import export_norse
-from axonc.models.binarize import BinaryLinear
+from axonc.models.nn.binarize import BinaryLinear
 from axonc.toolchain.driver import lower, run, verdicts
 from axonc.toolchain.frontend import load_graph
 

@@ -9,48 +9,48 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checkpoint import load_network as load_network
     from .config import TrainingConfig as TrainingConfig
     from .data import Dataset as Dataset
     from .data import Split as Split
     from .errors import TrainingInputError as TrainingInputError
-    from .evaluate import dataset as dataset
-    from .evaluate import encode as encode
-    from .evaluate import predict as predict
-    from .evaluate import run_network as run_network
-    from .export import export_nir as export_nir
-    from .network import SpikingNetwork as SpikingNetwork
-    from .norse_export import export_norse as export_norse
-    from .plots import plot_history as plot_history
-    from .size import ModelSize as ModelSize
-    from .size import model_size as model_size
-    from .tensorboard import write_tensorboard as write_tensorboard
-    from .training import TrainingProgress as TrainingProgress
-    from .training import TrainingResult as TrainingResult
-    from .training import train as train
-    from .user_network import load_user_network as load_user_network
+    from .export.norse_network import export_norse as export_norse
+    from .export.trained_network import export_nir as export_nir
+    from .export.user_network import load_user_network as load_user_network
+    from .networks.network import SpikingNetwork as SpikingNetwork
+    from .training.checkpoint import load_network as load_network
+    from .training.evaluate import dataset as dataset
+    from .training.evaluate import encode as encode
+    from .training.evaluate import predict as predict
+    from .training.evaluate import run_network as run_network
+    from .training.loop import TrainingProgress as TrainingProgress
+    from .training.loop import TrainingResult as TrainingResult
+    from .training.loop import train as train
+    from .training.plots import plot_history as plot_history
+    from .training.size import ModelSize as ModelSize
+    from .training.size import model_size as model_size
+    from .training.tensorboard import write_tensorboard as write_tensorboard
 
 _HOME = {
     "Dataset": "data",
-    "ModelSize": "size",
-    "SpikingNetwork": "network",
+    "ModelSize": "training.size",
+    "SpikingNetwork": "networks.network",
     "Split": "data",
     "TrainingConfig": "config",
     "TrainingInputError": "errors",
-    "TrainingProgress": "training",
-    "TrainingResult": "training",
-    "dataset": "evaluate",
-    "encode": "evaluate",
-    "export_nir": "export",
-    "export_norse": "norse_export",
-    "load_network": "checkpoint",
-    "load_user_network": "user_network",
-    "model_size": "size",
-    "plot_history": "plots",
-    "predict": "evaluate",
-    "run_network": "evaluate",
-    "train": "training",
-    "write_tensorboard": "tensorboard",
+    "TrainingProgress": "training.loop",
+    "TrainingResult": "training.loop",
+    "dataset": "training.evaluate",
+    "encode": "training.evaluate",
+    "export_nir": "export.trained_network",
+    "export_norse": "export.norse_network",
+    "load_network": "training.checkpoint",
+    "load_user_network": "export.user_network",
+    "model_size": "training.size",
+    "plot_history": "training.plots",
+    "predict": "training.evaluate",
+    "run_network": "training.evaluate",
+    "train": "training.loop",
+    "write_tensorboard": "training.tensorboard",
 }
 
 __all__ = sorted(_HOME)

@@ -10,10 +10,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from . import _toml, presets
-from .adali import AdaLiConfig
-from .agmm import GateConfig
-from .binarize import WeightScale
 from .errors import TrainingInputError
+from .methods.adali import AdaLiConfig
+from .methods.agmm import GateConfig
+from .nn.binarize import WeightScale
 
 
 class Augmentation(StrEnum):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import TrainingConfig, TrainingInputError, export_nir, model_size, train
-from ..checkpoint import write_atomically
-from ..training import CHECKPOINT, TrainingResult
+from ..training.checkpoint import write_atomically
+from ..training.loop import CHECKPOINT, TrainingResult
 from . import config_path, names
 
 _CARD = """\
@@ -47,7 +47,7 @@ def make(name: str, runs: Path, out: Path) -> None:
 
 
 def _card(name: str, result: TrainingResult) -> str:
-    from ..evaluate import dataset
+    from ..training.evaluate import dataset
 
     config, network = result.config, result.network
     size = model_size(network)

@@ -27,7 +27,7 @@ def test_a_binary_resnet19_is_read_and_lowered_in_ten_seconds_and_two_gigabytes(
 
     from axonc.models import TrainingConfig, export_nir
     from axonc.models.config import Shortcut
-    from axonc.models.networks import build_network
+    from axonc.models.networks.registry import build_network
 
     config = TrainingConfig()
     config = replace(

@@ -37,9 +37,9 @@ def training_step(config: TrainingConfig) -> Callable[[], None]:
     """Return a step of training on 100 samples."""
     import torch
 
-    from axonc.models._memory import keep_freed_memory
-    from axonc.models.forward import training_forward
-    from axonc.models.networks import build_network, input_shape
+    from axonc.models.networks.registry import build_network, input_shape
+    from axonc.models.training._memory import keep_freed_memory
+    from axonc.models.training.forward import training_forward
 
     keep_freed_memory()  # as `train` does
     network = build_network(config, (1, 28, 28), 10)

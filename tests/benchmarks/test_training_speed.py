@@ -93,9 +93,9 @@ def test_agmm_adds_at_most_a_tenth_to_the_vanilla_binary_step(architecture: str)
     import torch
 
     from axonc.models import TrainingConfig
-    from axonc.models.agmm import GateConfig, Mean
     from axonc.models.config import EncoderConfig, NetworkConfig
-    from axonc.models.networks import build_network
+    from axonc.models.methods.agmm import GateConfig, Mean
+    from axonc.models.networks.registry import build_network
 
     shape, batch = ((3, 32, 32), 4) if architecture == "vgg11" else ((1, 28, 28), 100)
     spikes = (torch.rand(4, batch, *shape) < 0.3).float()

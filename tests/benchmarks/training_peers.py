@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from axonc.models._memory import keep_freed_memory
+from axonc.models.training._memory import keep_freed_memory
 
 BATCH, CLASSES, SLOPE = 64, 10, 4.0
 THRESHOLD = torch.tensor(0.2501).item()  # off the weights' grid, and a number of float32
@@ -74,11 +74,11 @@ def synapses(weight: Tensor, linear: type[nn.Module], conv: type[nn.Module]) -> 
 
 
 def axonc(network: str, weights: Sequence[Tensor], steps: int) -> tuple[nn.Module, Any]:
-    from axonc.models.batchnorm import TemporalBatchNorm
-    from axonc.models.layers import SpikingLayer
-    from axonc.models.network import INPUT, SpikingNetwork, Wire
-    from axonc.models.neurons import LIFCell, lif_parameters
-    from axonc.models.surrogates import Sigmoid
+    from axonc.models.networks.layers import SpikingLayer
+    from axonc.models.networks.network import INPUT, SpikingNetwork, Wire
+    from axonc.models.nn.batchnorm import TemporalBatchNorm
+    from axonc.models.nn.neurons import LIFCell, lif_parameters
+    from axonc.models.nn.surrogates import Sigmoid
 
     layers, source = {}, INPUT
     for number, weight in enumerate(weights, start=1):

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from axonc.models import TrainingConfig, TrainingInputError, presets
-from axonc.models.agmm import GateConfig, Mean
 from axonc.models.config import NetworkConfig
-from axonc.models.networks import build_network
+from axonc.models.methods.agmm import GateConfig, Mean
+from axonc.models.networks.registry import build_network
 
 
 def test_toml_round_trip() -> None:

@@ -1,0 +1,1 @@
+"""Networks as NIR graphs: trained ones, and norse networks of a user's own."""

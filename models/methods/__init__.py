@@ -1,0 +1,1 @@
+"""Training methods out of papers, one paper a file."""

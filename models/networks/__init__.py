@@ -1,0 +1,1 @@
+"""Whole networks: layers, blocks, VGG and ResNet, the networks by name."""

@@ -1,0 +1,1 @@
+"""Parts of spiking networks: neurons, surrogates, BatchNorm over time, one-bit weights."""

@@ -1,0 +1,1 @@
+"""The training methods against one another, over seeds."""

@@ -1,0 +1,1 @@
+"""The training loop and what it keeps: checkpoints, telemetry, accuracy, sizes."""

@@ -1,0 +1,116 @@
+"""Checkpoints: written whole or not at all, read without unpickling anything but tensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from ..config import TrainingConfig
+from ..errors import CheckpointError, TrainingInputError
+from ..networks.network import SpikingNetwork
+from ..networks.registry import build_network
+
+FORMAT = 1
+_KINDS = {
+    "format": int,
+    "config": str,
+    "image_shape": list,
+    "classes": int,
+    "network": dict,
+    "optimizers": list,
+    "telemetry": dict,
+    "history": list,
+    "position": list,
+}
+_REMEDY = "name a checkpoint.pt that axonc wrote"
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file beside its place and rename it, so that a reader never sees half of one."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise TrainingInputError(
+            f"file {path}",
+            got=str(error),
+            expected="a place that can be written to",
+            remedy="choose another output folder",
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote have left behind."""
+    for partial in folder.glob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint atomically."""
+    write_atomically(path, lambda file: torch.save({"format": FORMAT, **state}, file))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; a file from a stranger can name tensors and plain values only."""
+    what = f"checkpoint {path}"
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            what, got="no such file", expected="a checkpoint", remedy=_REMEDY
+        ) from error
+    except Exception as error:  # a damaged file breaks torch's reader in any of a dozen ways
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            what, got=f"an unreadable file ({reason})", expected="a checkpoint", remedy=_REMEDY
+        ) from error
+    if not isinstance(state, dict) or not all(
+        isinstance(state.get(key), kind) for key, kind in _KINDS.items()
+    ):
+        raise CheckpointError(
+            what, got="a torch file of another kind", expected="a checkpoint", remedy=_REMEDY
+        )
+    if state["format"] != FORMAT:
+        raise CheckpointError(
+            what,
+            got=f"format {state['format']}",
+            expected=f"format {FORMAT}",
+            remedy="train again, or use the version of axonc that wrote it",
+        )
+    return state
+
+
+def restore(network: SpikingNetwork, state: dict[str, Any], what: str) -> None:
+    """Put a checkpoint's weights into a network; refuse those of another one."""
+    try:
+        network.load_state_dict(state["network"])
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            what,
+            got="the weights of another network",
+            expected=f"the parameters of {', '.join(network.wiring)}",
+            remedy="use the checkpoint with the configuration that it was trained with",
+        ) from error
+
+
+def load_network(checkpoint_path: str | Path) -> tuple[SpikingNetwork, TrainingConfig]:
+    """Read a trained network, in evaluation mode, and its configuration from a checkpoint.
+
+    Raises CheckpointError for a file that is missing, damaged, or not a checkpoint.
+    """
+    path = Path(checkpoint_path)
+    state, what = load(path), f"checkpoint {path}"
+    config = TrainingConfig.from_text(state["config"], what)
+    network = build_network(config, tuple(state["image_shape"]), int(state["classes"]))
+    restore(network, state, what)
+    return network.eval(), config

@@ -1,0 +1,91 @@
+"""What a network does on data it is not learning from: work, and where gradients could pass.
+
+window/LAYER                share of potentials inside the surrogate's window, over neurons,
+                            steps and samples (AdaLi calls it compute density)
+synaptic_operations/LAYER   additions a sample costs: for each input that is not 0, the number
+                            of synapses it reaches (borders of convolutions excluded exactly)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..networks.network import SpikingNetwork
+
+
+class Probe:
+    """Watch every forward pass inside the `with` block."""
+
+    def __init__(self, network: SpikingNetwork):
+        self._network = network
+        self._handles: list[Any] = []
+        self._sums: dict[str, float] = {}
+        self._potentials: dict[str, int] = {}
+        self._samples = 0
+
+    def __enter__(self) -> Probe:
+        for name in self._network.wiring:
+            layer = self._network.layer(name)
+            self._handles.append(layer.synapses.register_forward_hook(self._work(name)))
+            if layer.cell is not None:
+                watch = self._window(name)
+                self._handles.append(layer.cell.surrogate.register_forward_hook(watch))
+        self._handles.append(self._network.register_forward_hook(self._count))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def figures(self) -> dict[str, float]:
+        """Return the figures of all samples seen."""
+        figures = {}
+        for key, total in self._sums.items():
+            count = self._potentials[key] if key in self._potentials else self._samples
+            figures[key] = total / max(count, 1)
+        return figures
+
+    def _add(self, key: str, value: float) -> None:
+        self._sums[key] = self._sums.get(key, 0.0) + value
+
+    def _count(self, network: nn.Module, inputs: Any, scores: Tensor) -> None:
+        self._samples += len(scores)
+
+    def _work(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(synapses: nn.Module, inputs: Any, output: Tensor) -> None:
+            self._add(f"synaptic_operations/{name}", synaptic_operations(synapses, inputs[0]))
+
+        return hook
+
+    def _window(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+        key = f"window/{name}"
+
+        def hook(surrogate: Any, inputs: Any, output: Tensor) -> None:
+            self._potentials[key] = self._potentials.get(key, 0) + output.numel()
+            self._add(key, float(surrogate.window(*inputs).sum()))
+
+        return hook
+
+
+@torch.no_grad()
+def synaptic_operations(synapses: nn.Module, inputs: Tensor) -> float:
+    """Count the synapses reached by inputs that are not 0, summed over a batch."""
+    active = (inputs != 0).sum(0, keepdim=True).double()
+    if isinstance(synapses, nn.Linear):
+        return float(active.sum()) * synapses.out_features
+    assert isinstance(synapses, nn.Conv2d)
+    reached = functional.conv2d(
+        active,
+        torch.ones_like(synapses.weight, dtype=torch.float64),
+        None,
+        synapses.stride,
+        synapses.padding,
+        synapses.dilation,
+        synapses.groups,
+    )
+    return float(reached.sum())
