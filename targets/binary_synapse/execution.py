@@ -16,10 +16,9 @@ from axonc.toolchain.reference import Spikes, input_arrays
 from ..base import Run
 from .accounting.counting import count_events
 from .mapping.placement import Calibration, measured_traffic, place_by_traffic
-from .mapping.rules import sums_range
 from .mapping.sequential import Part, SequentialProgram, external_counters
-from .program.program import BinaryProgram, Projection
-from .program.projections import read_out_of
+from .program.paths import paths_into, read_out_of, sum_range
+from .program.program import BinaryProgram
 from .simulator.run import Totals, simulate_batch, warm_up
 from .simulator.timing import BOUND, SHORTCUTS
 from .simulator.turns import settle, take_over
@@ -217,27 +216,20 @@ def _check_sums(programs: list[BinaryProgram], name: str, count: int) -> None:
     """Counts above 1 make larger sums than the compiler allowed for."""
     machine = programs[0].architecture
     width = machine.core.accumulator_bits
-    into: dict[str, list[Projection]] = {}
-    for block in (block for program in programs for block in program.blocks):
-        found = into.setdefault(block.layer, [])
-        found += [
-            bank.projection
-            for bank in block.banks
-            if all(bank.projection is not known for known in found)
-        ]
-    for layer, projections in into.items():
-        if not any(p.path.source == name for p in projections):
-            continue
-        least, most = sums_range(projections)
-        worst = count * max(-int(least.min()), int(most.max()) + 1)
-        if worst > 1 << (width - 1):
-            raise InputError(
-                f"input spikes for node {name!r}",
-                got=f"up to {count} spikes a bin, which can bring a sum of layer {layer!r} to "
-                f"{worst}",
-                expected=f"sums within {width} bits of {machine.name!r}",
-                remedy="raise accumulator_bits, or give at most one spike a bin",
-            )
+    for program in programs:
+        for layer in dict.fromkeys(block.layer for block in program.blocks):
+            if all(path.source != name for path in paths_into(program.graph, layer)):
+                continue
+            sums = sum_range(program.graph, layer, count)
+            worst = max(-int(sums.low.min()), int(sums.high.max()) + 1)
+            if worst > 1 << (width - 1):
+                raise InputError(
+                    f"input spikes for node {name!r}",
+                    got=f"up to {count} spikes a bin, which can bring a sum of layer {layer!r} to "
+                    f"{worst}",
+                    expected=f"sums within {width} bits of {machine.name!r}",
+                    remedy="raise accumulator_bits, or give at most one spike a bin",
+                )
 
 
 def _delayed(raster: np.ndarray, steps: int) -> np.ndarray:

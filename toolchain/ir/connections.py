@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -103,7 +104,11 @@ class SumPool(Node):
         return values
 
     def output_range(self, arriving: Range, input_shape: Shape) -> Range:
-        return self.as_conv(input_shape[0]).sum_range(arriving, input_shape)
+        fed = arriving.by_channel(input_shape).with_zero()  # padding is 0
+        taps = self.window.taps(input_shape[1:], self.kernel)
+        most = prod(int(along.uses().sum(axis=(1, 2)).max()) for along in taps)  # without padding
+        axes = (-1, *(1,) * len(self.kernel))
+        return Range(most * fed.low.reshape(axes), most * fed.high.reshape(axes))
 
     def faults(self) -> list[str]:
         small = [] if min(self.kernel) > 0 else [f"kernel {self.kernel} must be at least 1"]

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from ..machine.architecture import Dataflow, Schedule
 from ..program.memory import flit_bits
-from ..program.program import HOST, Bank, BinaryProgram, Block, has_absent_synapses, rows_of
-from ..program.projections import ConvProjection
+from ..program.program import HOST, Bank, BinaryProgram, Block
 from ..simulator.clockwork import between_chips
 from ..simulator.flits import LOCAL, PORTS, TO_HOST
 from ..simulator.run import Totals
@@ -96,9 +95,9 @@ def memory_accesses(program: BinaryProgram, totals: Totals) -> Counter[Access]:
         walked = _walked(program, totals, bank_number, block, bank)
         if event_major:
             reads(block, "accumulators", walked * size.accumulator_bits, writes=True)
-        if not isinstance(bank.projection, ConvProjection) or bank.projection.stored:
+        if bank.projection.stored:
             reads(block, "signs", walked)
-            reads(block, "presence", walked * has_absent_synapses(bank, block))
+            reads(block, "presence", walked * block.has_absent_synapses(bank))
     for block in program.blocks:
         phases = totals.core_phases * block.box.volume
         reads(block, "accumulators", phases * size.accumulator_bits, writes=True)
@@ -129,7 +128,7 @@ def memory_accesses(program: BinaryProgram, totals: Totals) -> Counter[Access]:
 def _walked(program: BinaryProgram, totals: Totals, number: int, block: Block, bank: Bank) -> int:
     """Return the synapses that the machine visited in a bank; a scan visits all in every step."""
     if program.architecture.core.dataflow is Dataflow.NEURON_MAJOR:
-        return totals.core_phases * len(rows_of(bank)) * block.box.volume
+        return totals.core_phases * len(bank.axons) * block.box.volume
     return int(totals.bank_performed[number])
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ..program.program import HOST, Bank, Block, Box, Projection
-from ..program.projections import ConvProjection, DenseProjection, Grid
-from ..program.unrolling import UnrolledProjection
+from ..program.box import Box, Grid
+from ..program.program import HOST, Bank, Block
+from ..program.projections import Projection
 from .tiling import Tiling
 
 
@@ -42,7 +42,11 @@ class Layer:
 
     def fed_back(self) -> Layer:
         """Return the layer with its own spikes coming from outside, as those of `returned`."""
-        others = {id(p): _fed_back(p, self.name) for p in self.projections}
+        back = returned(self.name)
+        others = {
+            id(p): p.coming_from(back) if p.path.source == self.name else p
+            for p in self.projections
+        }
         chunks = tuple(
             tuple(Bank(others[id(bank.projection)], bank.accepts) for bank in chunk)
             for chunk in self.tiling.chunks
@@ -54,16 +58,6 @@ class Layer:
 def returned(name: str) -> str:
     """Return the source that a layer's own spikes come from where parts of it lie elsewhere."""
     return f"{name} (back)"
-
-
-def _fed_back(projection: Projection, layer: str) -> Projection:
-    if projection.path.source != layer:
-        return projection
-    if isinstance(projection, UnrolledProjection):
-        inner = _fed_back(projection.convolution, layer)
-        assert isinstance(inner, ConvProjection)
-        return UnrolledProjection(inner)
-    return replace(projection, path=replace(projection.path, source=returned(layer)))
 
 
 def waves_of(layers: Iterable[Layer]) -> dict[str, int]:
@@ -108,21 +102,4 @@ def make_blocks(layers: Iterable[Layer]) -> list[Block]:
 
 def _into(bank: Bank, box: Box) -> Bank:
     """Return the bank with those of its sources that can reach `box`."""
-    projection = bank.projection
-    if isinstance(projection, DenseProjection):
-        return bank
-    whole = projection if isinstance(projection, ConvProjection) else projection.convolution
-    return Bank(projection, bank.accepts & _accepted(whole, box))
-
-
-def _accepted(projection: ConvProjection, box: Box) -> Box:
-    """Return the smallest box of sources that reaches `box`."""
-    kernel, groups = projection.kernel, projection.groups
-    outputs, inputs = kernel.shape[0] // groups, kernel.shape[1]
-    first, last = box.channels
-    channels = (first // outputs * inputs, ((last - 1) // outputs + 1) * inputs)
-    return Box(
-        channels,
-        projection.row_taps.reaching(*box.rows),
-        projection.column_taps.reaching(*box.columns),
-    )
+    return Bank(bank.projection, bank.accepts & bank.projection.reaching(box))

@@ -8,8 +8,8 @@ from math import ceil
 from axonc.toolchain.ir import Graph
 
 from ..machine.architecture import Architecture, Schedule
+from ..program.box import Grid
 from ..program.memory import spike_bits
-from ..program.projections import Grid
 from .layers import Layer, make_blocks, waves_of
 from .packing import pack
 from .sequential import grouped

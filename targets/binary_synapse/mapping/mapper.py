@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from axonc.toolchain.ir import Graph
 
 from ..machine.architecture import Architecture, Schedule
+from ..program.box import Grid
+from ..program.paths import read_out_of
 from ..program.program import BinaryProgram
-from ..program.projections import Grid, read_out_of
 from .layers import Layer, make_blocks, waves_of
 from .packing import pack
 from .placement import snake

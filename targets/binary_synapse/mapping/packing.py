@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..machine.architecture import Architecture, Packing
-from ..program.program import Block, axons_of, stored_synapses
+from ..program.program import Block
 
 
 def pack(blocks: list[Block], architecture: Architecture) -> list[Block] | None:
@@ -42,8 +42,8 @@ def pack(blocks: list[Block], architecture: Architecture) -> list[Block] | None:
 
 def _needs(block: Block) -> tuple[int, int, int, int]:
     """Return what a block takes of a core: axons, neurons, synapse bits, block registers."""
-    bits = sum(stored_synapses(bank, block) for bank in block.banks)
-    return axons_of(block), block.box.volume, bits, 1
+    bits = sum(block.stored_synapses(bank) for bank in block.banks)
+    return block.axon_count, block.box.volume, bits, 1
 
 
 def _filled(needs: np.ndarray, limits: np.ndarray, cores: int, emptiest: bool) -> list[int] | None:

@@ -11,7 +11,8 @@ from axonc.toolchain.reference import Spikes
 
 from ...mesh_placement import MeshTraffic, place_on_mesh
 from ..machine.architecture import Architecture
-from ..program.program import HOST, BinaryProgram, Box, Route
+from ..program.box import Box
+from ..program.program import HOST, BinaryProgram, Route
 
 
 def snake(cores: int, architecture: Architecture) -> tuple[tuple[int, int], ...]:

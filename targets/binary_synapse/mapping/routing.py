@@ -11,10 +11,9 @@ import numpy as np
 from axonc.toolchain.ir import Graph
 
 from ..machine.architecture import Architecture, Schedule
-from ..program.program import HOST, Block, Box, Route
-from ..program.projections import Grid, read_out_of
-
-Ranges = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+from ..program.box import Box, Grid, Ranges
+from ..program.paths import read_out_of
+from ..program.program import HOST, Block, Route
 
 
 def make_routes(

@@ -21,27 +21,27 @@ from axonc.toolchain.ir import (
     Node,
     Output,
     Overflow,
+    Path,
     Reset,
     SumPool,
 )
 
 from ...base import NodeVerdict, Verdict
-from ..machine.architecture import Architecture
-from ..program.program import Projection, has_absent_synapses
-from ..program.projections import (
-    ConvProjection,
-    Grid,
+from ..machine.architecture import Architecture, CoreParameters
+from ..program.box import Grid, grid_of
+from ..program.paths import (
     ProjectionError,
+    as_rows,
     follow,
-    grid_of,
     paths_into,
     population_grids,
     spiking_sources,
+    sum_range,
 )
-from ..program.unrolling import UnrolledProjection, unrolled
+from ..program.projections import Projection, RowProjection
 from .layers import Layer, make_blocks
 from .limits import limits
-from .tiling import tile_layer
+from .tiling import Tiling, tile_layer
 from .unrolled_tiling import tile_unrolled
 
 
@@ -64,82 +64,140 @@ def examine(graph: Graph, architecture: Architecture) -> Examination:
     What the network as a whole exceeds is told by the node that it comes from; it is found out for
     the layers that are known, whatever else is refused.
     """
-    core = architecture.core
-    reasons = {name: _alone(node, architecture) for name, node in graph.nodes.items()}
-    refused = {name for name, found in reasons.items() if found}
-    # Shapes of weighted nodes are known even where values are refused; unrolling looks at values.
-    known = () if core.unrolls else (IntegerAffine, IntegerConv)
-    unknown = {name for name in refused if not isinstance(graph.nodes[name], known)}
-    try:
-        grids = population_grids(graph)
-    except ProjectionError:  # told below, by the node that it belongs to
-        grids = {name: grid_of(graph.shapes[name]) for name in spiking_sources(graph)}
+    examiner = _Examiner.of(graph, architecture)
+    layers = [layer for name in graph.order if (layer := examiner.layer(name)) is not None]
+    for name, why in limits(graph, architecture, layers, examiner.grids):
+        examiner.tell(name, why)
+    return Examination(examiner.verdicts(), tuple(layers), examiner.grids)
 
-    def tell(name: str, why: str) -> None:
-        if why not in reasons[name]:
-            reasons[name].append(why)
 
-    layers: list[Layer] = []
-    for name in graph.order:
-        node = graph.nodes[name]
-        if not isinstance(node, (IntegerNeuron, Output)):
-            continue
-        if isinstance(node, IntegerNeuron) and not graph.incoming[name]:
-            tell(name, "is fed by nothing")
-            continue
+@dataclass(frozen=True)
+class _Examiner:
+    """What is found out about the nodes of a graph, one by one.
+
+    reasons: by node, why it cannot run. refused: nodes that cannot run wherever they stand.
+    unknown: those of them that no path can be followed through.
+    """
+
+    graph: Graph
+    architecture: Architecture
+    reasons: dict[str, list[str]]
+    refused: frozenset[str]
+    unknown: frozenset[str]
+    grids: dict[str, Grid]
+
+    @classmethod
+    def of(cls, graph: Graph, architecture: Architecture) -> _Examiner:
+        """Return what is known of each node alone, and the grids of the populations."""
+        reasons = {name: _alone(node, architecture) for name, node in graph.nodes.items()}
+        refused = frozenset(name for name, found in reasons.items() if found)
+        # Shapes of connections are known even where values are refused; unrolling needs the values.
+        known = () if architecture.core.unrolls else (IntegerAffine, IntegerConv)
+        unknown = frozenset(name for name in refused if not isinstance(graph.nodes[name], known))
         try:
-            paths = paths_into(graph, name)
+            grids = population_grids(graph)
+        except ProjectionError:  # told with the layer that it belongs to
+            grids = {name: grid_of(graph.shapes[name]) for name in spiking_sources(graph)}
+        return cls(graph, architecture, reasons, refused, unknown, grids)
+
+    def tell(self, name: str, why: str) -> None:
+        """Add a reason against a node, once."""
+        if why not in self.reasons[name]:
+            self.reasons[name].append(why)
+
+    def verdicts(self) -> tuple[NodeVerdict, ...]:
+        """Return the verdict of every node."""
+        return tuple(
+            NodeVerdict(
+                name,
+                node.kind,
+                Verdict.UNSUPPORTED if self.reasons[name] else Verdict.EXACT,
+                "; ".join(self.reasons[name]),
+            )
+            for name, node in self.graph.nodes.items()
+        )
+
+    def layer(self, name: str) -> Layer | None:
+        """Return the layer of a neuron node; None, and why, where it fits no cores.
+
+        Of an output, whether it reads one neuron node; other nodes have no layer.
+        """
+        node = self.graph.nodes[name]
+        if not isinstance(node, (IntegerNeuron, Output)):
+            return None
+        if isinstance(node, IntegerNeuron) and not self.graph.incoming[name]:
+            self.tell(name, "is fed by nothing")
+            return None
+        try:
+            paths = paths_into(self.graph, name)
         except ProjectionError as error:
-            tell(error.node, str(error))
-            continue
+            self.tell(error.node, str(error))
+            return None
         if isinstance(node, Output):
-            _check_read_out(graph, name, reasons)
-            continue
-        into: list[Projection] = []
+            self._check_read_out(name)
+            return None
+        into = self._projections(paths)
+        if not into:
+            return None
+        if not self.refused & {through for path in paths for through in path.through}:
+            self.reasons[name] += _accumulator_faults(self.graph, name, self.architecture)
+        tiling = _tiled(self.grids[name], into, self.architecture.core)
+        if isinstance(tiling, str):
+            self.tell(name, tiling)
+            return None
+        if len(into) < len(paths):
+            return None
+        layer = Layer(name, self.grids[name], tuple(into), tiling)
+        self._check_presence(layer)
+        return layer
+
+    def _projections(self, paths: list[Path]) -> list[Projection]:
+        """Return what lies on each path that can be followed."""
+        found: list[Projection] = []
         for path in paths:
-            if unknown & set(path.through):
+            if self.unknown & set(path.through):
                 continue  # what it carries is not known
             try:
-                found: Projection = follow(graph, path, grids)
-                if core.unrolls and isinstance(found, ConvProjection):
-                    found = unrolled(found)
-                into.append(found)
+                projection = follow(self.graph, path, self.grids)
+                found.append(as_rows(projection) if self.architecture.core.unrolls else projection)
             except ProjectionError as error:
-                tell(error.node, str(error))
-        if not into:
-            continue
-        if not refused & {through for path in paths for through in path.through}:
-            reasons[name] += _accumulator_faults(into, architecture)
-        rows_only = any(isinstance(projection, UnrolledProjection) for projection in into)
-        tile = tile_unrolled if rows_only else tile_layer
-        tiling = tile(grids[name], into, core)
-        if isinstance(tiling, str):
-            tell(name, tiling)
-        elif len(into) == len(paths):
-            layers.append(Layer(name, grids[name], tuple(into), tiling))
-            if rows_only and not core.has_presence_plane and _has_absent(layers[-1]):
-                tell(
-                    name,
-                    "is fed by a convolution whose matrix has absent synapses, and cores of "
-                    f"{architecture.name!r} have no presence plane; set has_presence_plane = true",
-                )
-    for name, why in limits(graph, architecture, layers, grids):
-        tell(name, why)
-    verdicts = tuple(
-        NodeVerdict(
-            name,
-            node.kind,
-            Verdict.UNSUPPORTED if reasons[name] else Verdict.EXACT,
-            "; ".join(reasons[name]),
-        )
-        for name, node in graph.nodes.items()
-    )
-    return Examination(verdicts, tuple(layers), grids)
+                self.tell(error.node, str(error))
+        return found
+
+    def _check_presence(self, layer: Layer) -> None:
+        """A convolution that is unrolled may have absent synapses though its kernel has none."""
+        unrolls = not all(projection.cuts_channels for projection in layer.projections)
+        if not unrolls or self.architecture.core.has_presence_plane:
+            return
+        blocks = make_blocks([layer])
+        if any(block.has_absent_synapses(bank) for block in blocks for bank in block.banks):
+            self.tell(
+                layer.name,
+                "is fed by a convolution whose matrix has absent synapses, and cores of "
+                f"{self.architecture.name!r} have no presence plane; set has_presence_plane = true",
+            )
+
+    def _check_read_out(self, output: str) -> None:
+        """An output takes the spikes of one neuron node, unchanged."""
+        at = self.graph.origin(output)
+        node = self.graph.nodes[at]
+        if isinstance(node, (Flatten, Delay, Output)):
+            self.reasons[at].append(
+                f"sums {len(self.graph.incoming[at])} signals into a read-out; the machine sends "
+                "out spikes: sum them on the host, one output node each"
+            )
+        elif not isinstance(node, IntegerNeuron):
+            self.reasons[at].append(
+                "is read out as a number and not through a spiking neuron; keep it on the host, "
+                "which counts the spikes before it, or end the network in neurons"
+            )
 
 
-def _has_absent(layer: Layer) -> bool:
-    blocks = make_blocks([layer])
-    return any(has_absent_synapses(bank, block) for block in blocks for bank in block.banks)
+def _tiled(grid: Grid, into: list[Projection], core: CoreParameters) -> Tiling | str:
+    rows = [projection for projection in into if isinstance(projection, RowProjection)]
+    if not all(projection.cuts_channels for projection in into):
+        return tile_unrolled(grid, rows, core)
+    return tile_layer(grid, into, core)
 
 
 def _alone(node: Node, architecture: Architecture) -> list[str]:
@@ -179,28 +237,6 @@ def _weight_faults(node: IntegerAffine | IntegerConv, architecture: Architecture
             f"{architecture.name!r} have no presence plane; set has_presence_plane = true"
         ]
     return []
-
-
-def _check_read_out(graph: Graph, name: str, reasons: dict[str, list[str]]) -> None:
-    """An output takes the spikes of one neuron node, unchanged."""
-    at, hops = name, 0
-    while hops <= len(graph.nodes):
-        edges = graph.incoming[at]
-        if len(edges) != 1:
-            reasons[at].append(
-                f"sums {len(edges)} signals into a read-out; the machine sends out spikes: sum "
-                "them on the host, one output node each"
-            )
-            return
-        at, hops = edges[0].source, hops + 1
-        if isinstance(graph.nodes[at], IntegerNeuron):
-            return
-        if not isinstance(graph.nodes[at], (Flatten, Delay)):
-            reasons[at].append(
-                "is read out as a number and not through a spiking neuron; keep it on the host, "
-                "which counts the spikes before it, or end the network in neurons"
-            )
-            return
 
 
 def _neuron_faults(node: IntegerNeuron, architecture: Architecture) -> Iterator[str]:
@@ -259,8 +295,9 @@ def _too_wide(values: np.ndarray, what: str, width: int, architecture: str) -> I
         )
 
 
-def _accumulator_faults(into: list[Projection], architecture: Architecture) -> list[str]:
-    least, most = sums_range(into)
+def _accumulator_faults(graph: Graph, name: str, architecture: Architecture) -> list[str]:
+    sums = sum_range(graph, name)
+    least, most = sums.low, sums.high
     width = architecture.core.accumulator_bits
     bits = np.maximum(signed_bits(least), signed_bits(most))
     worst = int(bits.argmax())
@@ -271,14 +308,6 @@ def _accumulator_faults(into: list[Projection], architecture: Architecture) -> l
         f"{bits[worst]} bits, {bits[worst] - width} more than accumulator_bits = {width} of "
         f"{architecture.name!r} ({np.count_nonzero(bits > width)} neurons in all)"
     ]
-
-
-def sums_range(into: list[Projection]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and greatest sum of each target neuron, with at most one spike a source."""
-    ranges = [projection.sums_range() for projection in into]
-    least = np.sum([low for low, _ in ranges], axis=0)
-    most = np.sum([high for _, high in ranges], axis=0)
-    return least, most
 
 
 def signed_bits(values: np.ndarray) -> np.ndarray:

@@ -21,13 +21,14 @@ from math import ceil
 
 import numpy as np
 
-from axonc.toolchain.ir import Edge, Graph, Input, Node, Output
+from axonc.toolchain.ir import Edge, Graph, Input, Node, Output, Path
 
 from ...base import Program
 from ..machine.architecture import Architecture
+from ..program.box import Grid
 from ..program.memory import memory_bits, spike_bits
+from ..program.paths import read_out_of, spiking_sources
 from ..program.program import BinaryProgram
-from ..program.projections import Grid, Path, read_out_of, spiking_sources
 from .layers import Layer, make_blocks, returned
 from .mapper import map_graph
 from .packing import pack

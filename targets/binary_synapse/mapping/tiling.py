@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from ..machine.architecture import CoreParameters
-from ..program.program import Bank, Box, Projection, rows_of
-from ..program.projections import ConvProjection, DenseProjection, Grid
+from ..program.box import Box, Grid
+from ..program.program import Bank
+from ..program.projections import Projection
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,18 @@ def tile_layer(grid: Grid, projections: list[Projection], core: CoreParameters) 
     """
     capacity = core.synapse_capacity_bits
     for projection in projections:
-        if isinstance(projection, ConvProjection) and _kernel_area(projection) > capacity:
+        bits = projection.kernel_bits(Box((0, 1), (0, 1), (0, 1)))
+        if bits > capacity:
             return (
-                f"one neuron has {_kernel_area(projection)} synapse bits from one channel, "
-                f"{_kernel_area(projection) - capacity} more than the {capacity} of a core; use a "
-                "larger core, or a smaller kernel"
+                f"one neuron has {bits} synapse bits from one channel, {bits - capacity} more than "
+                f"the {capacity} of a core; use a larger core, or a smaller kernel"
             )
     chunks = _chunks(projections, core.axons, capacity)
     if fault := rows_fault(chunks, min(core.axons, capacity)):
         return fault
     needs = [
-        (sum(map(_kernel_bits, chunk)), sum(_rows(bank) for bank in chunk)) for chunk in chunks
+        (sum(bank.kernel_bits for bank in chunk), sum(len(bank.axons) for bank in chunk))
+        for chunk in chunks
     ]
     channels, height, width = grid
     best: tuple[int, int, int, int] | None = None
@@ -79,9 +81,9 @@ def _reason(
     core: CoreParameters,
 ) -> str:
     neurons, capacity = prod(grid), core.synapse_capacity_bits
-    kernels = sum(_kernel_bits(whole_bank(projection)) for projection in projections)
-    rows = sum(_rows(bank) for chunk in chunks for bank in chunk)
-    most = max((sum(_rows(bank) for bank in chunk) for chunk in chunks), default=0)
+    kernels = sum(whole_bank(projection).kernel_bits for projection in projections)
+    rows = sum(len(bank.axons) for chunk in chunks for bank in chunk)
+    most = max((sum(len(bank.axons) for bank in chunk) for chunk in chunks), default=0)
     causes = []
     if neurons > core.neurons:
         causes.append(f"{neurons} neurons, a core holds {core.neurons}")
@@ -104,9 +106,9 @@ def _chunks(
     """
     chunks: list[list[Bank]] = [[]]
     rows_free, bits_free = axons, capacity
-    for projection in sorted(projections, key=lambda p: not isinstance(p, ConvProjection)):
-        for bank in _cut(whole_bank(projection), axons, capacity):
-            rows, bits = _rows(bank), _kernel_bits(bank) + _rows(bank)
+    for whole in sorted(map(whole_bank, projections), key=lambda bank: len(bank.axons) > 0):
+        for bank in _cut(whole, axons, capacity):
+            rows, bits = len(bank.axons), bank.kernel_bits + len(bank.axons)
             if rows > rows_free or bits > bits_free:
                 chunks.append([])
                 rows_free, bits_free = axons, capacity
@@ -133,11 +135,12 @@ def boxes_of(grid: Grid, groups: int, bands: int, stripes: int) -> tuple[Box, ..
 def rows_fault(chunks: tuple[tuple[Bank, ...], ...], most: int) -> str | None:
     """Return why some bank of a matrix cannot be cut to `most` rows, or None."""
     for bank in (bank for chunk in chunks for bank in chunk):
-        if isinstance(bank.projection, DenseProjection) and _rows(bank) > most:
+        rows = len(bank.axons)
+        if bank.projection.cuts_channels and rows > most:
             return (
-                f"one spike of {bank.projection.path.source!r} is counted in {_rows(bank)} pooled "
-                f"positions, {_rows(bank) - most} more than a core has axons or synapse bits for "
-                "one neuron; use a larger core, or windows that overlap less"
+                f"one spike of {bank.projection.path.source!r} is counted in {rows} pooled "
+                f"positions, {rows - most} more than a core has axons or synapse bits for one "
+                "neuron; use a larger core, or windows that overlap less"
             )
     return None
 
@@ -149,7 +152,7 @@ def cut_rows(bank: Bank, most: int) -> Iterator[Bank]:
 
 def _cut(bank: Bank, axons: int, capacity: int) -> Iterator[Bank]:
     """Yield the bank in equal slices along its first long axis, until each fits one core."""
-    pieces = max(ceil(_rows(bank) / min(axons, capacity)), ceil(_kernel_bits(bank) / capacity))
+    pieces = max(ceil(len(bank.axons) / min(axons, capacity)), ceil(bank.kernel_bits / capacity))
     if pieces <= 1 or bank.accepts.volume == 1:
         yield bank
         return
@@ -160,24 +163,6 @@ def _cut(bank: Bank, axons: int, capacity: int) -> Iterator[Bank]:
     for start, stop in parts_of(last - first, min(last - first, pieces)):
         ranges[axis] = (first + start, first + stop)
         yield from _cut(Bank(bank.projection, Box(*ranges)), axons, capacity)
-
-
-def _rows(bank: Bank) -> int:
-    """Return the axons of a bank; a kernel has none."""
-    return 0 if isinstance(bank.projection, ConvProjection) else len(rows_of(bank))
-
-
-def _kernel_bits(bank: Bank) -> int:
-    """Return the kernel bits of one output channel; 0 for dense banks and plain pooling."""
-    projection = bank.projection
-    if not isinstance(projection, ConvProjection) or not projection.stored:
-        return 0
-    inputs = min(projection.kernel.shape[1], bank.accepts.sizes[0])
-    return inputs * _kernel_area(projection)
-
-
-def _kernel_area(projection: ConvProjection) -> int:
-    return prod(projection.kernel.shape[2:]) if projection.stored else 0
 
 
 def parts_of(size: int, count: int) -> list[tuple[int, int]]:

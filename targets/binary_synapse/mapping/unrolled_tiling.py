@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from math import ceil, prod
 
 from ..machine.architecture import CoreParameters
-from ..program.program import Bank, Box, Projection, rows_of
-from ..program.projections import Grid
-from ..program.unrolling import UnrolledProjection
+from ..program.box import Box, Grid
+from ..program.program import Bank
+from ..program.projections import RowProjection
 from .tiling import Tiling, boxes_of, cut_rows, parts_of, rows_fault, whole_bank
 
 
 def tile_unrolled(
-    grid: Grid, projections: Sequence[Projection], core: CoreParameters
+    grid: Grid, projections: Sequence[RowProjection], core: CoreParameters
 ) -> Tiling | str:
     """Return the split of a layer with unrolled convolutions, or why there is none.
 
@@ -22,13 +22,16 @@ def tile_unrolled(
     """
     channels, height, width = grid
     fed = {
-        groups: [_channels_of(projection, channels, groups) for projection in projections]
+        groups: [
+            max(map(projection.groups_together, parts_of(channels, groups)))
+            for projection in projections
+        ]
         for groups in _counts(channels)
     }
     best: tuple[int, int, int, int] | None = None
     for bands in _counts(height):
         for stripes in _counts(width):
-            rows = _rows_of_channel(projections, grid, bands, stripes)
+            rows = _axons_together(projections, grid, bands, stripes)
             for groups in fed:
                 neurons = prod(
                     ceil(n / k) for n, k in zip(grid, (groups, bands, stripes), strict=True)
@@ -42,7 +45,7 @@ def tile_unrolled(
                 candidate = (groups * bands * stripes * max(1, helpers), groups, bands, stripes)
                 best = candidate if best is None else min(best, candidate)
     if best is None:
-        rows = _rows_of_channel(projections, grid, height, width)
+        rows = _axons_together(projections, grid, height, width)
         most = min(core.axons, core.synapse_capacity_bits)
         return (
             f"one neuron has {max(rows)} synapses from one channel, {max(rows) - most} more than a "
@@ -52,7 +55,7 @@ def tile_unrolled(
     boxes = boxes_of(grid, groups, bands, stripes)
     neurons = max(box.volume for box in boxes)
     most = min(core.axons, core.synapse_capacity_bits // neurons)
-    rows = _rows_of_channel(projections, grid, bands, stripes)
+    rows = _axons_together(projections, grid, bands, stripes)
     chunks = _chunks(projections, rows, most)
     if fault := rows_fault(chunks, most):
         return fault
@@ -73,35 +76,22 @@ def _counts(size: int) -> list[int]:
     return sorted({ceil(size / part) for part in range(1, size + 1)})
 
 
-def _rows_of_channel(
-    projections: Sequence[Projection], grid: Grid, bands: int, stripes: int
+def _axons_together(
+    projections: Sequence[RowProjection], grid: Grid, bands: int, stripes: int
 ) -> list[int]:
-    """Return the most rows of a box for one channel of each projection; 1 for those of a matrix."""
+    """Return the most axons of a box that must be stored together, for each projection."""
     return [
         max(
-            projection.rows_of_channel(((0, 1), y, x))
+            projection.axons_together(Box((0, 1), y, x))
             for y in parts_of(grid[1], bands)
             for x in parts_of(grid[2], stripes)
         )
-        if isinstance(projection, UnrolledProjection)
-        else 1
         for projection in projections
     ]
 
 
-def _channels_of(projection: Projection, channels: int, groups: int) -> int:
-    """Return the most source channels of a box; of a matrix, its rows."""
-    if not isinstance(projection, UnrolledProjection):
-        return len(rows_of(whole_bank(projection)))
-    kernel, whole = projection.convolution.kernel, projection.convolution.groups
-    outputs = kernel.shape[0] // whole
-    return kernel.shape[1] * max(
-        (last - 1) // outputs - first // outputs + 1 for first, last in parts_of(channels, groups)
-    )
-
-
 def _chunks(
-    projections: Sequence[Projection], rows: list[int], most: int
+    projections: Sequence[RowProjection], rows: list[int], most: int
 ) -> tuple[tuple[Bank, ...], ...]:
     """Cut the sources of a layer into chunks of at most `most` rows for a box, in order."""
     chunks: list[list[Bank]] = [[]]
@@ -116,12 +106,12 @@ def _chunks(
 
 
 def _slices(
-    projections: Sequence[Projection], rows: list[int], most: int
+    projections: Sequence[RowProjection], rows: list[int], most: int
 ) -> Iterator[tuple[Bank, int]]:
     for projection, each in zip(projections, rows, strict=True):
         whole = whole_bank(projection)
-        if not isinstance(projection, UnrolledProjection):
-            yield from ((bank, len(rows_of(bank))) for bank in cut_rows(whole, most))
+        if projection.cuts_channels:
+            yield from ((bank, len(bank.axons)) for bank in cut_rows(whole, most))
             continue
         channels = whole.accepts.sizes[0]
         for part in parts_of(channels, ceil(channels / (most // max(1, each)))):

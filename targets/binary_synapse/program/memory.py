@@ -11,8 +11,8 @@ import numpy as np
 from axonc.toolchain.ir import IntegerNeuron, Reset
 
 from ..machine.architecture import Schedule
-from .program import HOST, BinaryProgram, Block, Route, has_absent_synapses, stored_synapses
-from .projections import Grid
+from .box import Grid
+from .program import HOST, BinaryProgram, Block, Route
 
 PORTS = 6
 Position = tuple[int, int]
@@ -33,10 +33,10 @@ def memory_bits(program: BinaryProgram) -> dict[str, int]:
         summed_during_phase = {block.helps for block in program.blocks} | {program.resuming}
     for number, block in enumerate(program.blocks):
         for bank in block.banks:
-            synapses = stored_synapses(bank, block)
+            synapses = block.stored_synapses(bank)
             if synapses:
                 bits[f"{bank.projection.layer}.signs"] += synapses
-                if has_absent_synapses(bank, block):
+                if block.has_absent_synapses(bank):
                     bits[f"{bank.projection.layer}.presence"] += synapses
         neurons = block.box.volume
         sets = 2 if number in summed_during_phase else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,66 +11,11 @@ from axonc.toolchain.ir import IntegerNeuron
 
 from ...base import Program
 from ..machine.architecture import Architecture
-from .projections import ConvProjection, DenseProjection, Grid
-from .unrolling import UnrolledProjection
-
-Projection = DenseProjection | UnrolledProjection | ConvProjection
+from .box import Box, Grid
+from .projections import Projection
 
 HOST = -1
 """The destination of a spike that leaves the machine."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A range of channels, rows and columns: [first, last) along each axis."""
-
-    channels: tuple[int, int]
-    rows: tuple[int, int]
-    columns: tuple[int, int]
-
-    @classmethod
-    def of(cls, grid: Grid) -> Box:
-        """Return the whole of a grid."""
-        return cls((0, grid[0]), (0, grid[1]), (0, grid[2]))
-
-    @property
-    def ranges(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-        """Channels, rows, columns."""
-        return self.channels, self.rows, self.columns
-
-    @property
-    def sizes(self) -> Grid:
-        """(channels, rows, columns)."""
-        return (
-            self.channels[1] - self.channels[0],
-            self.rows[1] - self.rows[0],
-            self.columns[1] - self.columns[0],
-        )
-
-    @property
-    def volume(self) -> int:
-        """How many positions lie in the box."""
-        channels, rows, columns = self.sizes
-        return channels * rows * columns
-
-    def __and__(self, other: Box) -> Box:
-        """Return the positions that lie in both boxes."""
-        ranges = [
-            (first := max(one[0], two[0]), max(first, min(one[1], two[1])))
-            for one, two in zip(self.ranges, other.ranges, strict=True)
-        ]
-        return Box(*ranges)
-
-    def flat_ids(self, grid: Grid) -> np.ndarray:
-        """Return the flat positions in `grid`, rows first, then columns, channels innermost.
-
-        This is the order of a core's neurons: one event's channels lie side by side.
-        """
-        c = np.arange(*self.channels)
-        y = np.arange(*self.rows)
-        x = np.arange(*self.columns)
-        ids: np.ndarray = (c * grid[1] + y[:, None, None]) * grid[2] + x[:, None]
-        return ids.ravel()
 
 
 @dataclass(frozen=True)
@@ -83,6 +27,16 @@ class Bank:
 
     projection: Projection
     accepts: Box
+
+    @cached_property
+    def axons(self) -> np.ndarray:
+        """The axons of the bank; see `Projection.axons_from`."""
+        return self.projection.axons_from(self.accepts)
+
+    @property
+    def kernel_bits(self) -> int:
+        """The kernel bits of one output channel; 0 for rows and for plain pooling."""
+        return self.projection.kernel_bits(self.accepts)
 
 
 @dataclass(frozen=True)
@@ -102,6 +56,19 @@ class Block:
     core: int
     helps: int | None = None
     resumes: bool = False
+
+    @property
+    def axon_count(self) -> int:
+        """How many axons its banks have."""
+        return sum(len(bank.axons) for bank in self.banks)
+
+    def stored_synapses(self, bank: Bank) -> int:
+        """Return the sign bits of one of its banks."""
+        return bank.projection.stored_synapses(bank.accepts, self.box)
+
+    def has_absent_synapses(self, bank: Bank) -> bool:
+        """Whether one of its banks needs a presence plane: some stored synapse is 0."""
+        return bank.projection.has_absent_synapses(bank.accepts, self.box)
 
 
 @dataclass(frozen=True)
@@ -190,10 +157,8 @@ class BinaryProgram(Program):
     def summary(self) -> list[tuple[str, str]]:
         machine, size = self.architecture, self.architecture.core
         neurons = sum(block.box.volume for block in self.blocks if block.helps is None)
-        synapses = sum(
-            stored_synapses(bank, block) for block in self.blocks for bank in block.banks
-        )
-        axons = sum(axons_of(block) for block in self.blocks)
+        synapses = sum(block.stored_synapses(bank) for block in self.blocks for bank in block.banks)
+        axons = sum(block.axon_count for block in self.blocks)
         count = len(self.positions)
         rows = [
             ("architecture", f"{machine.name}, {machine.clock_mhz:g} MHz, {machine.schedule}"),
@@ -214,68 +179,3 @@ class BinaryProgram(Program):
             text += f", shared with {', '.join(sorted(others))}" if others else ""
             rows.append((f"layer {layer}", text))
         return rows
-
-
-def axons_of(block: Block) -> int:
-    """Return the rows of a block's dense banks; a kernel has none."""
-    return sum(
-        len(rows_of(bank))
-        for bank in block.banks
-        if not isinstance(bank.projection, ConvProjection)
-    )
-
-
-def stored_synapses(bank: Bank, block: Block) -> int:
-    """Return the sign bits of one bank: axons x neurons, or the kernel; 0 for plain pooling."""
-    projection = bank.projection
-    if not isinstance(projection, ConvProjection):
-        return len(rows_of(bank)) * block.box.volume
-    return sum(part.size for _, _, part in kernel_parts(bank, block)) if projection.stored else 0
-
-
-def has_absent_synapses(bank: Bank, block: Block) -> bool:
-    """Whether the bank needs presence bits: some synapse of its core is 0."""
-    projection = bank.projection
-    if isinstance(projection, ConvProjection):
-        parts = kernel_parts(bank, block)
-        return projection.stored and not all(part.all() for _, _, part in parts)
-    return not synapses_of(bank, block).all()
-
-
-def synapses_of(bank: Bank, block: Block) -> np.ndarray:
-    """Return the weights of a bank of rows, int8 (neurons of the block, rows)."""
-    projection = bank.projection
-    assert not isinstance(projection, ConvProjection)
-    if isinstance(projection, UnrolledProjection):
-        return projection.synapses(block.box.ranges, bank.accepts.ranges)
-    return projection.matrix[np.ix_(block.box.flat_ids(block.grid), rows_of(bank))]
-
-
-def kernel_parts(bank: Bank, block: Block) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Yield what a convolution's bank stores, group by group.
-
-    As (first source channel, first output channel, weights by output, source, row and column).
-    """
-    projection = bank.projection
-    assert isinstance(projection, ConvProjection)
-    kernel = projection.kernel
-    outputs, inputs = kernel.shape[0] // projection.groups, kernel.shape[1]
-    first, last = block.box.channels
-    for group in range(first // outputs, (last - 1) // outputs + 1):
-        low, high = max(first, group * outputs), min(last, (group + 1) * outputs)
-        start = max(bank.accepts.channels[0], group * inputs)
-        stop = min(bank.accepts.channels[1], (group + 1) * inputs)
-        if start < stop:
-            yield start, low, kernel[low:high, start - group * inputs : stop - group * inputs]
-
-
-def rows_of(bank: Bank) -> np.ndarray:
-    """Return the columns of the matrix that a bank of rows stores, in order."""
-    projection = bank.projection
-    sources = np.sort(bank.accepts.flat_ids(projection.source_grid))
-    if not isinstance(projection, DenseProjection):
-        return sources
-    if projection.start is None or projection.rows is None:
-        return sources
-    reached = [projection.rows[projection.start[i] : projection.start[i + 1]] for i in sources]
-    return np.unique(np.concatenate(reached))

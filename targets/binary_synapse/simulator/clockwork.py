@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..machine.architecture import Dataflow, MeshParameters, Schedule
-from ..program.program import HOST, BinaryProgram, rows_of
+from ..program.program import HOST, BinaryProgram
 from .flits import EAST, NORTH, PORTS, SOUTH, WEST
 
 # Columns of `Clockwork.routes`.
@@ -100,7 +100,7 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
     group = 1 if scans else size.neuron_lanes
     group_cycles = np.full(len(blocks), size.access_cycles, np.int64)
     if scans:
-        axons = _integers([sum(len(rows_of(bank)) for bank in block.banks) for block in blocks])
+        axons = _integers([block.axon_count for block in blocks])
         scan = -(-axons // size.scan_lanes) + size.neuron_overhead_cycles
         group_cycles = np.maximum(1, scan)
     lags = [block.wave + 1 if pipelined else 0 for block in blocks] + [0] * inputs

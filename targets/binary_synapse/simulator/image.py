@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding
+from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding, Taps
 
-from ..program.program import HOST, Bank, BinaryProgram, Block, kernel_parts, rows_of, synapses_of
-from ..program.projections import ConvProjection, DenseProjection
-from ..program.taps import Taps
+from ..program.program import HOST, Bank, BinaryProgram, Block
+from ..program.projections import ConvProjection, DenseProjection, RowProjection
 
 # Columns of `Image.banks`. Offsets point into `table` unless another array is named.
 (
@@ -185,10 +184,11 @@ def _dense_bank(
     bank: Bank, block: Block, table: _Tables, words: _Tables, kernel: _Tables
 ) -> dict[int, int]:
     projection = bank.projection
+    assert isinstance(projection, RowProjection)
     start = rows_at = None
     if isinstance(projection, DenseProjection):
         start, rows_at = projection.start, projection.rows
-    stored = rows_of(bank)
+    stored = bank.axons
     key = (id(projection), bank.accepts)
     sources = int(np.prod(projection.source_grid))
     accepted = np.zeros(sources, bool)
@@ -202,7 +202,7 @@ def _dense_bank(
         kept = np.repeat(accepted, np.diff(start))
         starts = np.concatenate([[0], np.cumsum(kept)])[start]
         rows = np.searchsorted(stored, rows_at[kept])
-    weights = synapses_of(bank, block).T
+    weights = projection.synapses(bank.accepts, block.box).T
     return {
         DENSE: 1,
         START: table.add(starts, (key, "starts")) - first,
@@ -227,7 +227,7 @@ def _conv_bank(
     channels = np.zeros((projection.source_grid[0], 3), np.int64)
     present = np.zeros((projection.source_grid[0], *area), np.int64)
     offset = 0
-    for start, low, weights in kernel_parts(bank, block):
+    for start, low, weights in projection.kernel_parts(bank.accepts, block.box):
         for channel, word in enumerate(weights.transpose(1, 2, 3, 0), start):
             channels[channel] = (low - block.box.channels[0], len(weights), offset)
             present[channel] = np.count_nonzero(word, axis=2)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from axonc.targets.binary_synapse import Architecture, BinarySynapse, Calibration, load_architecture
 from axonc.targets.binary_synapse.machine.architecture import MeshParameters, Packing, Schedule
 from axonc.targets.binary_synapse.mapping.placement import links_travelled, measured_traffic
-from axonc.targets.binary_synapse.program.program import BinaryProgram, rows_of, stored_synapses
+from axonc.targets.binary_synapse.program.program import BinaryProgram
 from axonc.targets.binary_synapse.program.projections import DenseProjection
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import BIPOLAR, Graph, Input, IntegerConv, Output, Window
@@ -68,8 +68,8 @@ def test_cores_hold_what_is_packed_into_them(graph: Graph, machine: Architecture
         dense = [bank for bank, _ in banks if isinstance(bank.projection, DenseProjection)]
         assert 1 <= len(blocks) <= size.blocks
         assert sum(block.box.volume for block in blocks) <= size.neurons
-        assert sum(len(rows_of(bank)) for bank in dense) <= size.axons
-        bits = sum(stored_synapses(bank, block) for bank, block in banks)
+        assert sum(len(bank.axons) for bank in dense) <= size.axons
+        bits = sum(block.stored_synapses(bank) for bank, block in banks)
         assert bits <= size.synapse_capacity_bits
     alone = len(program.blocks) <= machine.cores and machine.packing is Packing.AS_NEEDED
     assert not alone or len(program.positions) == len(program.blocks)
@@ -141,7 +141,7 @@ def test_a_convolution_larger_than_a_core_is_summed_in_parts() -> None:
     assert len(owners) == 4 and len(program.blocks) == 12
     taken = [block.banks[0].accepts.channels for block in program.blocks[:3]]
     assert taken == [(0, 10), (10, 21), (21, 32)]
-    stored = [stored_synapses(block.banks[0], block) for block in program.blocks]
+    stored = [block.stored_synapses(block.banks[0]) for block in program.blocks]
     assert sum(stored) == 4 * 32 * 9 and max(stored) <= 100
     spikes = spike_counts(graph, samples=2, steps=5)
     run = target.run(program, spikes, probes=["neuron"])

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 
 from axonc.targets.binary_synapse import BinarySynapse, load_architecture
 from axonc.targets.binary_synapse.machine.architecture import Dataflow, MeshParameters, Packing
+from axonc.targets.binary_synapse.program.box import Grid
 from axonc.targets.binary_synapse.program.memory import memory_bits
 from axonc.targets.binary_synapse.program.program import BinaryProgram, Box, Route
-from axonc.targets.binary_synapse.program.projections import Grid
 from axonc.toolchain.ir import Edge, Graph, Output
 from axonc.toolchain.reference import execute
 

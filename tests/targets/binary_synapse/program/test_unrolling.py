@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from axonc.targets.binary_synapse import BinarySynapse, load_architecture
 from axonc.targets.binary_synapse.execution import parts_of
 from axonc.targets.binary_synapse.machine.architecture import Architecture, Dataflow
-from axonc.targets.binary_synapse.program.program import rows_of, synapses_of
-from axonc.targets.binary_synapse.program.unrolling import UnrolledProjection
+from axonc.targets.binary_synapse.program.projections import UnrolledProjection
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import BIPOLAR, Delay, Graph, Input, IntegerConv, Output, SumPool, Window
 from axonc.toolchain.reference import linear_step
@@ -45,8 +44,10 @@ def test_rows_of_all_boxes_are_those_of_the_matrix(graph: Graph, machine: Archit
                 if not isinstance(graph.nodes[name], Delay):
                     signal = linear_step(graph.nodes[name])(signal)
             whole = signal.reshape(len(signal), -1).T
-            reached = np.ix_(block.box.flat_ids(block.grid), rows_of(bank))
-            np.testing.assert_array_equal(synapses_of(bank, block), whole[reached])
+            reached = np.ix_(block.box.flat_ids(block.grid), bank.axons)
+            np.testing.assert_array_equal(
+                bank.projection.synapses(bank.accepts, block.box), whole[reached]
+            )
 
 
 def convolution(channels: int, side: int, outputs: int) -> Graph:
@@ -79,7 +80,7 @@ def test_few_sources_of_a_box_take_few_axons() -> None:
     target = scanned(load_architecture("truenorth_like"), axons=80, neurons=64)
     program = target.compile(convolution(2, 8, 2))
     assert len(program.blocks) == 2
-    assert [len(rows_of(block.banks[0])) for block in program.blocks] == [80, 80]
+    assert [len(block.banks[0].axons) for block in program.blocks] == [80, 80]
     assert program.reasons == {"neuron": "128 neurons, a core holds 64"}
 
 

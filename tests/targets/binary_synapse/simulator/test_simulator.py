@@ -30,8 +30,8 @@ from axonc.targets.binary_synapse.execution import parts_of, rounds_of
 from axonc.targets.binary_synapse.mapping.placement import links_travelled, measured_traffic
 from axonc.targets.binary_synapse.mapping.sequential import SequentialProgram
 from axonc.targets.binary_synapse.program.memory import memory_bits, spike_bits
+from axonc.targets.binary_synapse.program.paths import population_grids
 from axonc.targets.binary_synapse.program.program import BinaryProgram
-from axonc.targets.binary_synapse.program.projections import population_grids
 from axonc.targets.binary_synapse.simulator.behaviour import simulate_behaviour
 from axonc.targets.binary_synapse.simulator.flits import LOCAL, PORTS
 from axonc.targets.binary_synapse.simulator.lone_sender import new_places
