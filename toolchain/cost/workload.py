@@ -1,6 +1,7 @@
 """What a network does, counted from its graph and its spikes: no chip, no guess.
 
-Synaptic operation: one present synapse reached by one spike. Neuron update: one neuron in one step.
+Synaptic operation: one present synapse reached by one spike, or, behind another connection without
+a neuron between them, by one number. Neuron update: one neuron in one step.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Connection, Flatten, Graph, IntegerNeuron, Neuron, SumPool
+from ..ir import Connection, Graph, IntegerNeuron, Neuron, upstream
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,17 @@ def workload(
         spike_counts: spikes of every input and neuron node, summed over batch and time, each of
             its node's shape, as a reference recording has them.
     """
-    arriving = _flow(graph, spike_counts)
-    operations = {
-        name: int(round(float((node.fan_out(arriving[name].shape) * arriving[name]).sum())))
+    numbers = {  # what is sent as a number in every step
+        name: np.full(graph.shapes[name], samples * steps)
         for name, node in graph.nodes.items()
-        if isinstance(node, Connection)
+        if isinstance(node, (Connection, Neuron, IntegerNeuron))
     }
+    sent = {**numbers, **spike_counts}
+    operations = {}
+    for name, node in graph.nodes.items():
+        if isinstance(node, Connection):
+            arriving = _arriving(graph, name, sent)
+            operations[name] = int(round(float((node.fan_out(arriving.shape) * arriving).sum())))
     neurons = {
         name: node
         for name, node in graph.nodes.items()
@@ -66,29 +72,18 @@ def synapse_count(graph: Graph, name: str) -> int:
     return int(node.fan_out(graph.input_shape(name)).sum())
 
 
-def _flow(graph: Graph, spike_counts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the spikes that arrive at each connection, summed over batch and time."""
-    sent: dict[str, np.ndarray] = {}
-    arriving: dict[str, np.ndarray] = {}
+def _arriving(graph: Graph, name: str, sent: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return how often something arrives at each element of a connection's input.
 
-    def sent_by(name: str) -> np.ndarray:
-        if name in spike_counts:
-            return spike_counts[name]
-        if name not in sent:
-            total = sum_of(name)
-            node = graph.nodes[name]
-            if isinstance(node, Flatten):
-                total = total.reshape(graph.shapes[name])
-            elif isinstance(node, SumPool):
-                total = node.sums(total)
-            sent[name] = total
-        return sent[name]
+    sent: how often each element of the nodes that compute something sends.
+    """
+    counts = dict(sent)
+    for here in upstream(graph, name, sent):
+        if here not in sent:
+            counts[here] = graph.nodes[here].passed_on(_total(graph, here, counts))
+    return _total(graph, name, counts)
 
-    def sum_of(name: str) -> np.ndarray:
-        parts = [sent_by(source).astype(np.float64) for source in graph.sources(name)]
-        return np.sum(parts, axis=0)
 
-    for name, node in graph.nodes.items():
-        if isinstance(node, Connection):
-            arriving[name] = sum_of(name)
-    return arriving
+def _total(graph: Graph, name: str, counts: Mapping[str, np.ndarray]) -> np.ndarray:
+    total = np.sum([counts[source] for source in graph.sources(name)], axis=0, dtype=np.float64)
+    return np.asarray(total)

@@ -10,7 +10,7 @@ from .integer import IntegerAffine, IntegerConv, IntegerNeuron, LeakyState, Over
 from .node import Node, Shape, ShapeError, compact
 from .paths import NoNeuronOnLoop, Path, paths_into
 from .serialize import read_graph, save_graph
-from .signals import arriving_range
+from .signals import arriving_range, upstream
 from .stage import LEGAL_NODES, Stage
 from .structure import Delay, Flatten, Input, Output
 from .text import graph_text
@@ -78,6 +78,7 @@ __all__ = [
     "save_graph",
     "settling_gain",
     "signed",
+    "upstream",
     "verify",
     "weight_type_named",
 ]

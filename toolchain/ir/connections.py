@@ -96,12 +96,12 @@ class SumPool(Node):
         """Return the convolution that sums the same windows: all weights 1, a group a channel."""
         return Conv(np.ones((channels, 1, *self.kernel), np.int8), self.window, channels)
 
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        """Return the sums over the windows of `values`, one (channels, *size) without a batch."""
-        for along in self.window.taps(values.shape[1:], self.kernel):
+    def passed_on(self, counts: np.ndarray) -> np.ndarray:
+        """Return the sums over the windows of `counts`, (channels, *size)."""
+        for along in self.window.taps(counts.shape[1:], self.kernel):
             meets = along.uses().sum(axis=2)  # (outputs, sources)
-            values = np.tensordot(values, meets, axes=(1, 1))  # the next axis is now the first
-        return values
+            counts = np.tensordot(counts, meets, axes=(1, 1))  # the next axis is now the first
+        return counts
 
     def output_range(self, arriving: Range, input_shape: Shape) -> Range:
         fed = arriving.by_channel(input_shape).with_zero()  # padding is 0

@@ -49,6 +49,14 @@ class Node:
         """
         raise NotImplementedError
 
+    def passed_on(self, counts: np.ndarray) -> np.ndarray:
+        """Return how often each element of the output carries one of the spikes that arrive.
+
+        counts: spikes by element of the input, summed over batch and time. A node that neither
+        moves nor joins elements passes them on as they are.
+        """
+        return counts
+
     def faults(self) -> list[str]:
         """Return what is wrong with the node's own parameters, one sentence each."""
         return [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 
 from .continuous import ContinuousNeuron
@@ -10,6 +12,28 @@ from .graph import Graph
 from .integer import IntegerNeuron
 from .structure import Input
 from .value_range import Range
+
+NEURONS = (ContinuousNeuron, Neuron, IntegerNeuron)
+"""The populations of all stages: what they send does not follow from what arrives in a step."""
+
+
+def upstream(graph: Graph, name: str, ends: Container[str]) -> list[str]:
+    """Return the nodes from which a signal reaches `name`, back to and including those in `ends`.
+
+    Sources come before what they feed, but where a loop leads back to them.
+    """
+    found: dict[str, None] = {}
+    opened: set[str] = set()
+    waiting = graph.sources(name)
+    while waiting:  # without recursion: files nest without end
+        here = waiting[-1]
+        if here in ends or here in opened:
+            found[here] = None
+            waiting.pop()
+        else:
+            opened.add(here)
+            waiting += [source for source in graph.sources(here) if source not in opened]
+    return list(found)
 
 
 @np.errstate(over="ignore")
@@ -20,28 +44,18 @@ def arriving_range(graph: Graph, name: str, input_count: int = 1) -> Range | Non
     may come at once. In float64, exact up to 2^53. None where there is no bound: behind a neuron
     that sends its potential, in a loop without a neuron, or beyond the largest float64.
     """
+    ends = {n for n, node in graph.nodes.items() if isinstance(node, (Input, *NEURONS))}
     sent: dict[str, Range | None] = {}
-    opened: set[str] = set()
-    waiting = graph.sources(name)
-    while waiting:  # sources before what they feed, without recursion: files nest without end
-        here = waiting[-1]
+    for here in upstream(graph, name, ends):
         node = graph.nodes[here]
         if here in graph.spiking:
             sent[here] = _counts_up_to(1)
         elif isinstance(node, Input):
             sent[here] = _counts_up_to(input_count)
-        elif isinstance(node, (ContinuousNeuron, Neuron, IntegerNeuron)):
-            sent[here] = None
-        elif here not in opened:
-            opened.add(here)
-            waiting += [source for source in graph.sources(here) if source not in opened]
-            continue
-        elif here not in sent:
+        elif here not in ends:
             fed = _sum([sent.get(source) for source in graph.sources(here)])
-            shape = graph.input_shape(here)
-            sent[here] = None if fed is None else node.output_range(fed, shape)
-        waiting.pop()
-    return _sum([sent[source] for source in graph.sources(name)])
+            sent[here] = fed and node.output_range(fed, graph.input_shape(here))
+    return _sum([sent.get(source) for source in graph.sources(name)])
 
 
 def _counts_up_to(most: int) -> Range:

@@ -62,6 +62,9 @@ class Flatten(Node):
         whole, flat = arriving.broadcast_to(input_shape), self.output_shape(input_shape)
         return Range(whole.low.reshape(flat), whole.high.reshape(flat))
 
+    def passed_on(self, counts: np.ndarray) -> np.ndarray:
+        return counts.reshape(self.output_shape(counts.shape))
+
 
 @dataclass(frozen=True, eq=False)
 class Delay(Node):

@@ -154,3 +154,27 @@ def test_a_cost_report_adds_up(graph: Graph) -> None:
     assert report["synaptic_operations"]["total"] * recording.samples == pytest.approx(
         sum(work.synaptic_operations.values())  # a mean times its count, in float64
     )
+
+
+def test_a_sum_behind_another_connection_is_weighed_in_every_step() -> None:
+    from graph_strategies import chain, lif
+
+    from axonc.toolchain.ir import Dialect, Flatten, Input, Output, SumPool, Window
+
+    rng = np.random.default_rng(0)
+    pair = Window((2,), ((0, 0),), (1,))
+    nodes = {
+        "input": Input((2, 4)),
+        "pool": SumPool((2,), pair),
+        "flatten": Flatten(),
+        "first": Affine(np.array([[1, 1, 0, 0], [1, 0, 1, 1], [0, 0, 0, 1]])),
+        "second": Affine(np.array([[1, 0, 1], [1, 1, 1]])),
+        "neuron": lif((2,), rng),
+        "output": Output((2,)),
+    }
+    graph = chain(nodes, Dialect(1e-3))
+    spikes = spike_trains(graph, samples=2, steps=5)
+    recording = execute(graph, spikes)
+    counted = workload(graph, recording.spike_counts, 2, 5)
+    pooled = spikes.sum(axis=(0, 1)).reshape(4, 2).sum(axis=1)
+    assert counted.synaptic_operations == {"first": pooled @ [2, 1, 1, 2], "second": 10 * 5}

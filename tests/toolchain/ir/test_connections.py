@@ -125,7 +125,7 @@ def test_a_pool_is_a_convolution_of_ones(drawn: tuple[Shape, Shape, Window], see
     pool, shape = SumPool(kernel, window), (2, *size)
     assert np.array_equal(pool.as_conv(2).matrix(shape), matrix_of(pool, shape))
     values = np.random.default_rng(seed).integers(0, 9, shape)
-    assert np.array_equal(pool.sums(values).ravel(), matrix_of(pool, shape) @ values.ravel())
+    assert np.array_equal(pool.passed_on(values).ravel(), matrix_of(pool, shape) @ values.ravel())
 
 
 def test_structure_passes_a_range_on() -> None:
