@@ -13,6 +13,7 @@ import random
 import resource
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,7 @@ def _other_value(value: Document, rng: random.Random) -> Document:
 
 
 def _other_array(value: np.ndarray, rng: random.Random) -> np.ndarray:
+    value = np.atleast_1d(value)
     changes: tuple[Callable[[], np.ndarray], ...] = (
         lambda: value[None],
         lambda: value.reshape(-1),
@@ -166,5 +168,6 @@ def _other_array(value: np.ndarray, rng: random.Random) -> np.ndarray:
         lambda: value.astype("S3"),
         lambda: np.full((300, 300), 1),
     )
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), suppress(ValueError):  # a text is no number
         return np.asarray(rng.choice(changes)())
+    return value

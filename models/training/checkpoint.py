@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +58,9 @@ def remove_partial(folder: Path) -> None:
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically."""
-    write_atomically(path, lambda file: torch.save({"format": FORMAT, **state}, file))
+    content = io.BytesIO()  # torch's own writer reports a full disk as an internal error
+    torch.save({"format": FORMAT, **state}, content)
+    write_atomically(path, lambda file: file.write(content.getbuffer()))
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -83,9 +83,16 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
     """Yield a new folder in the system's place for temporary files, and remove it afterwards.
 
     Those of the same prefix whose owners were killed are removed, too.
+
+    Raises:
+        InputError: it cannot be made, or the block has no room to write.
     """
-    with _locked_folder(Path(tempfile.gettempdir()), prefix, prefix) as folder:
-        yield folder
+    place = Path(tempfile.gettempdir())
+    try:
+        with _locked_folder(place, prefix, prefix) as folder:
+            yield folder
+    except OSError as error:
+        raise unwritable(place, error) from None
 
 
 def make_folder(path: Path) -> None:
