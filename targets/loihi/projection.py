@@ -13,6 +13,8 @@ import numpy as np
 
 from axonc.toolchain.ir import (
     SPIKES,
+    Affine,
+    Conv,
     Delay,
     Flatten,
     Graph,
@@ -23,6 +25,9 @@ from axonc.toolchain.ir import (
     Shape,
     SumPool,
     Window,
+    kernel_after_kernel,
+    matrix_after_kernel,
+    matrix_after_matrix,
 )
 
 from .network import Kernel, weighted_sum
@@ -65,38 +70,81 @@ def projection_of(graph: Graph, path: Path) -> Projection:
         Refusal: a node of it cannot be part of a synapse.
     """
     shape = graph.shapes[path.source]
+    fed = shape  # the shape that the first connection takes
     delay = np.full(1, path.delay, np.int64)
-    weight: np.ndarray | None = None
-    kernel: Kernel | None = None
+    composed: Affine | Conv | None = None
     for name in path.through:
         node = graph.nodes[name]
         if isinstance(node, Delay):
-            steps = node.delay.astype(np.int64)
-            if weight is not None and steps.size > 1 and np.ptp(steps):
-                raise Refusal(name, "delays each sum by its own; delay the spikes before the sum")
-            if np.any(node.delay != steps):
-                raise Refusal(name, "delays by fractions of a step; round them")
-            steps = np.broadcast_to(steps, shape if weight is None else (1,)).reshape(-1)
-            delay = delay + (steps if np.ptp(steps) else steps[:1])
-        elif isinstance(node, IntegerAffine):
-            matrix = node.weight.astype(np.int64)
-            weight = matrix if weight is None else _product(name, matrix, weight, kernel)
-            kernel = None
-        elif isinstance(node, IntegerConv | SumPool):
-            own, laid = _convolution(node, shape)
-            if weight is None:
-                weight, kernel = own, laid
-            elif kernel is not None and (merged := _after_tiles(weight, kernel, own, laid)):
-                weight, kernel = merged
+            delay = delay + _steps(name, node, shape, is_sum=composed is not None)
+        elif isinstance(node, IntegerAffine | IntegerConv | SumPool):
+            own = _in_float(node, shape)
+            if composed is None:
+                composed, fed = own, shape
             else:
-                weight = _product(name, unrolled(own, laid), weight, kernel)
-                kernel = None
+                composed = _after(name, composed, own, fed, shape)
         elif not isinstance(node, Flatten):
             raise Refusal(name, f"{node.kind} is no synapse")
         shape = node.output_shape(shape)
-    if weight is None:
-        weight = _identity(path, prod(shape))
-    return Projection(path, weight, kernel, delay)
+    if composed is None:
+        composed = Affine(_identity(path, prod(shape)))
+    return _laid_out(path, composed, fed, delay)
+
+
+def _steps(name: str, node: Delay, shape: Shape, *, is_sum: bool) -> np.ndarray:
+    """Return the steps that a node delays spikes by: one number, or one for each, flat."""
+    steps = node.delay.astype(np.int64)
+    if is_sum and steps.size > 1 and np.ptp(steps):
+        raise Refusal(name, "delays each sum by its own; delay the spikes before the sum")
+    if np.any(node.delay != steps):
+        raise Refusal(name, "delays by fractions of a step; round them")
+    flat = steps.reshape(-1)[:1] if is_sum else np.broadcast_to(steps, shape).reshape(-1)
+    return flat if np.ptp(flat) else flat[:1]
+
+
+def _in_float(node: IntegerAffine | IntegerConv | SumPool, shape: Shape) -> Affine | Conv:
+    """Return what a node weighs as a connection in float64, in which its integers are exact."""
+    if isinstance(node, IntegerAffine):
+        return Affine(node.weight.astype(np.float64))
+    slides = node.as_conv(shape[0]) if isinstance(node, SumPool) else node
+    return Conv(slides.weight.astype(np.float64), slides.window, slides.groups)
+
+
+def _after(
+    name: str, first: Affine | Conv, second: Affine | Conv, fed: Shape, between: Shape
+) -> Affine | Conv:
+    """Return two connections in a row as one: as a kernel where one does the same, else a matrix.
+
+    fed, between: the shapes that the first and the second take. name: the node of the second.
+    """
+    if isinstance(first, Conv) and isinstance(second, Conv):
+        joined = kernel_after_kernel(first, second, fed)
+        if joined is not None:
+            return joined
+    outputs, sums, inputs = prod(second.output_shape(between)), prod(between), prod(fed)
+    if max(outputs, sums) * inputs > MAX_MATRIX_WEIGHTS:
+        raise Refusal(
+            name,
+            f"multiplied out with the nodes before it has {outputs} x {inputs} weights, more than "
+            f"{MAX_MATRIX_WEIGHTS}; put a neuron between them",
+        )
+    matrix = Affine(second.matrix(between))
+    if isinstance(first, Affine):
+        return matrix_after_matrix(first, matrix)
+    return matrix_after_kernel(first, matrix, fed)
+
+
+def _laid_out(path: Path, node: Affine | Conv, shape: Shape, delay: np.ndarray) -> Projection:
+    """Return a composed path with integer weights; a kernel over one axis becomes one over two."""
+    weight = node.weight.astype(np.int64)
+    if isinstance(node, Affine):
+        return Projection(path, weight, None, delay)
+    window, output = node.window, node.output_shape(shape)
+    if len(shape) == 2:
+        weight = weight[:, :, None, :]
+        shape, output = (shape[0], 1, shape[1]), (output[0], 1, output[1])
+        window = Window((1, *window.stride), ((0, 0), *window.padding), (1, *window.dilation))
+    return Projection(path, weight, Kernel(shape, output, window, node.groups), delay)
 
 
 def unrolled(weight: np.ndarray, kernel: Kernel | None) -> np.ndarray:
@@ -123,68 +171,7 @@ def symmetrically_padded(
     return np.pad(weight, extra), (padding[0], padding[1])
 
 
-def _convolution(node: IntegerConv | SumPool, shape: Shape) -> tuple[np.ndarray, Kernel]:
-    """Return a convolution or a pooling over `shape` as a kernel over two axes."""
-    slides = node.as_conv(shape[0]) if isinstance(node, SumPool) else node
-    weight, groups = slides.weight.astype(np.int64), slides.groups
-    window, output = slides.window, slides.output_shape(shape)
-    if len(shape) == 2:
-        weight = weight[:, :, None, :]
-        shape, output = (shape[0], 1, shape[1]), (output[0], 1, output[1])
-        window = Window((1, *window.stride), ((0, 0), *window.padding), (1, *window.dilation))
-    return weight, Kernel(shape, output, window, groups)
-
-
-def _after_tiles(
-    pool: np.ndarray, tiles: Kernel, weight: np.ndarray, kernel: Kernel
-) -> tuple[np.ndarray, Kernel] | None:
-    """Return a convolution after a sum over tiles as one convolution; None where it is none.
-
-    Each tap of the second kernel becomes a tile of equal taps. Only where tiles lie side by side
-    and cover the input is the zero padding of the second the zero padding of the whole.
-    """
-    size = pool.shape[2:]
-    fits = (
-        tiles.groups == pool.shape[0]
-        and bool(np.all(pool == 1))
-        and tiles.window.stride == size
-        and not np.any(tiles.window.padding)
-        and all(n % s == 0 for n, s in zip(tiles.input_shape[1:], size, strict=True))
-    )
-    if not fits:
-        return None
-    taps = [
-        [k * d * s + i for k in range(n) for i in range(s)]
-        for n, d, s in zip(weight.shape[2:], kernel.window.dilation, size, strict=True)
-    ]
-    tiled = np.repeat(np.repeat(weight, size[0], axis=2), size[1], axis=3)
-    merged = np.zeros((*weight.shape[:2], taps[0][-1] + 1, taps[1][-1] + 1), np.int64)
-    merged[:, :, np.array(taps[0])[:, None], np.array(taps[1])[None, :]] = tiled
-    window = Window(
-        tuple(a * s for a, s in zip(kernel.window.stride, size, strict=True)),
-        tuple((a * s, b * s) for (a, b), s in zip(kernel.window.padding, size, strict=True)),
-        (1, 1),
-    )
-    return merged, Kernel(tiles.input_shape, kernel.output_shape, window, kernel.groups)
-
-
-def _product(
-    name: str, matrix: np.ndarray, weight: np.ndarray, kernel: Kernel | None
-) -> np.ndarray:
-    """Return matrix @ (what came before), multiplied out."""
-    inputs = weight.shape[1] if kernel is None else prod(kernel.input_shape)
-    if max(matrix.shape[0], matrix.shape[1]) * inputs > MAX_MATRIX_WEIGHTS:
-        raise Refusal(
-            name,
-            f"multiplied out with the nodes before it has {matrix.shape[0]} x {inputs} weights, "
-            f"more than {MAX_MATRIX_WEIGHTS}; put a neuron between them",
-        )
-    # In float64, which is exact below 2^53 and takes a fraction of the time of integers.
-    product = matrix.astype(np.float64) @ unrolled(weight, kernel).astype(np.float64)
-    return product.astype(np.int64)
-
-
 def _identity(path: Path, size: int) -> np.ndarray:
     if size * size > MAX_MATRIX_WEIGHTS:
         raise Refusal(path.target, f"is fed by {size} neurons without a connection between them")
-    return np.eye(size, dtype=np.int64)
+    return np.eye(size)

@@ -1,5 +1,6 @@
 """The graph of a spiking network in each stage of its lowering, as immutable values."""
 
+from .composition import kernel_after_kernel, matrix_after_kernel, matrix_after_matrix
 from .connections import Affine, AvgPool, Conv, Scale, SumPool
 from .continuous import IF, LI, LIF, ContinuousNeuron, CubaLI, CubaLIF, I, Threshold
 from .dialect import Dialect, IFConvention, Integrator, WInConvention
@@ -72,6 +73,9 @@ __all__ = [
     "compact",
     "faults_of",
     "graph_text",
+    "kernel_after_kernel",
+    "matrix_after_kernel",
+    "matrix_after_matrix",
     "narrowest_type",
     "paths_into",
     "read_graph",

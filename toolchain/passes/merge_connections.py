@@ -7,9 +7,21 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import Affine, AvgPool, Conv, Edge, Flatten, Graph, Scale, Stage, SumPool
+from ..ir import (
+    Affine,
+    AvgPool,
+    Conv,
+    Edge,
+    Flatten,
+    Graph,
+    Scale,
+    Stage,
+    SumPool,
+    kernel_after_kernel,
+    matrix_after_kernel,
+    matrix_after_matrix,
+)
 from .base import Findings, Pass
-from .composition import kernel_after_kernel, matrix_after_kernel, matrix_after_matrix
 
 _LARGEST_MATRIX = 1 << 24
 """Entries of a matrix that a flattened convolution is multiplied into; above, both nodes stay."""
@@ -25,7 +37,7 @@ class MergeConnections(Pass):
     - Two Affine become one with weight W2 W1 and bias W2 b1 + b2; so do a Conv, a Flatten and an
       Affine, where the matrix has at most 2^24 entries.
     - Two Conv become one, and a Conv with the pool behind it, where one kernel does the same:
-      where the second pads nothing, or the first is 1x1 and sends zeros beyond its border. A Conv
+      where the second pads nothing, or the first sends zeros beyond its border. A Conv
       of binary or integer weights keeps them, and the pool counts its sums.
     """
 
@@ -62,9 +74,11 @@ def _merged(graph: Graph, second: str, findings: Findings) -> Graph:
     if isinstance(node, Affine) and isinstance(after, Affine):
         joined = matrix_after_matrix(node, after)
     elif isinstance(node, Conv) and isinstance(after, Conv):
-        joined = kernel_after_kernel(node, after)
+        joined = kernel_after_kernel(node, after, graph.input_shape(first))
     elif isinstance(node, Conv) and isinstance(after, SumPool) and not _is_kept(node):
-        joined = kernel_after_kernel(node, _mean_or_sum(after, len(node.weight)))
+        joined = kernel_after_kernel(
+            node, _mean_or_sum(after, len(node.weight)), graph.input_shape(first)
+        )
     if joined is None:
         return graph
     findings.exact(first, f"multiplied into {second!r}")

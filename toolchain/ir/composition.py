@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Affine, Conv, Shape, Window
+from .connections import Affine, Conv
+from .node import Shape
+from .window import Window
 
 
 def matrix_after_matrix(first: Affine, second: Affine) -> Affine:
@@ -49,18 +51,21 @@ def matrix_after_kernel(first: Conv, second: Affine, input_shape: Shape) -> Affi
     return Affine(weight.reshape(outputs, -1), bias)
 
 
-def kernel_after_kernel(first: Conv, second: Conv) -> Conv | None:
+def kernel_after_kernel(first: Conv, second: Conv, input_shape: Shape) -> Conv | None:
     """Return two convolutions in a row as one, or None where no single kernel does the same.
 
+    input_shape: of the first, (channels, *size).
+
     There is none where the second pads what the first sends: at the border it would see zeros, and
-    a kernel that reaches as far would see what the first computes there. Only a first kernel of one
-    tap without padding or bias sends zeros there too.
+    a kernel that reaches as far would see what the first computes there. Only a first kernel whose
+    windows beyond the border see nothing of the input, one of a single tap or of tiles side by
+    side, sends zeros there too.
 
     The kernel's size is (k1 - 1) d1 + (k2 - 1) d2 s1 + 1 (k taps, dilation d, stride s), written
     with the largest dilation that skips only zeros; its stride s1 s2. Groups that divide both
     numbers of groups remain.
     """
-    if any(map(any, second.window.padding)) and not _sends_zeros_outside(first):
+    if any(map(any, second.window.padding)) and not _sends_zeros_outside(first, input_shape):
         return None
     one, two = first.window, second.window
     # Taps of the second lie this many input positions from one another, axis by axis.
@@ -100,11 +105,24 @@ def kernel_after_kernel(first: Conv, second: Conv) -> Conv | None:
     return Conv(weight.reshape(-1, *weight.shape[2:]), window, groups, _sum(second.bias, bias))
 
 
-def _sends_zeros_outside(node: Conv) -> bool:
+def _sends_zeros_outside(node: Conv, input_shape: Shape) -> bool:
     """Whether all that the node would compute beyond its output's border is 0."""
-    one_tap = all(k == 1 for k in node.weight.shape[2:])
-    unpadded = not any(map(any, node.window.padding))
-    return one_tap and unpadded and (node.bias is None or not node.bias.any())
+    window, kernel, size = node.window, node.weight.shape[2:], input_shape[1:]
+    outside = zip(
+        size,
+        kernel,
+        window.output_size(size, kernel),
+        window.stride,
+        window.dilation,
+        (before for before, _ in window.padding),
+        strict=True,
+    )
+    # The windows next to the first and to the last output, on the outside.
+    sees_nothing = all(
+        -s - before + (k - 1) * d < 0 and out * s - before >= n
+        for n, k, out, s, d, before in outside
+    )
+    return sees_nothing and (node.bias is None or not node.bias.any())
 
 
 def _by_channel(node: Conv, groups: int) -> np.ndarray:

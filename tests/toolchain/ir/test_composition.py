@@ -5,8 +5,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from axonc.toolchain.ir import Affine, Conv, SumPool, Window
-from axonc.toolchain.passes.composition import (
+from axonc.toolchain.ir import (
+    Affine,
+    Conv,
+    SumPool,
+    Window,
     kernel_after_kernel,
     matrix_after_kernel,
     matrix_after_matrix,
@@ -63,7 +66,7 @@ def _input(shape):
 @given(two_convolutions(padded_second=False))
 def test_two_convolutions_become_one(case):
     first, second, shape = case
-    one = kernel_after_kernel(first, second)
+    one = kernel_after_kernel(first, second, shape)
     x = _input(shape)
     assert one.output_shape(shape) == second.output_shape(first.output_shape(shape))
     _assert_same(one, first, second, x)
@@ -72,7 +75,7 @@ def test_two_convolutions_become_one(case):
 @given(two_convolutions(padded_second=True))
 def test_a_padded_second_is_joined_only_where_the_border_stays_the_same(case):
     first, second, shape = case
-    one = kernel_after_kernel(first, second)
+    one = kernel_after_kernel(first, second, shape)
     if one is not None:
         x = _input(shape)
         np.testing.assert_array_equal(
@@ -86,19 +89,32 @@ def test_a_padded_second_is_joined_behind_a_pointwise_first():
     pointwise = Conv(np.array([[1.0, -2.0], [3.0, 1.0]]).reshape(2, 2, 1, 1), still)
     wide = Conv(np.arange(18.0).reshape(1, 2, 3, 3), padded)
     x = _input((2, 5, 5))
-    one = kernel_after_kernel(pointwise, wide)
+    one = kernel_after_kernel(pointwise, wide, (2, 5, 5))
     _assert_same(one, pointwise, wide, x)
     biased = Conv(pointwise.weight, still, bias=np.ones(2))
-    assert kernel_after_kernel(biased, wide) is None
-    assert (
-        kernel_after_kernel(Conv(wide.weight, still), Conv(np.ones((1, 1, 3, 3)), padded)) is None
-    )
+    assert kernel_after_kernel(biased, wide, (2, 5, 5)) is None
+    edges = Conv(np.ones((1, 1, 3, 3)), padded)
+    assert kernel_after_kernel(Conv(wide.weight, still), edges, (2, 5, 5)) is None
+
+
+@pytest.mark.parametrize(("size", "joins"), [(6, True), (7, False)])
+def test_a_padded_second_is_joined_behind_tiles_that_cover_the_input(size, joins):
+    """Where a row is left over, the tile beyond the border would see it."""
+    tiles = Window((2, 2), ((0, 0), (0, 0)), (1, 1))
+    padded = Window((1, 2), ((1, 1), (2, 0)), (1, 2))
+    pool = SumPool((2, 2), tiles).as_conv(2)
+    second = Conv(np.arange(36.0).reshape(2, 2, 3, 3) - 18, padded)
+    x = _input((2, size, 8))
+    one = kernel_after_kernel(pool, second, (2, size, 8))
+    assert (one is not None) == joins
+    if one is not None:
+        _assert_same(one, pool, second, x)
 
 
 def test_a_dilation_that_skips_zeros_alone_is_kept():
     window = Window((1,), ((0, 0),), (2,))
     one = kernel_after_kernel(
-        Conv(np.ones((1, 1, 3)), window), Conv(np.array([[[1.0, 10.0]]]), window)
+        Conv(np.ones((1, 1, 3)), window), Conv(np.array([[[1.0, 10.0]]]), window), (1, 9)
     )
     assert one.window.dilation == (2,)
     assert one.weight.tolist() == [[[1, 11, 11, 10]]]
@@ -107,9 +123,9 @@ def test_a_dilation_that_skips_zeros_alone_is_kept():
 def test_groups_that_both_have_remain():
     window = Window((1,), ((0, 0),), (1,))
     depthwise = Conv(np.ones((4, 1, 3)), window, 4)
-    assert kernel_after_kernel(depthwise, SumPool((2,), window).as_conv(4)).groups == 4
-    assert kernel_after_kernel(depthwise, Conv(np.ones((4, 2, 1)), window, 2)).groups == 2
-    assert kernel_after_kernel(depthwise, Conv(np.ones((3, 4, 1)), window)).groups == 1
+    assert kernel_after_kernel(depthwise, SumPool((2,), window).as_conv(4), (4, 9)).groups == 4
+    assert kernel_after_kernel(depthwise, Conv(np.ones((4, 2, 1)), window, 2), (4, 9)).groups == 2
+    assert kernel_after_kernel(depthwise, Conv(np.ones((3, 4, 1)), window), (4, 9)).groups == 1
 
 
 @given(st.data())
