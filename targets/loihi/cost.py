@@ -15,10 +15,6 @@ from .partition import Partition
 from .program import LoihiProgram
 from .timing import time_estimate, time_profile
 
-STATE_BITS = 2 * 24
-THRESHOLD_BITS = 17
-BIAS_BITS = 13 + 3
-
 PROFILES = ("davies_2018", "sana_fe_silicon_fit")
 LEFT_OUT = (
     "energy leaves out barrier synchronisation, links between chips, the host and input from it, "
@@ -105,13 +101,14 @@ def _memory(partition: Partition) -> Breakdown:
     A core keeps u and v of each compartment, a threshold for each configuration, and biases where
     a population has any.
     """
+    chip = partition.chip
     parts = {f"{group} synapses": bits for group, bits in partition.synapse_bits.items()}
     for p in partition.network.populations:
         configurations = sum(usage["threshold_configurations"] for usage in partition.usage[p.name])
-        parts[f"{p.name} states"] = STATE_BITS * p.size
-        parts[f"{p.name} thresholds"] = THRESHOLD_BITS * configurations
+        parts[f"{p.name} states"] = chip["state_bits"] * p.size
+        parts[f"{p.name} thresholds"] = chip["threshold_bits"] * configurations
         if np.any(p.bias_mant):
-            parts[f"{p.name} biases"] = BIAS_BITS * p.size
+            parts[f"{p.name} biases"] = chip["bias_bits"] * p.size
     return Breakdown(parts)
 
 

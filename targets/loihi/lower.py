@@ -24,7 +24,7 @@ from ..base import NodeVerdict, Verdict
 from .chip import Chip
 from .compartments import Compartments, compartments_of
 from .encode import encoded_weights
-from .network import ALIGN_SHIFT, Network, Population, SynapseGroup
+from .network import ALIGN_SHIFT, DECAY_SHIFT, Network, Population, SynapseGroup
 from .partition import Partition, partition_network
 from .projection import Projection, Refusal, projection_of
 from .schedule import PopulationEdge, depths_of, synaptic_delay
@@ -301,7 +301,7 @@ def _refuse_early_spikes(
     for p in populations:
         v = np.zeros(p.shape, np.int64)
         for _ in range(p.depth):
-            v = (v * (4096 - p.dv) >> 12) + p.bias
+            v = (v * ((1 << DECAY_SHIFT) - p.dv) >> DECAY_SHIFT) + p.bias
             if np.any(v > p.vth << ALIGN_SHIFT):
                 lowering.refuse(
                     p.name,

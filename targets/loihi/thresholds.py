@@ -29,14 +29,14 @@ from axonc.toolchain.reference import Spikes, execute, input_arrays
 from .chip import Chip
 from .emulator import emulate
 from .lower import lower
+from .network import ALIGN_SHIFT, STATE_LIMIT
 
 WAYS = ("own", "clustered", "scaled")
 MEASURED = "measured"
 MOST_MISMATCH = 0.01
 """The share of spike bins that a way may change to be chosen for its fewer cores."""
-WIDEST_WEIGHT = 127
-WIDEST_SUM = 1 << 17
-"""Sums of weights, in the unit of the threshold, that a current of 24 bits takes."""
+WIDEST_SUM = STATE_LIMIT >> ALIGN_SHIFT
+"""Sums of weights, in the unit of the threshold, that a current takes."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def with_thresholds(graph: Graph, way: str, chip: Chip) -> Graph:
             connections = _own_connections(graph, name)
             if connections is None or neuron.reset is not Reset.HARD or neuron.threshold.min() < 1:
                 continue
-            neuron, weights = _scaled(neuron, connections)
+            neuron, weights = _scaled(neuron, connections, chip["weight_bits_max"])
             changed |= weights
         threshold = compact(clustered(neuron.threshold, count))
         changed[name] = replace(neuron, threshold=threshold)
@@ -146,17 +146,19 @@ def _own_connections(graph: Graph, neuron: str) -> dict[str, IntegerAffine | Int
 
 
 def _scaled(
-    neuron: IntegerNeuron, connections: dict[str, IntegerAffine | IntegerConv]
+    neuron: IntegerNeuron, connections: dict[str, IntegerAffine | IntegerConv], weight_bits: int
 ) -> tuple[IntegerNeuron, dict[str, Node]]:
     """Return the neuron and its connections with every row (or channel) times its own k.
 
-    k is as large as weights of 8 bits allow for the lowest threshold, so that k * threshold is the
-    same for all but for the rounding of k. Fraction bits go where the scale brings its own.
+    k is as large as signed weights of `weight_bits` bits allow for the lowest threshold, so that
+    k * threshold is the same for all but for the rounding of k. Fraction bits go where the scale
+    brings its own.
     """
     rows = neuron.shape[0]
     theta = np.broadcast_to(neuron.threshold, neuron.shape).reshape(rows, -1).max(axis=1)
     largest = max(int(np.abs(node.weight).max()) for node in connections.values())
-    k = np.round(WIDEST_WEIGHT // largest * theta.min() / theta).astype(np.int64)
+    widest = (1 << weight_bits - 1) - 1
+    k = np.round(widest // largest * theta.min() / theta).astype(np.int64)
     k = np.maximum(k, 1)
     weights: dict[str, Node] = {}
     reach = np.zeros(rows, np.int64)

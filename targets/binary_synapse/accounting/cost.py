@@ -115,7 +115,9 @@ def update_events(
     for layer, program in {name: one for one in programs for name in one.reasons}.items():
         current = program.neuron(layer).current is not None
         events[adder] += updates_of[layer] * (3 + current)
-        events["multiply_32bit"] += updates_of[layer] * (program.leaks(layer) + current)
+        events["multiply_32bit"] += updates_of[layer] * (
+            program.neuron(layer).membrane.decays + current
+        )
 
 
 def _priced_as(size: int, classes: tuple[tuple[int, str], ...], largest: str) -> str:

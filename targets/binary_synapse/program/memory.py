@@ -51,7 +51,7 @@ def memory_bits(program: BinaryProgram) -> dict[str, int]:
         if node.bias.any():
             bits[f"{block.layer}.biases"] += _entries(node.bias, node, block) * size.bias_bits
         multiplier_bits = size.decay_bits + 1
-        if (node.membrane.multiplier != 1 << node.membrane.shift).any():
+        if node.membrane.decays:
             entries = _entries(node.membrane.multiplier, node, block)
             bits[f"{block.layer}.decays"] += entries * multiplier_bits
         if node.current is not None:

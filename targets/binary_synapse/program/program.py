@@ -143,11 +143,6 @@ class BinaryProgram(Program):
             found[core] = (*found.get(core, ()), (block, bank))
         return found
 
-    def leaks(self, layer: str) -> bool:
-        """Whether the membranes of `layer` decay."""
-        membrane = self.neuron(layer).membrane
-        return bool((membrane.multiplier != 1 << membrane.shift).any())
-
     def neuron(self, layer: str) -> IntegerNeuron:
         """Return the neuron node called `layer`."""
         node = self.graph.nodes[layer]
