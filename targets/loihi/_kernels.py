@@ -130,7 +130,7 @@ def add_conv(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def add_lanes(lanes, channels, left, right, sums):  # type: ignore[no-untyped-def]
-    """Add what the lanes of an image hold above half of their range, shifted, to flat sums."""
+    """Add each lane of an image, less half of its range and shifted, to the flat sums."""
     groups, height, width, _ = lanes.shape
     half = 1 << (8 * lanes.itemsize - 1)
     i = 0
@@ -153,7 +153,7 @@ def decayed(x, multiplier):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def update(sums, first, u, v, decays, threshold, bias, raster, potential, counters):  # type: ignore[no-untyped-def]
-    """Move all compartments on by sums.shape[1] steps: write their spikes, keep u and v.
+    """Advance all compartments by sums.shape[1] steps: write their spikes, update u and v.
 
     u, v: int32 (batch, neurons); decays: int32 (2, neurons), the multipliers of u and of v;
     threshold, bias: int32, in the membrane's unit; potential: int32, v before reset, written where

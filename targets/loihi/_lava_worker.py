@@ -3,9 +3,10 @@
     python _lava_worker.py --versions       print what is installed, having imported it, as JSON
     python _lava_worker.py JOB_FOLDER       run the job, write result.json into the folder
 
-A job is `job.json` and `arrays.npz`, both written by `lava_engine`; rasters come back in .npy files
-that the recording processes write themselves, for Lava reads variables one scalar at a time. The
-parent holds the other end of standard input: when it is gone, this process ends its whole group.
+A job is `job.json` and `arrays.npz`, both written by `lava_engine`; rasters are returned in
+.npy files that the recording processes write themselves, because Lava reads variables one scalar at
+a time. The parent holds the other end of standard input; when it closes, this process kills its
+process group.
 """
 
 # mypy: ignore-errors
@@ -35,7 +36,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     """Loads one module of lava-nc 0.10.0 with a one-line repair, in memory only.
 
     Its ByteEncoder is the default of dataclass fields and not hashable, which Python 3.11 and
-    later refuse. Nothing else stands between lava-nc 0.10.0 and those versions.
+    later refuse. Nothing else prevents lava-nc 0.10.0 from running there.
     """
 
     def find_spec(self, name, path, target=None):
@@ -55,7 +56,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 def import_lava():
-    """Import what a job needs, and define the processes that are ours."""
+    """Import what a job needs, and define our own processes."""
     sys.meta_path.insert(0, _Finder())
     import numpy as np
     from lava.magma.core.run_conditions import RunSteps
@@ -138,9 +139,9 @@ def probed_model(np):
 
 
 def build(lava, job, arrays, part, folder):
-    """Make the processes of one session; return one of them, the models of ours, and the steps.
+    """Make the processes of one session; return one of them, the models of our own, and the steps.
 
-    Lava looks for a model in a process's own folder and runs every file there, unless it is told.
+    Without the models Lava would search the folder of our processes and execute every file there.
     """
     spiking, models = {}, {}
     for source in job["inputs"]:
@@ -161,7 +162,7 @@ def build(lava, job, arrays, part, folder):
 def neurons(lava, population, arrays, steps, folder):
     """Make the neurons of a population, and a recorder where it is asked for.
 
-    Return the neurons and the models of those processes that have one of ours.
+    Return the neurons, and the models of those processes that use one of our own.
     """
     shape, index, models = tuple(population["shape"]), population["index"], {}
     size = int(lava.np.prod(shape))
@@ -227,7 +228,7 @@ def run(folder, imported, build):
     """Run every session of the job; write result.json."""
     with open(f"{folder}/job.json") as file:
         job = json.load(file)
-    # Every segment gets a name that the parent knows, so that it can remove what a kill leaves.
+    # Every segment gets a name that the parent knows, so that it can remove those left by a kill.
     shared_memory._make_filename = lambda: f"/{job['shm_prefix']}{token_hex(6)}"
     mine = (folder, job["shm_prefix"])
     threading.Thread(target=end_with_parent, args=mine, daemon=True).start()
@@ -255,7 +256,7 @@ def run(folder, imported, build):
 
 
 class Watch(threading.Thread):
-    """Ends this process when one of Lava's dies in a run; Lava itself would wait for ever."""
+    """Ends this process when one of Lava's dies in a run; Lava itself would wait forever."""
 
     def __init__(self, actors):
         super().__init__(daemon=True)
@@ -271,7 +272,7 @@ class Watch(threading.Thread):
 
 
 def end_with_parent(folder, shm_prefix):
-    """Wait until the parent is gone, then leave nothing: no process, shared memory or file."""
+    """Wait until the parent has exited, then remove all processes, shared memory and files."""
     while os.read(0, 1):
         pass
     for segment in glob(f"/dev/shm/{shm_prefix}*"):

@@ -13,7 +13,7 @@ import sys
 
 import _lava_worker as worker
 
-# axonc's modules beside this script must not stand in for anybody else's.
+# Modules of axonc beside this script must not shadow others.
 sys.path.pop(0)
 
 PACKAGES = ("lava-dl", "lava-nc", "torch", "numpy", "scipy")

@@ -16,7 +16,7 @@ from .memory import SynapseLists
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much of something there is, in `unit`, as read in `source`."""
+    """One limit: its value, its unit, and the source of the figure."""
 
     value: int
     unit: str
@@ -53,7 +53,7 @@ class Chip:
 
 
 def chip_names() -> list[str]:
-    """Return the names of the chips that there are data for."""
+    """Return the names of the chips that have a data file."""
     folder = files(__package__).joinpath("chips")
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
 
@@ -63,7 +63,7 @@ def load_chip(name: str) -> Chip:
     """Return the chip called `name`.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: no chip has this name.
     """
     if name not in chip_names():
         raise InputError(

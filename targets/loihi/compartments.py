@@ -1,8 +1,8 @@
-"""Integer neurons into compartments: registers, and the neuron that the chip then is.
+"""Convert integer neurons to compartments: registers, and the neuron that they implement.
 
 The chip's state is the neuron's times 2^g. Its sums carry 6 fraction bits by themselves, so a
 neuron with F of its own needs weights times 2^(F+g-6) and thresholds vth = threshold * 2^g / 64.
-The smallest g is taken that makes all of them integers: with g = 0 the arithmetic is the neuron's
+The smallest g that makes all of them integers is chosen: with g = 0 the arithmetic is the neuron's
 own, decay included; with g > 0 a decaying state keeps g more bits and everything else is exact.
 """
 
@@ -23,11 +23,11 @@ UNITY = 1 << DECAY_SHIFT
 
 @dataclass(frozen=True)
 class Compartments:
-    """The registers of a population (int64, broadcasting) and what was lost on the way.
+    """The registers of a population (int64, broadcasting) and the neuron that they implement.
 
     neuron: the integer neuron that equals the compartments bit for bit. weight_shift: the power of
-    two that its weights are multiplied by. losses: each way in which it differs from the neuron
-    that it was made of; empty where it does not.
+    two that its weights are multiplied by. losses: each difference from the neuron that
+    was asked for; empty if there is none.
     """
 
     neuron: IntegerNeuron
@@ -78,7 +78,7 @@ def compartments_of(
 
 
 def _refusals(neuron: IntegerNeuron, chip: Chip) -> list[str]:
-    """Return what no choice of scale can mend."""
+    """Return the faults that no choice of scale can repair."""
     found = []
     if neuron.reset is not Reset.HARD:
         found.append(
@@ -108,8 +108,8 @@ def _refusals(neuron: IntegerNeuron, chip: Chip) -> list[str]:
 def _scale(neuron: IntegerNeuron, sums: Range, chip: Chip) -> int | None:
     """Return g, the bits by which the state grows; None where no choice fits the registers.
 
-    First come the choices that lose nothing, then the most bits that fit: those round thresholds.
-    Of those that lose nothing g = 0 is best, then whole biases, which alone a `.net` file can hold.
+    Exact choices come first, then the one with the most bits, which rounds thresholds. Among exact
+    ones g = 0 is preferred, then whole biases, because a `.net` file can hold no others.
     """
     least = ALIGN_SHIFT - neuron.fraction_bits
     fitting = [
@@ -187,7 +187,7 @@ def _twelve_bits(state: LeakyState) -> np.ndarray:
 def _losses(
     neuron: IntegerNeuron, made: IntegerNeuron, scale: int, sums: Range, bias_error: np.ndarray
 ) -> list[str]:
-    """Say in which ways `made` is not `neuron`."""
+    """Return a sentence for each difference between `made` and `neuron`."""
     found = []
     states = {"membrane": (neuron.membrane, made.membrane)}
     if neuron.current is not None and made.current is not None:

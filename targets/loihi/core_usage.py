@@ -24,7 +24,7 @@ from .network import Kernel, Population, SynapseGroup
 
 @dataclass(frozen=True)
 class Tile:
-    """A box of an image: channels (their numbers, in the order of thresholds), rows, columns."""
+    """A box of an image: channel numbers in the order of their thresholds, rows, columns."""
 
     channels: np.ndarray
     rows: tuple[int, int]
@@ -119,7 +119,7 @@ def _patterns(taps: Taps) -> dict[tuple[int, ...], int]:
 def own_usage(
     p: Population, fragment: Fragment, into: list[SynapseGroup], lists: SynapseLists
 ) -> dict[str, int]:
-    """Return what `fragment` takes of its core by resource, output axons apart."""
+    """Return what `fragment` takes of its core by resource, without output axons."""
     registers = np.stack(
         [np.broadcast_to(r, p.shape).reshape(-1)[fragment.neurons] for r in (p.du, p.dv, p.vth)]
     )

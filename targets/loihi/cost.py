@@ -1,4 +1,4 @@
-"""What a program costs on Loihi: memory always, activity and energy for a run."""
+"""The cost of a program on Loihi: memory, and for a run activity and energy."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .timing import time_estimate, time_profile
 PROFILES = ("davies_2018", "sana_fe_silicon_fit")
 LEFT_OUT = (
     "energy leaves out barrier synchronisation, links between chips, the host and input from it, "
-    "for no figures are published; static power is told apart"
+    "because no figures are published; static power is reported separately"
 )
 TIME_IS = (
     "time is that of the busiest core, one event after the other, as fast as the chip can; input "
-    "from the host is taken to be there in time"
+    "from the host is assumed to arrive in time"
 )
 
 

@@ -19,9 +19,9 @@ from .gather import gather
 from .network import ALIGN_SHIFT, DECAY_SHIFT, Network, Population, SynapseGroup
 
 CHUNK_VALUES = 1 << 18
-"""Synaptic sums held at a time (1 MB, what caches hold): runs go chunk by chunk of steps."""
+"""Synaptic sums computed at a time: 1 MB, which fits into caches."""
 PART_VALUES = 1 << 26
-"""Bits of rasters held at a time, a byte each: large batches go part by part."""
+"""Bits of rasters held at a time, a byte each; larger batches are run in parts."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def emulate(
 def _parts(
     network: Network, spikes: Mapping[str, np.ndarray], batch: int, steps: int
 ) -> list[dict[str, np.ndarray]]:
-    """Cut the batch so that all rasters of one part stay within reason."""
+    """Cut the batch into parts whose rasters hold at most PART_VALUES."""
     widths = [p.size for p in network.populations] + [prod(s) for s in network.inputs.values()]
     size = max(1, PART_VALUES // max(1, steps * sum(widths)))
     return [
@@ -82,7 +82,7 @@ def _parts(
 
 @dataclass
 class _Machine:
-    """A network made ready for the kernels, and what it has counted so far."""
+    """A network prepared for the kernels, with its counters."""
 
     network: Network
     steps: int
@@ -110,7 +110,7 @@ class _Machine:
         return delay
 
     def chunk(self, batch: int) -> int:
-        """How many steps may be taken population by population.
+        """Return how many steps can be computed one population at a time.
 
         A group that leads to a population computed no later than its source closes a loop: its
         spikes must be known, so a chunk is no longer than its delay.

@@ -24,7 +24,7 @@ def encoded_weights(weight: np.ndarray, scale_bits: int, chip: Chip) -> list[Enc
     """Return weight * 2^scale_bits in the narrowest synapse format that holds it exactly.
 
     Signed weights of 9 bits take two: one for the positive weights and one for the negative, which
-    an unsigned format of 8 bits holds. Where nothing will do, the reason comes back instead.
+    an unsigned format of 8 bits holds. If no format holds them, the reason is returned.
     """
     whole = _encoded(weight, scale_bits, chip)
     if isinstance(whole, Encoding):
@@ -73,9 +73,9 @@ def _encoded(weight: np.ndarray, scale_bits: int, chip: Chip) -> Encoding | str:
 def encoded_bias(bias: np.ndarray, chip: Chip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (mantissa, exponent, error): mantissa * 2^exponent = bias + error, all int64.
 
-    The smallest exponent that reaches is taken, so the error is half a unit of it at most; it is 0
-    wherever the bias can be held. Out of reach is what even the largest exponent cannot hold: the
-    error is then what is missing.
+    The smallest sufficient exponent is used, so the error is half a unit of it at most, and 0 where
+    the bias can be held exactly. A bias beyond the largest exponent is saturated; its error is the
+    difference.
     """
     top = chip["bias_mantissa_max"]
     mantissa = np.zeros(bias.shape, np.int64)

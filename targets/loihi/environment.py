@@ -1,9 +1,9 @@
 """Engines' own environments: found or made in the user's cache folder, never the one axonc runs in.
 
-lava-nc 0.10.0, the last release, wants Python 3.10 and numpy below 2. On Python 3.11 and 3.12 it
-runs after a one-line repair that the worker makes in memory. On 3.13 there is no numpy for it.
-lava-dl 0.6.0 wants Python 3.10 and torch 2.3, whose CUDA libraries come along: 5.6 GB, so that its
-environment is made when asked for and never by the way.
+lava-nc 0.10.0, the last release, requires Python 3.10 and numpy below 2. On Python 3.11 and 3.12 it
+runs after a one-line repair that the worker makes in memory. For 3.13 there is no such numpy.
+lava-dl 0.6.0 requires Python 3.10 and torch 2.3 with its CUDA libraries (5.6 GB), so its
+environment is made only on request.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ class Environment:
 
     @property
     def pythons(self) -> str:
-        """The versions of Python that will do, for people."""
+        """The supported versions of Python, as text."""
         *most, last = (f"{major}.{minor}" for major, minor in self.supported)
         return f"{', '.join(most)} or {last}" if most else last
 
     @property
     def remedy(self) -> str:
-        """What to do where there is no Python for it."""
+        """What to do where no supported Python is found."""
         return (
             f"install Python {self.pythons}, name it in {self.variable}, "
             f"and run `axonc doctor --install {self.engine}`"
@@ -150,7 +150,7 @@ NETX = Environment(
 
 
 def cache_folder() -> Path:
-    """Return axonc's folder for things that can be made again."""
+    """Return axonc's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "axonc"
 
@@ -160,7 +160,7 @@ def find_python(wanted: Environment) -> Path:
 
     Looked for in this order: the environment's variable, python3.10 on PATH, pyenv's versions, uv,
     the interpreter that runs axonc, python3.11 and python3.12 on PATH. Each is started to see that
-    it works, for a pyenv shim may stand on PATH without a version behind it.
+    it works, because a pyenv shim on PATH may have no version behind it.
 
     Raises:
         EngineError: there is none.
@@ -191,7 +191,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _real_interpreter(candidate: str, wanted: Environment) -> Path | None:
-    """Return the interpreter behind a name, outside of any virtual environment, if it will do."""
+    """Return the interpreter behind a name, outside of any virtual environment, if supported."""
     program = shutil.which(candidate)
     question = (
         "import sys, venv; print(getattr(sys, '_base_executable', sys.executable)); "
@@ -226,7 +226,7 @@ def environment_folder(wanted: Environment, python: Path) -> Path:
 
 
 def engine_python(wanted: Environment) -> Path:
-    """Return the interpreter of a whole environment, making it first where none need be asked.
+    """Return the interpreter of a complete environment, making it first if that needs no request.
 
     Raises:
         EngineError: there is no Python for it, it cannot be made, or it must be asked for.
@@ -247,9 +247,9 @@ def engine_python(wanted: Environment) -> Path:
 def install(wanted: Environment) -> Path:
     """Make an environment if it is not there and return its interpreter.
 
-    It is built beside its place, tried, and renamed: a half-made one is never taken for a whole
-    one, and what a killed installation left is removed by the next. Of two processes that want it
-    at once, one makes it and the other waits.
+    It is built under a temporary name, tested, and renamed, so an incomplete one is never used;
+    leftovers of a killed installation are removed by the next. If two processes need it at once,
+    one makes it and the other waits.
 
     Raises:
         EngineError: there is no Python for it, or a step fails; the text ends with its output.
@@ -280,7 +280,7 @@ def _fill(wanted: Environment, python: Path, folder: Path) -> None:
 
 
 def status(wanted: Environment) -> dict[str, Any]:
-    """Say what there is, without making anything: for `axonc doctor`.
+    """Report what is installed, for `axonc doctor`; makes nothing.
 
     Keys: `installed`; `versions` when axonc made it, `python` alone when the variable names it;
     `problem` and `remedy` when something is missing.
@@ -314,7 +314,7 @@ def _install_commands(wanted: Environment, target: Path) -> list[list[str]]:
     """Return the commands that install the pins with pip, or with uv where there is no pip.
 
     lava-nc and lava-dl declare themselves for 3.10 alone, so requirements are installed as they
-    are listed and what the packages declare is passed over.
+    are listed and the declarations of the packages are ignored.
     """
     lava = [r for r in wanted.requirements if r.startswith("lava-")]
     others = [r for r in wanted.requirements if r not in lava]

@@ -1,4 +1,4 @@
-"""Synapse groups made ready for the kernels: weights as narrow as they go, taps looked up.
+"""Prepare synapse groups for the kernels: the narrowest weights, and taps from tables.
 
 A convolution is laid out so that all taps of one spike in one row of the image are neighbours: for
 each input channel and kernel row the columns are sorted by their phase under the stride, from right
@@ -28,7 +28,7 @@ Runs = tuple[tuple[np.ndarray, np.ndarray], np.ndarray]
 def gather(group: SynapseGroup, delay: np.ndarray) -> Gather:
     """Return the function that adds a group's weights.
 
-    Weights are divided by their common step first, so that most fit a byte; a shift makes it good.
+    Weights are divided by their common step, so that most fit a byte; a shift multiplies by it.
     """
     shift = group.exponent + group.step.bit_length() - 1
     left, right = max(shift, 0), max(-shift, 0)
@@ -58,7 +58,7 @@ def _convolution(
     largest_sum: int,
     shift: tuple[int, int],
 ) -> Gather:
-    # The narrowest lanes that no sum leaves: all lanes of a word are added at once.
+    # The narrowest lanes that hold every sum: all lanes of a word are added at once.
     lane = next(t for t in (np.uint8, np.uint16, np.uint32) if largest_sum < np.iinfo(t).max // 2)
     _, out_height, out_width = kernel.output_shape
     (rows, row_order), (columns, column_order) = _runs_of(kernel, units.shape[2:])

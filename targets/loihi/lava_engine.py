@@ -38,7 +38,7 @@ def run_on_lava(
     """Run `spikes`, {input: bits of shape (batch, time, *shape)}, on lava-nc 0.10.0.
 
     Raises:
-        EngineError: Lava is missing, broke (the text ends with its log) or took over `timeout_s`.
+        EngineError: Lava is missing, failed (the text ends with its log) or took over `timeout_s`.
     """
     python = engine_python(LAVA)
     job = _Job(Sessions(network, spikes), probes)
@@ -116,7 +116,7 @@ class _Job:
         }
 
     def _stays_convolution(self, group: SynapseGroup) -> bool:
-        """Whether Lava's Conv can do it, which knows neither delays nor exponents."""
+        """Whether Lava's Conv, which has neither delays nor exponents, can run it."""
         kernel, images = group.kernel, self.sessions.images
         return (
             kernel is not None

@@ -1,4 +1,4 @@
-"""An integer graph into Loihi's terms: a verdict for every node, and the network if all agree."""
+"""Lower an integer graph to Loihi: a verdict for every node, and the network if none is refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .soft_reset import as_hard_reset
 
 @dataclass
 class Lowering:
-    """What became of a graph. network and graph are None while any node is unsupported.
+    """The result for a graph. network and graph are None while any node is unsupported.
 
     graph: the integer graph that equals the network on every bin.
     """
@@ -52,7 +52,7 @@ class Lowering:
             found.update({name: [] for name in self.source.nodes})
 
     def refuse(self, node: str, reason: str) -> None:
-        """Say why a node is unsupported, once."""
+        """Add a reason why a node is unsupported, once."""
         if reason not in self.reasons[node]:
             self.reasons[node].append(reason)
 
@@ -136,7 +136,7 @@ def _network(
     outputs: Mapping[str, str | None],
     depths: Mapping[str, int],
 ) -> Network:
-    """Return the network of a graph whose nodes are not refused one by one."""
+    """Return the network of a graph of which every node is supported by itself."""
     graph = lowering.source
     groups = [
         group
@@ -276,7 +276,7 @@ def _population(name: str, neuron: IntegerNeuron, made: Compartments, depth: int
 
 
 def _register_notes(made: Compartments, chip: Chip) -> list[str]:
-    """Say how many threshold configurations a population takes, where a core lacks them."""
+    """Return a note if a population has more different thresholds than a core holds."""
     thresholds = np.unique(made.vth).size
     room = chip["threshold_configurations_per_core"]
     if thresholds <= room:
@@ -293,8 +293,8 @@ def _refuse_early_spikes(
 ) -> None:
     """Refuse what would spike in the steps before its own step 0, where a delay would show it.
 
-    Until then a bias has been at work. Along undelayed paths those spikes arrive before the target
-    is cleared; along delayed ones they would arrive after it.
+    The bias acts in those steps already. Along undelayed paths those spikes arrive before the
+    target is cleared; along delayed ones they would arrive after it.
     """
     if not any(np.any(projection.delay > 0) for projection in projections):
         return

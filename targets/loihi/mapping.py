@@ -25,7 +25,7 @@ class CoreUse:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A partitioned network on its board; placed on first need."""
+    """A partitioned network on its board; placed when first needed."""
 
     partition: Partition
     seed: int = 0

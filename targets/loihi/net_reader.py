@@ -140,7 +140,7 @@ def _shape_before(layer: LayerFields, kind: str) -> Shape:
 
 
 def _add_encoder(chain: _Chain, layer: LayerFields, shape: Shape) -> Shape:
-    """Add the encoder: its input passes by the current, so it has none."""
+    """Add the encoder. Its input bypasses the current, so it has none."""
     weight = layer.number("weight") if "weight" in layer else 64
     bias = layer.number("bias") if "bias" in layer else 0
     flat = len(shape) != 3

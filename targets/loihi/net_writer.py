@@ -2,7 +2,7 @@
 
 Layers `input`, `conv`, `dense`, `dense_rec` and `flatten`, in a chain. netx runs them in Lava with
 du = iDecay - 1, dv = vDecay, vth = vThMant, a bias exponent of 6, and weights as they stand, of
-the unit of vThMant (lava-dl 0.6.0, netx/hdf5.py). Integers only go in, so nothing is lost.
+the unit of vThMant (lava-dl 0.6.0, netx/hdf5.py). Only integers are written, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _store(group: h5py.Group, fields: dict[str, Any]) -> None:
 
 
 def _layers(network: Network, reasons: list[str]) -> list[dict[str, Any]]:
-    """Return the layers as nested fields, adding to `reasons` whatever stands against it."""
+    """Return the layers as nested fields, adding every obstacle to `reasons`."""
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         reasons.append("it has several inputs or outputs; a .net file is one chain of layers")
         return []

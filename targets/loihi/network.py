@@ -27,7 +27,7 @@ STATE_LIMIT = 1 << 23
 DECAY_SHIFT = 12
 """Decays are in units of 2^-12 a step."""
 ALIGN_SHIFT = 6
-"""Synaptic sums and thresholds are shifted left by this to meet the membrane."""
+"""Synaptic sums and thresholds are shifted left by this to align with the membrane."""
 
 
 class Sign(StrEnum):
@@ -42,7 +42,7 @@ class Sign(StrEnum):
 class Population:
     """Compartments of one layer. The registers are int64 and broadcast to `shape`.
 
-    depth: the step of the chip in which this population lives through step 0 of the network. Its
+    depth: the step of the chip in which this population computes step 0 of the network. Its
     u and v are cleared at that step, so that each sample starts from rest.
     """
 

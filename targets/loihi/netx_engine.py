@@ -35,7 +35,7 @@ def run_on_netx(
     """Run `spikes`, {input: bits of shape (batch, time, *shape)}, on netx of lava-dl 0.6.0.
 
     Raises:
-        EngineError: lava-dl is missing, broke (the text ends with its log) or took over
+        EngineError: lava-dl is missing, failed (the text ends with its log) or took over
             `timeout_s`.
         LoweringError: a `.net` file cannot hold the network; every reason is listed.
     """

@@ -1,9 +1,9 @@
-"""Cutting populations into fragments that fit a core.
+"""Cut populations into fragments that fit a core.
 
 A population of a convolution is cut into tiles (groups of channels, rows, columns), any other into
-equal chunks. Neurons, or channels, are taken in the order of their thresholds, for a core holds few
-different ones. Populations are cut from the output backwards: into how many cores the next
-population is cut decides how many output axons the ones before it need.
+equal chunks. Neurons, or channels, are sorted by threshold first, because a core holds few
+different ones. Populations are cut from the output backwards, because the number of cores of one
+determines the output axons of those before it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .core_usage import Fragment, Tile, neurons_of, output_axons, own_usage, rea
 from .network import Network, Population, SynapseGroup
 
 MAX_SPLITS = 4096
-"""Parts of one population that are tried before giving up."""
+"""The most fragments of one population that are tried."""
 
 
 @dataclass
@@ -75,7 +75,7 @@ _REMEDY = {
 def partition_network(network: Network, chip: Chip) -> Partition:
     """Cut every population of `network` into as few fragments as are found to fit."""
     made = Partition(network, chip)
-    # Twice, for a population in a loop is cut before it is known how the loop's other end is.
+    # Twice: in a loop, a population is cut before the cut of those that it feeds is known.
     looped = any(
         network_depth(network, g.target) <= network_depth(network, g.source)
         for g in network.synapses

@@ -1,4 +1,4 @@
-"""A picture of the chips: every core where it sits, whose it is, how full it is."""
+"""A picture of the chips: position, population and use of every core."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .mapping import Mapping
 
 
 def draw_chips(mapping: Mapping, path: Path) -> None:
-    """Write a picture of `mapping` to `path`; its ending says the format (svg, png, pdf).
+    """Write a picture of `mapping` to `path`; its suffix selects the format (svg, png, pdf).
 
-    A tile is a square of four cores; colours tell populations apart, and the number in a core, and
-    how opaque it is, say how full its fullest resource is, in percent.
+    A tile is a square of four cores. The colour is that of the population; the number in a core,
+    and its opacity, are the use of its fullest resource in percent.
 
     Raises:
-        InputError: the file cannot be written, or its ending names no format.
+        InputError: the file cannot be written, or its suffix names no format.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.cm import tab10

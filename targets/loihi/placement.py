@@ -1,6 +1,6 @@
 """Which core holds each fragment, so that messages between fragments travel few hops.
 
-Chips are laid in a near-square board; a spike goes along columns and rows of tiles, from chip to
+Chips are laid in a near-square board; a spike travels along columns and rows of tiles, from chip to
 chip as from tile to tile. The search is `place_on_mesh`, shared by all targets with a mesh.
 """
 

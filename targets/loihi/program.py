@@ -16,7 +16,7 @@ from .thresholds import ThresholdChoice
 
 @dataclass(frozen=True)
 class LoihiProgram(Program):
-    """The network in the chip's terms, the chip that it was made for, and its place on it.
+    """The network in the registers of a chip, the chip, and its mapping to cores.
 
     choices: the ways to hold its thresholds that were measured, if they were.
     """
@@ -49,7 +49,7 @@ class LoihiProgram(Program):
         return rows
 
     def cores(self) -> list[dict[str, Any]]:
-        """Return one row a core: whose it is, where, and used and available by resource."""
+        """Return one row a core: population, position, and used and available by resource."""
         rows = []
         for core in self.mapping.cores:
             row: dict[str, Any] = {
@@ -62,12 +62,3 @@ class LoihiProgram(Program):
                 row |= {f"{resource}_used": used, f"{resource}_available": available}
             rows.append(row)
         return rows
-
-    def utilisation(self) -> dict[str, tuple[int, int]]:
-        """Return (used, available) by resource, summed over all cores in use."""
-        cores = self.mapping.core_count
-        usages = [usage for parts in self.mapping.partition.usage.values() for usage in parts]
-        return {
-            name: (sum(usage[name] for usage in usages), cores * self.chip[f"{name}_per_core"])
-            for name in usages[0]
-        }

@@ -1,4 +1,4 @@
-"""When each population lives through a step of the network: depths and synaptic delays.
+"""When each population computes a step of the network: depths and synaptic delays.
 
 Every connection of the chip takes one step, every edge of a graph none or as many as it says. A
 population of depth d shows step t of the graph in step t + d of the chip; what the depths of two
@@ -25,7 +25,7 @@ def depths_of(
 ) -> dict[str, int] | None:
     """Return the smallest depth of each population such that every spike can arrive in time.
 
-    depth(target) >= depth(source) + 1 - delay, inputs at depth 0, nobody below 0 (Bellman and
+    depth(target) >= depth(source) + 1 - delay, inputs at depth 0, none below 0 (Bellman and
     Ford). None where a loop is faster than the chip: its delays add up to less than its length.
     """
     depth = dict.fromkeys((*inputs, *populations), 0)

@@ -35,10 +35,11 @@ from .thresholds import MEASURED, ThresholdChoice, threshold_choices, with_thres
 class Loihi(Target):
     """Intel's Loihi, as its fixed-point arithmetic and its published limits describe it.
 
-    chip_name: whose limits hold, `loihi1` or `loihi2`. thresholds: what to do where a core holds
-    too few of them, `own`, `clustered` or `scaled`, see `thresholds.py`; `measured` tries them all
-    on calibration spikes and takes the fewest cores that keep the spikes. strict: whether a state
-    that overflows in the emulator is an error. lava_timeout_s: when to give Lava or netx up.
+    chip_name: the chip whose limits apply, `loihi1` or `loihi2`. thresholds: what to do where a
+    core holds too few of them, `own`, `clustered` or `scaled`, see `thresholds.py`; `measured`
+    tries them all on calibration spikes and takes the fewest cores that keep the spikes. strict:
+    whether a state that overflows in the emulator is an error. lava_timeout_s: limit for a run on
+    Lava or netx.
     """
 
     name: ClassVar[str] = "loihi"
@@ -54,7 +55,7 @@ class Loihi(Target):
 
     @property
     def chip(self) -> Chip:
-        """The limits that hold."""
+        """The limits that apply."""
         return load_chip(self.chip_name)
 
     def check(self, graph: Graph) -> tuple[NodeVerdict, ...]:
@@ -183,11 +184,11 @@ class Loihi(Target):
         return {**super().tables(program, run), "cores": program.cores()}
 
     def draw(self, program: Program, run: Run | None, path: Path) -> None:
-        """Draw the chips with every core where it sits, whose it is and how full it is."""
+        """Draw the chips: position, population and use of every core."""
         draw_chips(_own(program).mapping, path)
 
     def engine_status(self) -> tuple[EngineStatus, ...]:
-        """Say whether the engines' environments are there, and how to get them where not."""
+        """Return whether each engine is installed, and if not, how to install it."""
         rows = [EngineStatus("emulator", True, "built in")]
         for wanted in (LAVA, NETX):
             there = status(wanted)

@@ -2,7 +2,7 @@
 
 A binary network with folded normalisation has a threshold a channel, while a core of the first
 Loihi holds eight. So a layer is either spread over more cores (`own`, exact), or its thresholds are
-drawn together (`clustered`), or each neuron is scaled, which changes nothing but needs wider
+replaced by a few (`clustered`), or each neuron is scaled, which changes nothing but needs wider
 weights (`scaled`): with w, bias and threshold all times k, a neuron spikes when it did before, so k
 is chosen to bring k * threshold to few values.
 """
@@ -119,7 +119,7 @@ def with_thresholds(graph: Graph, way: str, chip: Chip) -> Graph:
 
 
 def clustered(values: np.ndarray, count: int) -> np.ndarray:
-    """Return `values` drawn together to `count` integers (k-means in one dimension, Lloyd)."""
+    """Return `values` replaced by `count` integers near them (Lloyd's k-means in one dimension)."""
     flat = np.sort(values.reshape(-1)).astype(np.float64)
     if np.unique(flat).size <= count:
         return values

@@ -1,11 +1,11 @@
-"""How long a step takes: the busiest core, a message's way, and the barrier where all cores meet.
+"""The time of a step: the busiest core, the longest path of a message, and the barrier.
 
     core(c) = sum over events of their mean count a step in core c * ns(event)
     step    = max over c of core(c) + longest way of a message + barrier(tiles in use)
 
-A core is taken to do one event after the other and a population to be equally active in all neurons
-and steps; both are assumptions, for only times of single events are published. What overlaps makes
-a step shorter, bursts make it longer.
+Two assumptions are made, because only times of single events are published: a core processes its
+events one after another, and all neurons of a population are equally active in all steps. Overlap
+makes a step shorter, bursts make it longer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run a job in an engine's own interpreter, of which afterwards nothing is left, however it ends.
+"""Run a job in an engine's own interpreter and clean up after it, however it ends.
 
 A job is a folder with `job.json` and `arrays.npz`; the worker script writes its recordings and,
 last, `result.json` beside them.
@@ -51,7 +51,7 @@ def run_job(
         command: the interpreter and the worker script.
 
     Raises:
-        EngineError: it broke (the text ends with its log) or took over `timeout_s`.
+        EngineError: it failed (the text ends with its log) or took over `timeout_s`.
     """
     prefix = f"axonc-{os.getpid()}-{token_hex(4)}-"
     (folder / "job.json").write_text(json.dumps({"shm_prefix": prefix, **description}))
@@ -75,7 +75,7 @@ def run_job(
 def _worker(
     command: tuple[Path, Path], folder: Path, shm_prefix: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the worker in a session of its own; afterwards no process or memory of it is left."""
+    """Run the worker in a session of its own; end its processes and free its shared memory."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONNOUSERSITE": "1"}
     environment.pop("PYTHONPATH", None)
     if len(str(folder)) <= LONGEST_SOCKET_FOLDER:

@@ -1,6 +1,6 @@
-"""What a graph and its dialect cannot mean together: time steps that explode, dead populations.
+"""Check a graph under its dialect: unstable time steps, silent populations.
 
-A choice that can't be right is a fault; one that is merely suspicious is a note.
+An impossible choice is a fault; a suspicious one is a note.
 """
 
 from __future__ import annotations

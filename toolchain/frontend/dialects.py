@@ -1,8 +1,8 @@
-"""Which discrete-time meaning a NIR graph was written in: asked, read, recognised or assumed.
+"""Determine the dialect of a NIR graph: from options, metadata, its numbers, or defaults.
 
-NIR writes differential equations and no time step. What each choice can be known from, in order:
+NIR writes differential equations and no time step. Each choice is taken from, in this order:
 the options; the file's metadata (`dt`); numbers in the file that only one convention writes; the
-default. Whatever was not told by the options is a note.
+default. Each choice that no option made gives a note.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class DialectOptions:
-    """The user's choices; None leaves one to the file or the default. Texts are accepted.
+    """The user's choices; None leaves one to the file or the default. Strings are accepted.
 
     dt: time step in the file's own unit of time (seconds for most producers).
     fires_at_threshold: neurons fire at v >= threshold rather than above it (spikingjelly).
@@ -224,7 +224,7 @@ def _taus(node: Node) -> list[np.ndarray]:
 
 
 def _hint(neurons: list[ir.ContinuousNeuron], dt: float | None) -> Hint | None:
-    """Return the convention under which r and w_in of every population tell one time step."""
+    """Return the convention under which r and w_in of every population imply one time step."""
     leaky = [node for node in neurons if _taus(node)]
     found = _agreeing(leaky, _euler_steps, dt)
     if found is not None:
@@ -242,12 +242,12 @@ def _hint(neurons: list[ir.ContinuousNeuron], dt: float | None) -> Hint | None:
 def _agreeing(
     nodes: Iterable[Node], steps_of: Callable[[Node], list[np.ndarray]], dt: float | None
 ) -> float | None:
-    """Return the step on which all numbers agree, if it can hardly be chance."""
+    """Return the step on which all numbers agree, if chance is unlikely."""
     return _same_step([step.reshape(-1) for node in nodes for step in steps_of(node)], dt)
 
 
 def _same_step(steps: list[np.ndarray], dt: float | None) -> float | None:
-    """Return the one time step that all numbers are, `dt` if it is given, else a round one."""
+    """Return the time step that all numbers equal, `dt` if it is given, else a round one."""
     if not steps:
         return None
     all_steps = np.concatenate(steps).astype(np.float64)

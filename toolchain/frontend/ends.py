@@ -1,6 +1,6 @@
 """Inputs and outputs that a file leaves out, added as the package nir adds them, with a note.
 
-A node that no edge touches is no part of the network that the others make: it is left out.
+A node without edges is not part of the network and is left out.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..errors import InputError
 
 MOST_SHOWN = 20
-"""How many faults a message lists, and searching for suggestions is worth the time."""
+"""The most faults that a message lists, and for which suggestions are searched."""
 
 
 _LONGEST_SHOWN = 40
@@ -19,12 +19,12 @@ def described(name: str, kind: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return a text of the file's, cut to what a message can bear."""
+    """Return a string of the file, shortened for a message."""
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def raise_all(source: str, faults: Sequence[InputError]) -> None:
-    """Raise one InputError that tells every fault of `source`; do nothing where there is none."""
+    """Raise one InputError that lists every fault of `source`; do nothing where there is none."""
     if not faults:
         return
     if len(faults) == 1:

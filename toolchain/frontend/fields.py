@@ -1,4 +1,4 @@
-"""The fields of one raw node, taken out one by one with their type checked."""
+"""The fields of one raw node, read one by one with their type checked."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .raw import RawNode
 
 _LARGEST_WINDOW = 1 << 16
 _LARGEST = 1e30
-"""Larger numbers are no network's, and their products leave the range of floats."""
+"""Larger numbers occur in no network, and their products overflow."""
 
 
 class Fields:
-    """Hands out the fields of a raw node; a field that cannot be used raises InputError.
+    """Reads the fields of a raw node; a field that cannot be used raises InputError.
 
     Values that can be read but make no sense (NaN, a negative time constant) are collected in
-    `faults`, so that one reading tells all of them.
+    `faults`, so that all are reported at once.
     """
 
     def __init__(self, name: str, raw: RawNode) -> None:
@@ -112,11 +112,11 @@ class Fields:
         return None
 
     def ignore(self, *names: str) -> None:
-        """Accept fields that are read elsewhere or say nothing."""
+        """Accept fields that are read elsewhere or carry no information."""
         self._left.difference_update(names)
 
     def finish(self) -> None:
-        """Refuse fields that nobody asked for: they may change what the node means."""
+        """Refuse fields that were not read: they may change the meaning of the node."""
         for field in sorted(self._left):
             self.faults.append(
                 self.fault(

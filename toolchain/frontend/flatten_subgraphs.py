@@ -23,7 +23,7 @@ class FlatGraph:
     """A graph without nesting: nodes by full name, edges between full names.
 
     dissolved: declared shape of each inner Input and Output, by full name.
-    sources_of: what feeds each dissolved one, to compare the declared shape with the real.
+    sources_of: what feeds each dissolved one, to compare the declared shape with the actual one.
     """
 
     nodes: dict[str, RawNode] = field(default_factory=dict)
@@ -164,9 +164,9 @@ def _dissolve_ports(flat: FlatGraph, most_edges: int) -> list[InputError]:
 
 
 def _scale_parallel_paths(flat: FlatGraph) -> None:
-    """Let one edge through a Scale stand for several between the same nodes.
+    """Replace several edges between the same nodes by one through a Scale.
 
-    They come of nested graphs that pass a signal on by several ports: it counts several times.
+    They arise from nested graphs that pass a signal on by several ports: it is then summed.
     """
     for (source, target), count in Counter(flat.edges).items():
         if count > 1:
@@ -194,7 +194,7 @@ def _duplicates(edges: Iterable[tuple[str, str]], where: str) -> list[InputError
 
 
 def declared_shape(node: RawNode, key: str = "shape") -> tuple[int, ...] | None:
-    """Return a shape field as written, or None where it is absent or says nothing."""
+    """Return a shape field as written, or None where it is absent or empty."""
     value = node.fields.get(key)
     if not isinstance(value, np.ndarray) or value.ndim > 1 or value.size == 0:
         return None

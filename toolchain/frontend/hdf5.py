@@ -24,19 +24,19 @@ _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 32000: "lzf"
 _NUMBERS = "biuf"
 _MAX_RANK = 8
 _MOST_COMPRESSION = 1032
-"""What deflate reaches at most, on constant bytes (RFC 1951: 258 bytes in 2 bits)."""
+"""The highest compression of deflate, on constant bytes (RFC 1951: 258 bytes in 2 bits)."""
 _SMALL_BYTES = 1 << 20
 _SLOWER_AS_TEXT = 10
 """Strings of variable length come one by one."""
 
 Allowance = Callable[[int], None]
-"""Called at every object with the number of bytes about to be read: a watchdog grants time."""
+"""Called at every object with the number of bytes about to be read, to extend the time limit."""
 
 
 def read_file(
     path: str, limits: Limits, kind: type[Hdf5Reader], allow: Allowance = lambda _: None
 ) -> RawFile:
-    """Return the content of the HDF5 file at `path`, as a reader of this kind finds it.
+    """Return the content of the HDF5 file at `path`, as this reader returns it.
 
     Raises:
         InputError: not HDF5, damaged, not what this reader reads, or over a limit; `what` names

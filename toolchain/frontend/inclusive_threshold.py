@@ -2,8 +2,8 @@
 
 spikingjelly's and sinabs' do. Where potentials meet thresholds exactly (whole weights, a threshold
 of 1) the two differ in every such step. A threshold lowered by less than any potential's rounding
-makes `>` mean `>=`, in float and, floored, in integers. A subtracting reset then takes that much
-too little off: 1e-9 of the threshold at every spike.
+makes `>` mean `>=`, in float and, floored, in integers. A subtracting reset then subtracts
+1e-9 of the threshold too little at every spike.
 """
 
 from __future__ import annotations

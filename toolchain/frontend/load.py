@@ -1,4 +1,4 @@
-"""From a NIR file or object to a graph of the imported stage: the front end's one way through."""
+"""From a NIR file or object to a graph of the imported stage: the entry point of the front end."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def load_graph(
 
     Nested graphs are flattened (names joined with "."), shapes are inferred along the edges, every
     feedback loop gets its delay of one step, and `graph.dialect` says how NIR's differential
-    equations are to be stepped; its notes tell what was assumed or repaired, one sentence each.
+    equations are to be stepped; its notes list what was assumed or repaired, one sentence each.
     Weights keep their type (signed integers, float32, float64); nothing of `source` is changed.
-    A file is read by a child process, so that a hostile one harms nothing.
+    A file is read by a child process, so that a malicious one does no harm.
 
     Nodes are ordered as in the file where it keeps an order, else along the edges.
 
     Raises:
-        InputError: `source` cannot be used; the text tells every fault that was found.
+        InputError: `source` cannot be used; the text lists every fault that was found.
     """
     limits = limits or Limits()
     name, file = _read(source, limits)
@@ -172,7 +172,7 @@ def _misplaced_ends(flat: FlatGraph) -> list[InputError]:
 
 
 def _broken_paths(flat: FlatGraph) -> list[InputError]:
-    """Return the faults that leave no order in which signals could flow."""
+    """Return the faults because of which the nodes have no order."""
     kinds = {node.kind for node in flat.nodes.values()}
     missing = [f"no {kind}" for kind in ("Input", "Output") if kind not in kinds]
     if missing:

@@ -67,7 +67,7 @@ class NirReader(Hdf5Reader):
         )
 
     def named(self, nodes: h5py.Group, where: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
-        """Yield the nodes of a graph; of a name with slashes HDF5 has made groups in groups."""
+        """Yield the nodes of a graph; HDF5 stores names with slashes as nested groups."""
         for name, member in self.members(nodes, where):
             full = prefix + name
             if len(full) < self.limits.name_length and _holds_groups_alone(member):
@@ -103,7 +103,7 @@ class NirReader(Hdf5Reader):
         return tuple((self.name(_raw(a), where), self.name(_raw(b), where)) for a, b in rows)
 
     def metadata(self, group: h5py.Group, where: str) -> dict[str, Scalar]:
-        """Return the single numbers and strings; the rest of the metadata is nobody's business."""
+        """Return the single numbers and strings; other metadata are ignored."""
         found: dict[str, Scalar] = {}
         for name, member in self.members(group, where):
             if isinstance(member, h5py.Dataset) and member.shape == ():

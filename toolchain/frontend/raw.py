@@ -1,4 +1,4 @@
-"""What a NIR file says, before anything is believed: names, numbers, edges, and nothing derived."""
+"""The unverified content of a NIR file: names, numbers, edges, and nothing derived."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 DATA_BYTES_PER_SECOND = 20_000_000
-"""How fast decompressed data must come at least; slower is a file that fights its reader."""
+"""The lowest rate of decompression; a file that is slower is refused."""
 
 RawValue = np.ndarray | str
 Scalar = bool | int | float | str
@@ -39,7 +39,7 @@ class RawFile:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of a stranger's file is taken in before it is refused.
+    """Limits on what is read from an untrusted file.
 
     data_bytes counts all arrays together, decompressed, before any of them is allocated (of a small
     file less is taken: no more than deflate can have packed into it);

@@ -1,4 +1,4 @@
-"""The loop of the process that opens strangers' HDF5 files, and the caps on what it may use."""
+"""The loop of the process that opens untrusted HDF5 files, and its resource limits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def serve() -> None:
 
     A question is a line of JSON; an answer is two sizes of 8 bytes, a tree as JSON, and arrays.
     """
-    # whatever a library prints must not get between the answers
+    # output of libraries must not mix with the answers
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -63,11 +63,11 @@ class Watchdog:
         self.allow(0)
 
     def allow(self, size: int) -> None:
-        """Begin anew, with the time that reading `size` bytes may take on top."""
+        """Restart the timer, with extra time to read `size` bytes."""
         signal.setitimer(signal.ITIMER_PROF, self._cpu_s + size / DATA_BYTES_PER_SECOND)
 
     def stop(self) -> None:
-        """Let the process live."""
+        """Stop the timer."""
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
@@ -75,7 +75,7 @@ def _address_space() -> int:
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:  # no Linux: grant what a Python with NumPy and HDF5 takes at most
+    except OSError:  # not Linux: allow the most that Python with NumPy and HDF5 takes
         return 1 << 30
 
 

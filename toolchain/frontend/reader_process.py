@@ -1,7 +1,7 @@
-"""The process that opens strangers' HDF5 files, so that the HDF5 library can harm no other.
+"""The process that opens untrusted HDF5 files, so that faults of the library affect no other.
 
-The library loops, rarely crashes, and allocates without asking on damaged files. So a child with
-a cap on memory and on processor time reads them and hands over plain arrays; when it dies, the
+On damaged files the library may loop, crash, or allocate without limit. So a child with limits on
+memory and processor time reads them and returns plain arrays; when it dies, the
 file is refused and the next one gets a new child. One child serves all files of a program.
 """
 
@@ -44,7 +44,7 @@ class ReaderProcess:
         """Return what the child read from the file at `path`: a NIR file, or any tree.
 
         Raises:
-            InputError: the file is refused, or the library did not survive it.
+            InputError: the file is refused, or the library crashed on it.
             EngineError: the child cannot be started.
         """
         with self._lock:
@@ -56,7 +56,7 @@ class ReaderProcess:
                 raise
             except (BrokenPipeError, EOFError, TimeoutError, ValueError, LookupError) as error:
                 raise self._post_mortem(child, timed_out=isinstance(error, TimeoutError)) from None
-            except BaseException:  # Ctrl-C: what the child still answers belongs to no question
+            except BaseException:  # a pending answer must not be taken for the next one
                 child.kill()
                 self.close()
                 raise

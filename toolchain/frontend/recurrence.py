@@ -1,7 +1,7 @@
 """Order along the edges, and the delay of one step that every feedback loop must have somewhere.
 
-NIR is silent about when a spike that goes round a loop arrives; every simulator that steps lets it
-arrive one step later. Which edge takes the delay depends on nothing but names and edges: walk depth
+NIR does not define when a spike that goes round a loop arrives; every simulator that steps lets it
+arrive one step later. Which edge takes the delay depends on names and edges alone: walk depth
 first from the inputs; an edge back to a node of the walk's own path closes a loop. Going back from
 there over connections, which have no memory, the delay is put on the edge that leaves a neuron, so
 that a recurrent weight (and its bias) multiplies the spikes of the step before:
@@ -62,7 +62,7 @@ def loops_of(graph: FlatGraph, order: list[str]) -> dict[str, int]:
 
 
 def loop_without_neuron(graph: FlatGraph) -> list[str]:
-    """Return the nodes of loops that pass through no neuron: they have no meaning in time."""
+    """Return the nodes of loops that pass through no neuron: they are undefined."""
     free = {name for name, node in graph.nodes.items() if node.kind not in _NEURONS}
     left = _fed_from_within(free, graph.sources, graph.targets)
     # what lies behind a loop is fed from within too; what lies in it also feeds into it

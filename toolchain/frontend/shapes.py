@@ -1,4 +1,4 @@
-"""Shapes: ours, from the inputs along the edges, never the ones that a file claims.
+"""Infer shapes from the inputs along the edges; those that a file claims are only compared.
 
 NIR's shapes have no batch axis, yet many files carry one; parameters of a population may be single
 numbers; Flatten counts its axes with or without the batch. Each node is fitted to what it is fed,
@@ -26,7 +26,7 @@ from .nir_nodes import Parsed
 class ShapeInference:
     """Fits the parsed nodes of a graph to one another; `nodes` is the result.
 
-    faults, notes: what does not fit, and what was made to fit.
+    faults, notes: what does not fit, and what was repaired.
     """
 
     def __init__(
@@ -313,7 +313,7 @@ class ShapeInference:
 
 
 def wanted_shape(parsed: Parsed) -> Shape | None:
-    """Return the input shape that a node can tell by itself, None if it takes many."""
+    """Return the input shape that follows from a node itself, None if it takes many."""
     node = parsed.node
     if isinstance(node, ir.Affine):
         return (node.weight.shape[1],)

@@ -1,7 +1,7 @@
-"""Neurons whose r is no gain: spyx writes its decay there, and adds the input whole.
+"""Neurons whose r is no gain: spyx writes its decay there, and adds the input unscaled.
 
 spyx's neurons do v += x after a decay of beta = 1 - dt/tau, and its files say r = beta, so that
-NIR's gain r*dt/tau would all but drop the input (spyx 1.0.0, nir.py, to_nir). Such numbers are
+NIR's gain r*dt/tau would nearly remove the input (spyx 1.0.0, nir.py, to_nir). Such numbers are
 recognised where time constants differ, and r (and w_in of a synapse) replaced by tau/dt, which
 makes the gain of forward Euler 1.
 """

@@ -1,7 +1,7 @@
 """How the reader process hands a RawFile over: JSON for the tree, raw bytes for the arrays.
 
-Nothing in it can run code, so that even a reader taken over by a hostile file gives away no more
-than wrong numbers.
+Nothing in it can run code, so even a reader compromised by a malicious file can return no more than
+wrong numbers.
 """
 
 from __future__ import annotations

@@ -15,10 +15,10 @@ from .over_time import OverTime, Step, without_state
 from .recording import Recording, Spikes, input_arrays
 
 Progress = Callable[[int, int], None]
-"""Called after each stretch of steps with (steps done, steps in all)."""
+"""Called after each block of steps with (steps done, steps in all)."""
 
 _AT_ONCE = 1 << 21
-"""Numbers of the widest signal that are computed at once: enough for good matrix products."""
+"""Elements of the widest signal computed at a time: enough for efficient matrix products."""
 
 
 def execute(
@@ -63,8 +63,8 @@ def execute(
     past: list[dict[str, np.ndarray]] = [silence] * longest
     at_once = 1 if longest else _steps_at_once(graph, samples)
     for start in range(0, steps, at_once):
-        stretch = {name: array[:, start : start + at_once] for name, array in inputs.items()}
-        sent = _sent(graph, functions, stretch, past, real)
+        block = {name: array[:, start : start + at_once] for name, array in inputs.items()}
+        sent = _sent(graph, functions, block, past, real)
         recorder.add(sent)
         if longest:
             past = [*past[1:], sent]
@@ -80,9 +80,9 @@ def _sent(
     past: Sequence[Mapping[str, np.ndarray]],
     real: Real,
 ) -> dict[str, np.ndarray]:
-    """Return what every node sends in a stretch of time, each (batch, time, *shape).
+    """Return what every node sends in a block of steps, each (batch, time, *shape).
 
-    past: what they sent in the stretches before, the latest last.
+    past: what they sent in the blocks before, the latest last.
     """
     sent: dict[str, np.ndarray] = {}
     for name in graph.order:
@@ -103,7 +103,7 @@ def _sent(
 
 
 class _Recorder:
-    """Keeps what a run is asked for, stretch by stretch."""
+    """Collects what a run is asked for, block by block."""
 
     def __init__(self, graph: Graph, probes: Sequence[str], functions: Mapping[str, Step]) -> None:
         self.graph, self.functions = graph, functions
@@ -118,7 +118,7 @@ class _Recorder:
         }
 
     def add(self, sent: Mapping[str, np.ndarray]) -> None:
-        """Keep what was sent in one more stretch, and the potentials that its steps left."""
+        """Add what was sent in one more block, and its potentials."""
         for name, values in self.sent.items():
             values.append(sent[name])
         for name, values in self.potentials.items():
@@ -127,7 +127,7 @@ class _Recorder:
             count += sent[name].sum(axis=(0, 1))
 
     def recording(self, samples: int, steps: int) -> Recording:
-        """Return all of it; spikes become booleans."""
+        """Return the recording of all blocks; spikes as booleans."""
         whole, potentials = _joined(self.sent), _joined(self.potentials)
         for name, array in whole.items():
             if self.graph.carries_spikes(name):
@@ -146,14 +146,14 @@ class _Recorder:
         )
 
 
-def _joined(stretches: Mapping[str, Sequence[np.ndarray]]) -> dict[str, np.ndarray]:
-    return {name: np.concatenate(values, axis=1) for name, values in stretches.items()}
+def _joined(blocks: Mapping[str, Sequence[np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate(values, axis=1) for name, values in blocks.items()}
 
 
 def _function(
     graph: Graph, name: str, batch: int, steps: int, real: Real, *, keeps_potential: bool
 ) -> Step:
-    """Return what a node does to a stretch of time, (batch, time, *shape)."""
+    """Return the function of a node on a block of steps, (batch, time, *shape)."""
     node = graph.nodes[name]
     if isinstance(node, (ContinuousNeuron, Neuron, IntegerNeuron, Delay)):
         return OverTime(

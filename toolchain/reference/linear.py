@@ -3,7 +3,7 @@
 Sums are taken in float64 unless float32 is asked for. Where weights and spikes are integers the
 result is exact: every partial sum is an integer below 2^53, since a fan-in of 2^32 with 16-bit
 weights stays below it. Where the spikes are bits and no row of integer weights can add up to 2^24,
-float32 is as exact and is used.
+float32 is exact too, and is used.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _in_exact_types(weight: np.ndarray, real: Real) -> Callable[[np.ndarray], np
 
 
 def _largest_sum(weight: np.ndarray) -> float:
-    """Return a bound of what a row of weights (its last axis) can add up to."""
+    """Return a bound of the sums of rows of weights (the last axis) over spikes."""
     largest = float(max(weight.max(initial=0), -float(weight.min(initial=0))))
     if largest * weight.shape[-1] < 1 << 24:
         return largest * weight.shape[-1]

@@ -1,4 +1,4 @@
-"""Neurons and delays, stepped one time step at a time: slow, obvious, the oracle of all else.
+"""Neurons and delays, one time step at a time: slow and obvious, the oracle for everything else.
 
 Each class holds the state of one node for one batch; calling it with the summed input a[t] of
 shape (batch, *shape) advances it by a step and returns what the node sends. `potential` is then
@@ -53,7 +53,7 @@ def fire(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Compare and reset: return (z[t], the potential compared, v[t], what the next step holds).
 
-    held: where the delayed flavours reset, or take a threshold off, in this step; unused by others.
+    held: where a delayed reset acts in this step; unused by the other resets.
     """
     if reset is Reset.HARD_NEXT:
         u = _reset_where(held, u, v_reset)

@@ -1,4 +1,4 @@
-"""What a node does to a stretch of time: arrays of (batch, time, *shape) in and out."""
+"""Nodes on a block of steps: arrays of (batch, time, *shape) in and out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OverTime:
     """Calls a stepper, a function of (batch, *shape) with state, once for each time step.
 
     stepper: makes one for a batch of the given size; each serves a part of the samples.
-    potential: the steppers' potentials over the last stretch, if they are kept.
+    potential: the steppers' potentials over the last block, if they are kept.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What an execution of a graph leaves behind."""
+"""The result of an execution, and its input."""
 
 from __future__ import annotations
 

@@ -135,7 +135,10 @@ def test_the_program_says_how_it_fits(build):
     cores = program.mapping.cores
     assert len(cores) == program.mapping.core_count
     assert all(used <= room for core in cores for used, room in core.used.values())
-    used, available = program.utilisation()["compartments"]
+    used, available = (
+        sum(core[f"compartments_{what}"] for core in program.cores())
+        for what in ("used", "available")
+    )
     assert (used, available) == (2 * 32 * 24 * 24, 1024 * len(cores))
 
 

@@ -43,7 +43,7 @@ def test_a_binary_layer_of_784_to_512_takes_one_and_a_fifth_megabit(build):
     parts = target.cost(program).memory_bits.parts
     assert parts["fc1->lif1 synapses"] == 784 * 8 * 192  # 64 * 2 bits + 10 make three words
     assert parts["lif1 states"] == 512 * 48
-    assert program.utilisation()["synapse_bits"][0] == 784 * 8 * 192
+    assert sum(core["synapse_bits_used"] for core in program.cores()) == 784 * 8 * 192
 
 
 def test_a_sparse_matrix_is_stored_with_indices_where_that_is_smaller(build):
