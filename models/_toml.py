@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ._files import open_regular
 from .errors import TrainingInputError, nearest
 
 T = TypeVar("T")
@@ -25,8 +26,8 @@ _MAX_BYTES = 1 << 20  # a settings file is a few hundred bytes; a stranger's may
 def read(cls: type[T], path: Path) -> T:
     """Read a TOML file into a dataclass."""
     try:
-        size = path.stat().st_size
-        text = path.read_text(encoding="utf-8") if size <= _MAX_BYTES else ""
+        with open_regular(path, _MAX_BYTES) as file:
+            text = file.read().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise TrainingInputError(
             f"configuration {path}",
@@ -34,13 +35,6 @@ def read(cls: type[T], path: Path) -> T:
             expected="a readable TOML file",
             remedy="check the path",
         ) from error
-    if size > _MAX_BYTES:
-        raise TrainingInputError(
-            f"configuration {path}",
-            got=f"{size} bytes",
-            expected=f"at most {_MAX_BYTES} bytes",
-            remedy="check that this is a configuration file",
-        )
     return parse(cls, text, f"configuration {path}")
 
 

@@ -8,6 +8,8 @@ parts exchanged; or in the bytes of the file. AXONC_FUZZ_EXAMPLES=10000 makes as
 from __future__ import annotations
 
 import copy
+import json
+import math
 import os
 import random
 import resource
@@ -69,6 +71,27 @@ def byte_mutants(content: bytes, count: int = EXAMPLES, seed: int = 0) -> Iterat
                     value = rng.choice((0, 1, (1 << 8 * width) - 1, 1 << 8 * width - 2))
                     data[at : at + width] = value.to_bytes(width, rng.choice(("little", "big")))
         yield bytes(data)
+
+
+def write_toml(document: Document, path: Path) -> None:
+    """Write a document as a TOML file."""
+    path.write_text("".join(f"{_key(k)} = {_toml(v)}\n" for k, v in document.items()))
+
+
+def _toml(value: Document) -> str:
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(_toml, value)) + "]"
+        case float() if not math.isfinite(value):
+            return str(value)
+        case _:
+            return json.dumps(value)
+
+
+def _key(key: Document) -> str:
+    return json.dumps(str(key))
 
 
 def survives(

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .._files import open_regular
 from ..config import DataConfig
 from ..errors import DataError
 from ._split import RawDataset
 
+_MAX_BYTES = 1 << 36
 _PLAIN = ("x_train", "y_train", "x_test", "y_test")
 _PACKED = ("train_frames", "train_label", "test_frames", "test_label", "shape")
 
@@ -25,7 +27,7 @@ def npz(config: DataConfig) -> RawDataset:
     """
     path = Path(config.path)
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with open_regular(path, _MAX_BYTES) as opened, np.load(opened, allow_pickle=False) as file:
             keys = _PACKED if set(_PACKED) <= set(file.files) else _PLAIN
             arrays = {key: file[key] for key in keys}
     except Exception as error:  # NumPy and zipfile raise a dozen kinds on damaged files

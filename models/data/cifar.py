@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .._files import open_regular
 from ..config import DataConfig
 from ..errors import DataError
 from ._split import RawDataset
 
+_MAX_BYTES = 1 << 30
 _PIXELS = 3 * 32 * 32
 _HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
@@ -43,7 +45,8 @@ def _read(
     for file in files:
         path = Path(folder) / file
         try:
-            content = np.fromfile(path, np.uint8)
+            with open_regular(path, _MAX_BYTES) as opened:
+                content = np.frombuffer(opened.read(), np.uint8)
         except OSError as error:
             raise DataError(
                 f"data set {name}",

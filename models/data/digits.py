@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
+import zlib
 from pathlib import Path
 
 import numpy as np
 
+from .._files import open_regular
 from ..config import DataConfig
 from ..errors import DataError
 from ._split import RawDataset
 
+_MAX_BYTES = 1 << 26
 _TEST_IMAGES = 1000
 _SPLIT_SEED = 5000
 
@@ -25,8 +29,11 @@ def mnist5k(config: DataConfig) -> RawDataset:
     """
     file = Path(config.path) if config.path else _installed()
     try:
-        rows = np.loadtxt(file, delimiter=",", dtype=np.uint8)
-    except (OSError, EOFError, ValueError) as error:
+        with open_regular(file, _MAX_BYTES) as packed:
+            opened = gzip.GzipFile(fileobj=packed) if file.suffix == ".gz" else packed
+            lines = opened.read(_MAX_BYTES).decode().splitlines()
+        rows = np.loadtxt(lines, delimiter=",", dtype=np.uint8)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(
             f"data set mnist5k, {file}",
             got=str(error),

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._files import open_regular
 from ..config import DataConfig
 from ..errors import DataError
 from ._split import Labels, LazyImages, RawDataset
@@ -146,12 +147,10 @@ def read_nmnist(path: Path) -> Events:
 def read_bytes(path: Path) -> NDArray[np.uint8]:
     """Read a recording's bytes."""
     try:
-        data = np.fromfile(path, np.uint8, MAX_BYTES + 1)
+        with open_regular(path, MAX_BYTES) as file:
+            return np.frombuffer(file.read(), np.uint8)
     except (OSError, ValueError) as error:
         raise corrupt(path, str(error), "a readable file") from error
-    if len(data) > MAX_BYTES:
-        raise corrupt(path, "a larger file", f"at most {MAX_BYTES} bytes")
-    return data
 
 
 def corrupt(path: Path, got: str, expected: str) -> DataError:

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .._files import open_regular
 from ..config import DataConfig
 from ..errors import DataError
 from ._split import LazyImages, RawDataset
 
 _SUFFIXES = {".jpeg", ".jpg", ".png"}
 _DEFAULT_SIDE = 224
+_MAX_BYTES = 1 << 28
 
 
 def image_folder(config: DataConfig) -> RawDataset:
@@ -72,7 +74,7 @@ def _by_class(root: Path, numbers: dict[str, int]) -> list[tuple[Path, int]]:
 def _annotated(file: Path, numbers: dict[str, int]) -> list[tuple[Path, int]]:
     """Read Tiny-ImageNet's table: image name, class and a box on each line."""
     samples = []
-    for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
+    for number, line in enumerate(_lines(file), start=1):
         fields = line.split("\t")
         if len(fields) < 2 or fields[1] not in numbers:
             raise DataError(
@@ -83,6 +85,19 @@ def _annotated(file: Path, numbers: dict[str, int]) -> list[tuple[Path, int]]:
             )
         samples.append((file.parent / "images" / fields[0], numbers[fields[1]]))
     return samples
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        with open_regular(file, _MAX_BYTES) as opened:
+            return opened.read().decode(errors="replace").splitlines()
+    except OSError as error:
+        raise DataError(
+            f"file {file}",
+            got=str(error),
+            expected="a table of images and classes",
+            remedy="get Tiny-ImageNet again",
+        ) from error
 
 
 def _lazy(samples: list[tuple[Path, int]], side: int) -> tuple[LazyImages, NDArray[np.int64]]:
@@ -96,7 +111,7 @@ def read_image(path: Path, side: int) -> NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
+        with open_regular(path, _MAX_BYTES) as file, Image.open(file) as image:
             square = ImageOps.fit(image.convert("RGB"), (side, side), Image.Resampling.BILINEAR)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(

@@ -13,13 +13,15 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .._files import open_regular
 from ..config import DataConfig
 from ..errors import DataError
 from ._split import Labels, LazyImages, RawDataset
-from .events import Events, corrupt, in_order, lazy_frames, read_bytes
+from .events import MAX_BYTES, Events, corrupt, in_order, lazy_frames, read_bytes
 
 _GESTURES, _SENSOR = 11, (128, 128)
 _POLARITY_EVENTS = 1
+_MAX_TABLE_BYTES = 1 << 24
 _LONGEST_MS = 1e12
 _PACKET = np.dtype(
     [
@@ -104,7 +106,8 @@ def _rows(words: list[str]) -> NDArray[np.int64]:
 
 def _parsed(path: Path, parse: Callable[[list[str]], T], expected: str) -> T:
     try:
-        return parse(path.read_text(encoding="utf-8").split())
+        with open_regular(path, _MAX_TABLE_BYTES) as file:
+            return parse(file.read().decode().split())
     except (OSError, ValueError, OverflowError) as error:
         raise DataError(
             f"data set dvs-gesture, {path}", got=str(error), expected=expected, remedy=_REMEDY
@@ -126,7 +129,8 @@ def _of_tonic(config: DataConfig, folder: Path) -> tuple[LazyImages, Labels]:
 def read_tonic(path: Path) -> Events:
     """Read a NumPy array of rows (x, y, polarity, milliseconds)."""
     try:
-        rows = np.load(path, allow_pickle=False)
+        with open_regular(path, MAX_BYTES) as file:
+            rows = np.load(file, allow_pickle=False)
         finite = bool(np.isfinite(rows).all())
     except Exception as error:  # NumPy raises many kinds on damaged files
         raise corrupt(path, str(error), "a NumPy array of events") from error

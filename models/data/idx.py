@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .._files import open_regular
 from ..config import DataConfig
 from ..errors import DataError
 from ._split import RawDataset
@@ -41,8 +42,8 @@ def fashion_mnist(config: DataConfig) -> RawDataset:
 def read_idx(path: Path, remedy: str = "get the file again") -> NDArray[np.uint8]:
     """Read one idx file of unsigned bytes, packed with gzip or not."""
     try:
-        opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-        with opened as file:
+        with open_regular(path, _MAX_BYTES) as packed:
+            file = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else packed
             content = file.read(_MAX_BYTES)
     except (OSError, EOFError, zlib.error) as error:
         raise _corrupt(path, str(error), remedy) from error

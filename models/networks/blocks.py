@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from ..config import NeuronKind, Reset, SurrogateKind, TrainingConfig
@@ -71,15 +72,16 @@ def finish(
 
 
 def build_cell(config: TrainingConfig) -> Cell:
-    """Build one layer's neurons."""
-    neuron, surrogate = config.neuron, build_surrogate(config)
-    soft = neuron.reset is Reset.SOFT
-    if neuron.kind is NeuronKind.IF:
-        p = if_parameters(neuron.threshold)
-        return IFCell(p, surrogate, neuron.dt_s, neuron.detach_reset, soft_reset=soft)
-    cell = PLIFCell if neuron.kind is NeuronKind.PLIF else LIFCell
-    p = lif_parameters(neuron.tau_s, neuron.threshold, soft_reset=soft)
-    return cell(p, surrogate, neuron.dt_s, neuron.detach_reset)
+    """Build one layer's neurons, whose few parameters are real also in a network on "meta"."""
+    with torch.device("cpu"):
+        neuron, surrogate = config.neuron, build_surrogate(config)
+        soft = neuron.reset is Reset.SOFT
+        if neuron.kind is NeuronKind.IF:
+            p = if_parameters(neuron.threshold)
+            return IFCell(p, surrogate, neuron.dt_s, neuron.detach_reset, soft_reset=soft)
+        cell = PLIFCell if neuron.kind is NeuronKind.PLIF else LIFCell
+        p = lif_parameters(neuron.tau_s, neuron.threshold, soft_reset=soft)
+        return cell(p, surrogate, neuron.dt_s, neuron.detach_reset)
 
 
 def build_surrogate(config: TrainingConfig) -> Surrogate:

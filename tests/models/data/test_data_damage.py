@@ -1,5 +1,9 @@
-"""Files of every data set, lost, cut, emptied and overwritten at random: each is told, or read."""
+"""Files of every data set, lost, cut, emptied, overwritten or a pipe: each is told, or read.
 
+AXONC_FUZZ_EXAMPLES is the number for all data sets together.
+"""
+
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +12,7 @@ import event_files
 import numpy as np
 import pytest
 from idx_files import made_mnist
+from mutants import EXAMPLES
 from PIL import Image
 
 from axonc.models import TrainingInputError, data
@@ -86,9 +91,13 @@ SETS: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 def damage(path: Path, random: np.random.Generator) -> None:
     content = bytearray(path.read_bytes())
-    match random.integers(5):
+    match random.integers(6):
         case 0:
             path.unlink()
+            return
+        case 5:  # would be waited for without an end
+            path.unlink()
+            os.mkfifo(path)
             return
         case 1:
             del content[random.integers(len(content)) :]
@@ -110,7 +119,7 @@ def test_damage_is_told(name: str, tmp_path: Path) -> None:
     files = sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file())
     loader, _, file = loader.partition("/")
     told = 0
-    for seed in range(40):
+    for seed in range(EXAMPLES // 10):
         random = np.random.default_rng(seed)
         shutil.copytree(whole, folder)
         damage(folder / random.choice(np.array(files, object)), random)
@@ -121,4 +130,4 @@ def test_damage_is_told(name: str, tmp_path: Path) -> None:
             assert error.remedy
             told += 1
         shutil.rmtree(folder)
-    assert told > 10
+    assert told > EXAMPLES // 40
