@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingOf
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,11 +20,11 @@ class CoreUse:
     neurons: np.ndarray
     chip: int
     tile: tuple[int, int]
-    used: MappingOf[str, tuple[int, int]]
+    used: Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Mapping:
+class ChipMapping:
     """A partitioned network on its board; placed when first needed."""
 
     partition: Partition
@@ -78,7 +78,7 @@ class Mapping:
             for resource in usages[0]
         }
 
-    def messages(self, spikes: MappingOf[str, float]) -> dict[str, float]:
+    def messages(self, spikes: Mapping[str, float]) -> dict[str, float]:
         """Return messages and hops for so many spikes of each population, evenly over its neurons.
 
         A spike is one message to every core that it has a synapse in; messages from outside and

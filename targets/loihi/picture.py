@@ -6,10 +6,10 @@ from math import ceil, sqrt
 from pathlib import Path
 
 from .._picture_file import save_picture
-from .mapping import Mapping
+from .mapping import ChipMapping
 
 
-def draw_chips(mapping: Mapping, path: Path) -> None:
+def draw_chips(mapping: ChipMapping, path: Path) -> None:
     """Write a picture of `mapping` to `path`; its suffix selects the format (svg, png, pdf).
 
     A tile is a square of four cores. The colour is that of the population; the number in a core,

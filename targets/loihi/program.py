@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base import Program
 from .chip import Chip
-from .mapping import Mapping
+from .mapping import ChipMapping
 from .network import Network
 from .thresholds import ThresholdChoice
 
@@ -23,7 +23,7 @@ class LoihiProgram(Program):
 
     network: Network
     chip: Chip
-    mapping: Mapping
+    mapping: ChipMapping
     choices: tuple[ThresholdChoice, ...] = ()
 
     def summary(self) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from .emulator import Emulation, emulate
 from .environment import LAVA, NETX, install, status
 from .lava_engine import run_on_lava
 from .lower import Lowering, lower
-from .mapping import Mapping as ChipMapping
+from .mapping import ChipMapping
 from .net_reader import read_net
 from .net_writer import write_net
 from .network import Network

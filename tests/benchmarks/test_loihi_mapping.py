@@ -27,7 +27,7 @@ from axonc.targets.loihi.core_usage import (
     reached,
     synapse_bits,
 )
-from axonc.targets.loihi.mapping import Mapping
+from axonc.targets.loihi.mapping import ChipMapping
 from axonc.targets.loihi.partition import Partition
 from axonc.toolchain.driver import lower
 from axonc.toolchain.frontend import load_graph
@@ -116,7 +116,7 @@ def test_a_network_is_mapped_better_than_in_sequence(name: str) -> None:
     placement = ours.placement
     program.summary()
     seconds = time.process_time() - started
-    greedy = Mapping(greedy_split(program.network, load_chip("loihi1")))
+    greedy = ChipMapping(greedy_split(program.network, load_chip("loihi1")))
     print(f"\n{name}: mapped in {seconds:.1f} s, {placement.chips} chips")
     print("| | cores | output axons | cores over a limit | mean hops |\n|---|---|---|---|---|")
     rows = {

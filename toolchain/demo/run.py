@@ -196,4 +196,4 @@ def _assumed(lowering: Lowering) -> dict[str, Any]:
 
 def _output_neuron(lowering: Lowering) -> str:
     graph = lowering.imported
-    return graph.sources(next(iter(graph.outputs)))[0]
+    return graph.origin(next(iter(graph.outputs)))
