@@ -11,6 +11,7 @@ Run: python examples/05_add_a_target.py [MODEL.nir]
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from small_network import random_spikes, write_small_network
@@ -25,6 +26,7 @@ from axonc.toolchain.passes import FixedPoint
 from axonc.toolchain.reference import execute
 
 
+@dataclass(frozen=True)
 class Tern16(Target):
     name, engines = "tern16", ("model",)
 

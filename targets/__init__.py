@@ -1,6 +1,16 @@
 """axonc.targets: chips and models of chips. One folder a chip; no chip knows another."""
 
-from .base import EngineStatus, ForeignNetwork, NodeVerdict, Program, Run, Target, Verdict, describe
+from .base import (
+    EngineStatus,
+    ForeignNetwork,
+    NodeVerdict,
+    Program,
+    Run,
+    Target,
+    Verdict,
+    describe,
+    require_frozen,
+)
 from .registry import REFERENCE, load_target, target_names
 
 __all__ = [
@@ -14,5 +24,6 @@ __all__ = [
     "Verdict",
     "describe",
     "load_target",
+    "require_frozen",
     "target_names",
 ]

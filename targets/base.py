@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,16 +17,8 @@ import numpy as np
 from axonc.toolchain.cost import CostReport
 from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import Graph
+from axonc.toolchain.passes import Verdict as Verdict
 from axonc.toolchain.reference import Spikes
-
-
-class Verdict(StrEnum):
-    """What becomes of one node on a target."""
-
-    EXACT = "exact"
-    APPROXIMATE = "approximate"
-    HOST = "host"
-    UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +168,15 @@ class Target(ABC):
 
     # -- files for people and other tools; a target offers what makes sense for it -----------------
 
+    def require_format(self, name: str) -> None:
+        """Refuse a name that is not one of `formats`.
+
+        Raises:
+            InputError: there is no such format.
+        """
+        if name not in self.formats:
+            raise self._not_offered("format", name, ", ".join(self.formats) or "none")
+
     def write_format(self, program: Program, name: str, path: Path) -> None:
         """Write `program` in one of `formats`, for another tool to read.
 
@@ -262,6 +262,22 @@ class Target(ABC):
                 remedy="leave --engine out for the default",
             )
         return engine
+
+
+def require_frozen(target: Target) -> None:
+    """Refuse a target whose class is no frozen dataclass of its own: its options could change.
+
+    Raises:
+        InputError: names the class.
+    """
+    parameters = type(target).__dict__.get("__dataclass_params__")
+    if parameters is None or not parameters.frozen:
+        raise InputError(
+            f"target {target.name!r}",
+            got=f"class {type(target).__qualname__}, which is not a frozen dataclass",
+            expected="a class under @dataclass(frozen=True), so that its options never change",
+            remedy="write @dataclass(frozen=True) above the class",
+        )
 
 
 def describe(rows: Sequence[NodeVerdict], target: str) -> list[dict[str, Any]]:

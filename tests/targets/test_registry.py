@@ -18,11 +18,14 @@ from axonc.targets.loihi import Loihi
 from axonc.toolchain.errors import InputError
 
 THIRD_PARTY = """
+from dataclasses import dataclass
+
 from axonc.targets import NodeVerdict, Program, Run, Target, Verdict
 from axonc.toolchain.cost import CostReport, integer_memory
 from axonc.toolchain.reference import execute
 
 
+@dataclass(frozen=True)
 class Echo(Target):
     name, engines = "echo", ("only",)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..driver import Lowering
+    from ..frontend import DialectOptions
+    from ..ir import Graph
 
 
 def command(
@@ -29,12 +31,49 @@ def command(
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the model, its dialect and the options of its lowering."""
+    add_model_path(
+        parser,
+        "a NIR graph, or a .net file of lava-dl; zoo:NAME for a network that comes with axonc",
+    )
+    add_dialect(parser)
+    numbers = parser.add_argument_group("integers")
+    numbers.add_argument(
+        "--weight-bits",
+        type=int,
+        default=8,
+        metavar="N",
+        help="bits of weights that are not binary (default: 8)",
+    )
+    numbers.add_argument(
+        "--fraction-bits",
+        type=int,
+        metavar="N",
+        help="fraction bits of membrane potentials (default: chosen per layer)",
+    )
+    numbers.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="IN.npz",
+        help="spikes to choose by: the fewest fraction bits that keep each layer's spikes; on "
+        "binary_synapse also the places of cores, so that spikes travel little",
+    )
+
+
+def add_model_path(
+    parser: argparse.ArgumentParser, help_text: str, *, required: bool = True
+) -> None:
+    """Add the positional argument that names a model."""
     parser.add_argument(
         "model",
         type=_model_path,
+        nargs=None if required else "?",
         metavar="MODEL.nir",
-        help="a NIR graph, or a .net file of lava-dl; zoo:NAME for a network that comes with axonc",
+        help=help_text,
     )
+
+
+def add_dialect(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a NIR graph is read."""
     dialect = parser.add_argument_group(
         "dialect", "what NIR leaves open; whatever is not given is read from the file or assumed"
     )
@@ -69,27 +108,6 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the input is real numbers: what leads to the first spikes stays on the host",
     )
-    numbers = parser.add_argument_group("integers")
-    numbers.add_argument(
-        "--weight-bits",
-        type=int,
-        default=8,
-        metavar="N",
-        help="bits of weights that are not binary, 1 to 9 (default: 8)",
-    )
-    numbers.add_argument(
-        "--fraction-bits",
-        type=int,
-        metavar="N",
-        help="fraction bits of membrane potentials (default: chosen per layer)",
-    )
-    numbers.add_argument(
-        "--calibrate",
-        type=Path,
-        metavar="IN.npz",
-        help="spikes to choose by: the fewest fraction bits that keep each layer's spikes; on "
-        "binary_synapse also the places of cores, so that spikes travel little",
-    )
 
 
 def _model_path(text: str) -> Path:
@@ -106,30 +124,12 @@ def _model_path(text: str) -> Path:
     return zoo.model_path(name)
 
 
-def lowered(options: argparse.Namespace) -> Lowering:
-    """Load the model that the options name, and lower it as far as it goes."""
-    from ..driver import lower, lower_foreign, read_foreign
-    from ..errors import InputError
-    from ..frontend import DialectOptions, load_graph
+def dialect_options(options: argparse.Namespace) -> DialectOptions:
+    """Return how a NIR graph is to be read."""
+    from ..frontend import DialectOptions
     from ..ir import IFConvention, Integrator, Reset, WInConvention
-    from ..passes import FixedPoint, IntegerWeights
-    from ..spike_files import read_spikes
 
-    if not 1 <= options.weight_bits <= 9:
-        raise InputError(
-            "--weight-bits",
-            got=str(options.weight_bits),
-            expected="1 to 9",
-            remedy="binary weights are found by themselves and take 1 bit",
-        )
-    if options.fraction_bits is not None and not 0 <= options.fraction_bits <= 24:
-        raise InputError(
-            "--fraction-bits",
-            got=str(options.fraction_bits),
-            expected="0 to 24",
-            remedy="leave it out to have it chosen",
-        )
-    dialect = DialectOptions(
+    return DialectOptions(
         dt=options.dt,
         integrator=options.integrator and Integrator(options.integrator),
         reset=options.reset and Reset(options.reset),
@@ -137,14 +137,36 @@ def lowered(options: argparse.Namespace) -> Lowering:
         w_in=options.w_in and WInConvention(options.w_in),
         fires_at_threshold=options.fires_at_threshold,
     )
+
+
+def loaded(options: argparse.Namespace) -> Graph:
+    """Load the NIR graph that the options name, in stage `imported`."""
+    from ..frontend import load_graph
+
+    return load_graph(options.model, options=dialect_options(options))
+
+
+def lowered(options: argparse.Namespace) -> Lowering:
+    """Load the model that the options name, and lower it as far as it goes."""
+    from ..driver import lower, lower_foreign, read_foreign
+    from ..frontend import DialectOptions
+    from ..passes import FixedPoint, IntegerWeights
+    from ..spike_files import read_spikes
+
+    for flag, kind, option, value in (
+        ("--weight-bits", IntegerWeights, "bits", options.weight_bits),
+        ("--fraction-bits", FixedPoint, "fraction-bits", options.fraction_bits),
+    ):
+        kind.option(option).require(value, flag)
+    weights, fixed_point = IntegerWeights(options.weight_bits), FixedPoint(options.fraction_bits)
     calibration = read_spikes(options.calibrate) if options.calibrate else None
     if options.model.suffix != ".nir" and (foreign := read_foreign(options.model)):
-        _refuse_options_of_nir(options, dialect == DialectOptions())
+        _refuse_options_of_nir(options, dialect_options(options) == DialectOptions())
         return lower_foreign(foreign, calibration=calibration)
     return lower(
-        load_graph(options.model, options=dialect),
-        weights=IntegerWeights(options.weight_bits),
-        fixed_point=FixedPoint(options.fraction_bits),
+        loaded(options),
+        weights=weights,
+        fixed_point=fixed_point,
         real_input=options.real_input,
         calibration=calibration,
     )
@@ -175,6 +197,22 @@ def add_target(parser: argparse.ArgumentParser, *, required: bool = False) -> No
         "'loihi{chip_name=loihi2}', 'binary_synapse{architecture=wide}'"
         + ("" if required else "; default: reference"),
     )
+
+
+def refuse_on_reference(options: argparse.Namespace, *names: str) -> None:
+    """Refuse options that only chips obey, before anything is done."""
+    from axonc.targets import REFERENCE
+
+    from ..errors import InputError
+
+    for name in names:
+        if options.target == REFERENCE and getattr(options, name.replace("-", "_")):
+            raise InputError(
+                f"--{name} on target reference",
+                got="the reference, which is no chip",
+                expected="a chip",
+                remedy="name one with --target, or leave the option out",
+            )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,16 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._arguments import add_json, add_model, add_target, command, lowered, print_dialect, print_json
+from ._arguments import (
+    add_json,
+    add_model,
+    add_target,
+    command,
+    lowered,
+    print_dialect,
+    print_json,
+    refuse_on_reference,
+)
 
 if TYPE_CHECKING:
     from ..ir import Graph
@@ -47,18 +56,21 @@ def execute(options: argparse.Namespace) -> int:
     """Compile and write."""
     from axonc.targets import REFERENCE, describe, load_target
 
-    from ..driver import verdicts
+    from ..driver import Deployment, verdicts
     from ..files import make_folder
     from ..report import print_figures
 
+    refuse_on_reference(options, "format", "picture")
+    chip = None if options.target == REFERENCE else load_target(options.target)
+    if chip and options.format:
+        chip.require_format(options.format)
     lowering = lowered(options)
+    program = Deployment(lowering, chip).program if chip else None
     out: Path = options.out
     make_folder(out)
     written = _write_graph(lowering.integer, out, "integer")
     summary: dict[str, str] = {}
-    if options.target != REFERENCE:
-        chip = load_target(options.target)
-        program = lowering.program(chip)
+    if chip and program:
         summary = {"latency_steps": str(program.latency_steps), **dict(program.summary())}
         written += _write_graph(program.graph, out, chip.name)
         if rows := program.cores():

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import AxoncError
-from . import check, compile_, cost, demo, doctor, export, run, train
+from . import check, compile_, cost, demo, doctor, export, lower, run, train
 
-_COMMANDS = (demo, train, export, check, compile_, run, cost, doctor)
+_COMMANDS = (demo, train, export, check, lower, compile_, run, cost, doctor)
 
 _DESCRIPTION = """\
 Take a spiking network from training to chips: train binary networks, export them as NIR, lower any

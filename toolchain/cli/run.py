@@ -6,7 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ._arguments import add_json, add_model, add_target, command, lowered, print_dialect, print_json
+from ._arguments import (
+    add_json,
+    add_model,
+    add_target,
+    command,
+    lowered,
+    print_dialect,
+    print_json,
+    refuse_on_reference,
+)
 
 _EPILOG = """\
 Spikes are .npz files, key `spikes`, shape (batch, time, *node shape), bool or counts; for a network
@@ -30,8 +39,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--precision",
         choices=["float", "float32", "int"],
-        default="float",
-        help="reference only: the discrete graph in float64 or float32, or the integer graph",
+        help="reference only (default: float): the discrete graph in float64 or float32, or the "
+        "integer graph",
     )
     parser.add_argument("--input", type=Path, required=True, metavar="IN.npz")
     parser.add_argument("--output", type=Path, required=True, metavar="OUT.npz")
@@ -68,21 +77,32 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run, write OUT.npz, print the figures."""
-    from ..driver import draw, run, tables_of, write_trace
+    from axonc.targets import REFERENCE
+
+    from ..driver import deploy, run
     from ..errors import InputError
     from ..files import write_text
     from ..report import print_figures, print_rows, progress_bar, tables_text
     from ..spike_files import read_spikes, write_arrays
 
+    refuse_on_reference(options, "engine", "trace", "picture")
+    if options.precision not in (None, "int") and options.target != REFERENCE:
+        raise InputError(
+            f"--precision on target {options.target}",
+            got=repr(options.precision),
+            expected="none: a chip computes its own integers",
+            remedy="leave it out, or run on the reference",
+        )
     spikes = read_spikes(options.input)
     lowering = lowered(options)
+    target = deploy(lowering, options.target) if options.target != REFERENCE else REFERENCE
     with progress_bar("steps", quiet=options.json) as progress:
         done = run(
             lowering,
             spikes,
-            target=options.target,
+            target=target,
             engine=options.engine,
-            precision=options.precision,
+            precision=options.precision or "float",
             probes=options.probe,
             progress=progress,
         )
@@ -102,12 +122,13 @@ def execute(options: argparse.Namespace) -> int:
     }
     arrays |= {f"potential/{name}": array for name, array in done.run.potentials.items()}
     write_arrays(options.output, arrays)
-    if options.trace:
-        write_trace(lowering, spikes, options.target, options.trace)
-    if options.picture:
-        draw(lowering, done, options.target, options.picture)
+    deployment = done.deployment
+    if options.trace and deployment:
+        deployment.write_trace(spikes, options.trace)
+    if options.picture and deployment:
+        deployment.draw(done.run, options.picture)
     title = f"{options.model} on {done.target} ({done.engine})"
-    tables = tables_of(lowering, done)
+    tables = deployment.tables(done.run) if deployment else {}
     if options.report:
         write_text(options.report, tables_text(options.report, title, done.summary(), tables))
     if options.json:

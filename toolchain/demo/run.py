@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from axonc.targets import load_target
-
 from ..comparison import Rasters, accuracy, spike_mismatch
 from ..cost import chipless_cost
-from ..driver import Execution, Lowering, cost_of_run, lower, run, verdicts, workload_of
+from ..driver import Deployment, Execution, Lowering, deploy, lower, run, verdicts, workload_of
 from ..files import make_folder, write_text
 from ..frontend import load_graph
 from ..reference import execute
@@ -64,6 +62,7 @@ def run_demo(
     models.export_nir(trained.network, model)
 
     lowering = lower(load_graph(model))
+    chips = {name: deploy(lowering, name) for name in TARGETS}
     data = models.dataset(config)
     labels = np.asarray(data.test.labels)
     spikes = models.encode(config, data.test.images, "test")
@@ -80,7 +79,7 @@ def run_demo(
         engines[name] = EngineResult(len(raster), accuracy(raster, labels), wall_s)
 
     with progress_bar("running", quiet=quiet) as progress_of_runs:
-        jobs = _jobs(models, trained.network, lowering, spikes, nodes, lava_images)
+        jobs = _jobs(models, trained.network, lowering, chips, spikes, nodes, lava_images)
         for done, (name, job) in enumerate(jobs.items()):
             progress_of_runs(done, len(jobs))
             spikes_by_node, wall_s, execution = job()
@@ -97,11 +96,11 @@ def run_demo(
         steps=int(spikes.shape[1]),
         engines=shown,
         pairs=_compare(rasters, nodes),
-        costs=_costs(lowering, spikes, executions),
+        costs=_costs(lowering, chips, spikes, executions),
         verdicts={name: verdicts(lowering, name) for name in ("reference", *TARGETS)},
         assumed=_assumed(lowering),
         training={"wall_s": trained.seconds, "validation_accuracy": trained.validation_accuracy},
-        programs={name: dict(lowering.program(load_target(name)).summary()) for name in TARGETS},
+        programs={name: dict(chips[name].program.summary()) for name in TARGETS},
         versions={p: version(p) for p in ("axonc", "numpy", "torch", "norse", "nir")}
         | {"python": platform.python_version()},
         wall_s=time.perf_counter() - start,
@@ -120,6 +119,7 @@ def _jobs(
     models: Any,
     network: Any,
     lowering: Lowering,
+    chips: Mapping[str, Deployment],
     spikes: np.ndarray,
     nodes: list[str],
     lava_images: int,
@@ -134,14 +134,15 @@ def _jobs(
     def engine(target: str, **options: Any) -> Job:
         def job() -> tuple[Rasters, float, Execution]:
             images = options.pop("images", len(spikes))
-            done = run(lowering, spikes[:images], target=target, probes=nodes, **options)
+            on = chips.get(target, target)
+            done = run(lowering, spikes[:images], target=on, probes=nodes, **options)
             return done.run.spikes, done.run.wall_s, done
 
         return job
 
     def loihi_lowered() -> tuple[Rasters, float, None]:
         begin = time.perf_counter()
-        graph = lowering.program(load_target("loihi")).graph
+        graph = chips["loihi"].program.graph
         recording = execute(graph, spikes, probes=nodes)
         return recording.spikes, time.perf_counter() - begin, None
 
@@ -169,7 +170,10 @@ def _compare(rasters: dict[str, Rasters], nodes: list[str]) -> dict[str, PairRes
 
 
 def _costs(
-    lowering: Lowering, spikes: np.ndarray, executions: dict[str, Execution]
+    lowering: Lowering,
+    chips: Mapping[str, Deployment],
+    spikes: np.ndarray,
+    executions: dict[str, Execution],
 ) -> dict[str, Any]:
     discrete, integer = lowering.discrete, lowering.integer
     costs = {
@@ -180,7 +184,7 @@ def _costs(
             integer, workload_of(integer, execute(integer, spikes)), "integers"
         ),
     }
-    return costs | {name: cost_of_run(lowering, executions[name]) for name in TARGETS}
+    return costs | {name: chips[name].cost(executions[name].run) for name in TARGETS}
 
 
 def _assumed(lowering: Lowering) -> dict[str, Any]:

@@ -4,25 +4,24 @@ This is the only place, beside the demo and the command line, that knows targets
 by name.
 """
 
-from ._cost import cost_of, cost_of_run
-from ._execution import Execution, draw, measure, run, tables_of, workload_of, write_trace
+from ._cost import cost_of
+from ._deployment import Deployment, deploy
+from ._execution import Execution, measure, run, workload_of
 from ._lowering import Lowering, lower, lower_foreign
 from ._reading import read_foreign
 from ._verdicts import verdicts
 
 __all__ = [
+    "Deployment",
     "Execution",
     "Lowering",
     "cost_of",
-    "cost_of_run",
-    "draw",
+    "deploy",
     "lower",
     "lower_foreign",
     "measure",
     "read_foreign",
     "run",
-    "tables_of",
     "verdicts",
     "workload_of",
-    "write_trace",
 ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..ir import Edge, Graph, Input, Neuron, Output, Stage
-from ..passes import Findings, FixedPoint, refuse_neuron
+from ..passes import Findings, FixedPoint, neuron_refusals
 from ..reference import Spikes, execute
 
 _MOST_FRACTION_BITS = 16
@@ -31,9 +31,7 @@ def calibrated(
     recording = execute(graph, spikes, probes=sorted({*neurons, *feeding}))
     chosen: dict[str, int] = {}
     for name, node in neurons.items():
-        refusals = Findings()
-        refuse_neuron(name, node, refusals)
-        if refusals.rows:
+        if any(neuron_refusals(node)):
             continue  # the pass itself will refuse it, with all the others
         arriving = np.zeros(recording.spikes[name].shape)
         for edge in graph.incoming[name]:
@@ -55,6 +53,6 @@ def calibrated(
 
 def _layer_alone(graph: Graph, name: str, node: Neuron, fixed_point: FixedPoint) -> Graph:
     """Return the population as an integer graph of its own, fed with its synaptic sums."""
-    made = fixed_point.integer_neuron(graph, name, node, Findings())
+    made = fixed_point.rounded(graph, name, node).neuron
     nodes = {"sums": Input(node.shape), name: made, "spikes": Output(node.shape)}
     return Graph(Stage.INTEGER, nodes, (Edge("sums", name), Edge(name, "spikes")))

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from axonc.targets import REFERENCE, Run, Target, load_target
+from axonc.targets import REFERENCE, Run, Target
 
 from ..comparison import Measurement, measured
 from ..cost import Workload, workload
@@ -18,12 +16,16 @@ from ..errors import InputError
 from ..ir import Graph, Stage
 from ..passes import Split
 from ..reference import Progress, Real, Recording, Spikes, execute, input_arrays
-from ._lowering import Lowering, arriving_at
+from ._deployment import Deployment, deploy
+from ._lowering import Lowering
 
 
 @dataclass(frozen=True)
 class Execution:
-    """A run with its names: which target, which engine, and the graph that was executed."""
+    """A run with its names: which target, which engine, and the graph that was executed.
+
+    deployment: what ran; None on the reference.
+    """
 
     target: str
     engine: str
@@ -31,6 +33,7 @@ class Execution:
     run: Run
     batch: int
     steps: int
+    deployment: Deployment | None = None
 
     def summary(self) -> dict[str, object]:
         """Return the figures of the run as JSON-ready values."""
@@ -57,7 +60,7 @@ def run(
     lowering: Lowering,
     spikes: Spikes,
     *,
-    target: str = REFERENCE,
+    target: Deployment | Target | str = REFERENCE,
     engine: str | None = None,
     precision: str = "float",
     probes: Sequence[str] = (),
@@ -69,6 +72,8 @@ def run(
     counts and cycles are the chip's part alone.
 
     Args:
+        target: `reference`, a target or its name; or a deployment of this very lowering, whose
+            program is then used.
         precision: on the reference, `float` runs the discrete graph in float64, `float32` in
             float32, `int` the integer graph; targets always run integers, and so does a network
             that was read as integers.
@@ -99,58 +104,23 @@ def run(
         inside = [name for name in probes if name in split.front.nodes]
         before = execute(split.front, spikes, probes=inside)
         spikes = before.output
+    deployment = None
     if target == REFERENCE:
         graph, engine = integer, precision
         done = _on_reference(integer, spikes, here, progress)
     else:
-        chip = load_target(target)
-        engine = chip.chosen_engine(engine)
-        program = lowering.program(chip)
-        graph = program.graph
-        done = chip.run(program, spikes, engine=engine, probes=here)
-    return Execution(target, engine, graph, _joined(split, before, done, probes), *size)
+        deployment = target if isinstance(target, Deployment) else deploy(lowering, target)
+        engine = deployment.target.chosen_engine(engine)
+        graph = deployment.program.graph
+        done = deployment.run(spikes, engine=engine, probes=here)
+    name = REFERENCE if deployment is None else deployment.target.name
+    joined = _joined(split, before, done, probes)
+    return Execution(name, engine, graph, joined, *size, deployment)
 
 
 def _batch_and_steps(lowering: Lowering, spikes: Spikes) -> tuple[int, int]:
     batch, steps = next(iter(input_arrays(lowering.discrete, spikes).values())).shape[:2]
     return batch, steps
-
-
-def draw(lowering: Lowering, done: Execution, target: str, path: Path) -> None:
-    """Draw where the network lies on a target's chip and how loaded it was in a run."""
-    chip = _chip(target, "picture")
-    chip.draw(lowering.program(chip), done.run, path)
-
-
-def tables_of(lowering: Lowering, done: Execution) -> dict[str, list[dict[str, Any]]]:
-    """Return what the target of a run counted, as rows by table; none on the reference."""
-    if done.target == REFERENCE:
-        return {}
-    chip = load_target(done.target)
-    return chip.tables(lowering.program(chip), done.run)
-
-
-def write_trace(lowering: Lowering, spikes: Spikes, target: str, path: Path) -> None:
-    """Write a target's timeline of the first sample."""
-    chip = _chip(target, "trace")
-    first = {name: array[:1] for name, array in input_arrays(lowering.discrete, spikes).items()}
-    chip.write_trace(lowering.program(chip), arriving(lowering, first), path)
-
-
-def arriving(lowering: Lowering, spikes: Spikes) -> Spikes:
-    """Return what the chip's part is fed; see `arriving_at`."""
-    return spikes if lowering.split is None else arriving_at(lowering.split, spikes)
-
-
-def _chip(target: str, what: str) -> Target:
-    if target == REFERENCE:
-        raise InputError(
-            f"{what} of target reference",
-            got="the reference, which is no chip",
-            expected="a chip",
-            remedy="name one with --target",
-        )
-    return load_target(target)
 
 
 def _on_reference(
@@ -189,7 +159,7 @@ def _joined(split: Split, before: Recording | None, done: Run, probes: Sequence[
         signals |= before.spikes
         potentials |= before.potentials
     if split.back is not None:
-        handed_over = {name: signals.pop(f"{name}.spikes") for name in split.back.inputs}
+        handed_over = {name: signals.pop(split.handed_over[name]) for name in split.back.inputs}
         inside = [n for n in probes if n in split.back.nodes and n not in split.chip.nodes]
         after = execute(split.back, handed_over, probes=inside)
         signals = {**after.outputs, **signals, **after.spikes}
@@ -221,7 +191,8 @@ def measure(
     output = next(iter(lowering.imported.outputs))
     on_chip = lowering
     if target != REFERENCE:
-        on_chip = replace(lowering, integer_graph=lowering.program(load_target(target)).graph)
+        deployment = target if isinstance(target, Deployment) else deploy(lowering, target)
+        on_chip = replace(lowering, integer_graph=deployment.program.graph)
     real, integer = (
         run(each, spikes, precision=precision, probes=nodes).run.spikes
         for each, precision in ((lowering, "float"), (on_chip, "int"))

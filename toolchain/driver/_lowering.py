@@ -1,10 +1,10 @@
-"""A graph in every stage that it reaches, and the programs compiled from it."""
+"""A graph in every stage that it reaches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from axonc.targets import ForeignNetwork, Program, Target
+from axonc.targets import ForeignNetwork
 
 from ..errors import LoweringError
 from ..ir import Graph
@@ -40,7 +40,6 @@ class Lowering:
     integer_graph: Graph | None = None
     refusal: LoweringError | None = None
     calibration: Spikes | None = None
-    programs: dict[str, Program] = field(default_factory=dict)
 
     @property
     def integer(self) -> Graph:
@@ -53,15 +52,6 @@ class Lowering:
             assert self.refusal is not None
             raise self.refusal
         return self.integer_graph
-
-    def program(self, target: Target) -> Program:
-        """Return the program for `target`, compiled once."""
-        key = repr(target)  # its name and options
-        if key not in self.programs:
-            if self.calibration is not None:
-                target = target.calibrated(self.calibration)
-            self.programs[key] = target.compile(self.integer)
-        return self.programs[key]
 
 
 def lower_foreign(network: ForeignNetwork, *, calibration: Spikes | None = None) -> Lowering:
@@ -80,9 +70,9 @@ def lower_foreign(network: ForeignNetwork, *, calibration: Spikes | None = None)
     return Lowering(graph, graph, findings, split, integer_graph=split.chip, calibration=arriving)
 
 
-def arriving_at(split: Split, spikes: Spikes) -> Spikes:
+def arriving_at(split: Split | None, spikes: Spikes) -> Spikes:
     """Return what the chip's part is fed: the host's first spikes, or the spikes as they are."""
-    return spikes if split.front is None else execute(split.front, spikes).output
+    return spikes if split is None or split.front is None else execute(split.front, spikes).output
 
 
 def lower(

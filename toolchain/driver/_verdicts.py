@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from axonc.targets import REFERENCE, NodeVerdict, Verdict, load_target
+from axonc.targets import REFERENCE, NodeVerdict, Target, load_target
 
 from ..comparison import Measurement
-from ..passes import Effect
+from ..passes import Verdict
+from ..passes.findings import severity
 from ._lowering import Lowering
-
-_SEVERITY = {Verdict.EXACT: 0, Verdict.APPROXIMATE: 1, Verdict.HOST: 2, Verdict.UNSUPPORTED: 3}
-_OF_EFFECT = {
-    Effect.EXACT: Verdict.EXACT,
-    Effect.APPROXIMATE: Verdict.APPROXIMATE,
-    Effect.HOST: Verdict.HOST,
-    Effect.UNSUPPORTED: Verdict.UNSUPPORTED,
-}
 
 
 def verdicts(
-    lowering: Lowering, target: str = REFERENCE, measurement: Measurement | None = None
+    lowering: Lowering, target: Target | str = REFERENCE, measurement: Measurement | None = None
 ) -> tuple[NodeVerdict, ...]:
     """Return one row for every node of the imported graph: what becomes of it on `target`.
 
@@ -30,7 +23,8 @@ def verdicts(
     """
     on_chip: Mapping[str, NodeVerdict] = {}
     if target != REFERENCE and lowering.integer_graph is not None:
-        said = load_target(target).check(lowering.integer_graph)
+        chip = load_target(target) if isinstance(target, str) else target
+        said = chip.check(lowering.integer_graph)
         on_chip = {row.node: row for row in said}
     rows = [_verdict(lowering, name, on_chip.get(name)) for name in lowering.imported.nodes]
     if measurement is None:
@@ -44,10 +38,10 @@ def verdicts(
 
 
 def _verdict(lowering: Lowering, name: str, on_chip: NodeVerdict | None) -> NodeVerdict:
-    said = [(_OF_EFFECT[f.effect], f.detail) for f in lowering.findings.about(name)]
+    said = [(f.verdict, f.detail) for f in lowering.findings.about(name)]
     if on_chip is not None:
         said.append((on_chip.verdict, on_chip.detail))
-    worst = max((verdict for verdict, _ in said), key=_SEVERITY.__getitem__, default=Verdict.EXACT)
+    worst = max((verdict for verdict, _ in said), key=severity, default=Verdict.EXACT)
     telling = [
         detail
         for verdict, detail in said

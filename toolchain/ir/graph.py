@@ -180,6 +180,13 @@ class Graph:
 
     # -- making another ------------------------------------------------------------------------
 
+    def fresh(self, wanted: str) -> str:
+        """Return a name for a new node that no node has: `wanted`, or with a number behind it."""
+        name, number = wanted, 2
+        while name in self.nodes:
+            name, number = f"{wanted}.{number}", number + 1
+        return name
+
     def with_nodes(self, nodes: Mapping[str, Node], stage: Stage | None = None) -> Graph:
         """Return the graph with some nodes replaced (same names), optionally in another stage."""
         return replace(self, nodes={**self.nodes, **nodes}, stage=stage or self.stage)

@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import Affine, Conv, Edge, Graph, Neuron, Node, Scale, Shape, Stage, Window
-from .base import Findings, Pass
+from .base import Pass
+from .findings import Findings
 from .sink_scales import per_row
 
 
@@ -52,7 +53,7 @@ def _weighed(graph: Graph, edge: Edge, node: Node, findings: Findings) -> Graph:
             return graph  # which the last pass refuses
         findings.exact(edge.source, "became weights of its own beside another connection")
         return graph.with_nodes({edge.source: _diagonal(factors, shape)})
-    name = f"{edge.source}_into_{edge.target}"
+    name = graph.fresh(f"{edge.source}_into_{edge.target}")
     edges = tuple(Edge(edge.source, name, edge.delay) if e == edge else e for e in graph.edges)
     nodes = {**graph.nodes, name: _diagonal(np.ones(shape[0]), shape)}
     return replace(graph, nodes=nodes, edges=(*edges, Edge(name, edge.target)))

@@ -28,7 +28,8 @@ from ..ir import (
     WInConvention,
     compact,
 )
-from .base import Findings, Pass
+from .base import Pass
+from .findings import Findings
 
 
 @dataclass(frozen=True)

@@ -21,19 +21,58 @@ from ..ir import (
     Node,
     Reset,
     Rounding,
-    Scale,
     Stage,
     arriving_range,
     compact,
     narrowest_type,
 )
-from .base import Findings, Pass
+from .base import Pass
+from .findings import Findings
+from .options import by_node, choice, number
 from .range_analysis import membrane_range
+from .refusals import Refusal, refuse_what_has_no_integer_form
 
 _WIDEST_DECAY = 12  # bits of a decay's fraction, what Loihi has
-_WIDEST_FRACTION = 16
+_WIDEST_FRACTION = 16  # where it is chosen
+_MOST_FRACTION_BITS = 24  # where it is asked for
 _WIDEST_MEMBRANE = 41  # so that no sum of an int64 reference overflows
 _SAME_DECAY = 2e-7  # files hold tau in float32: 1 - dt/tau carries its error of 2^-24, relative
+
+
+@dataclass(frozen=True)
+class RoundedNeuron:
+    """A population before and after rounding.
+
+    real: in units of one synapse of weight 1. holds: whether the width suffices for ever, not for
+    the horizon's steps alone. refusals: why the integer form cannot be used.
+    """
+
+    real: Neuron
+    neuron: IntegerNeuron
+    holds: bool
+    refusals: tuple[Refusal, ...]
+
+    def report(self, name: str, horizon_steps: int, findings: Findings) -> None:
+        """Add to `findings` what rounding changes."""
+        membrane, theta = self.neuron.membrane, self.real.threshold
+        assert theta is not None
+        causes = []
+        error = np.abs(membrane.decay - self.real.decay)
+        if np.any(error > _SAME_DECAY):
+            causes.append(f"decay rounded to {membrane.shift} bits, off by {error.max():.2g}")
+        bound = _rounding_error(self.real, self.neuron.fraction_bits, horizon_steps)
+        if np.any(bound > 0):
+            share = float(np.max(bound / np.maximum(np.abs(theta), 1e-12)))
+            causes.append(
+                f"rounding moves the potential by at most {100 * share:.2g} % of threshold"
+            )
+        if not self.holds:
+            causes.append(f"the membrane saturates at {membrane.bits} bits if driven for long")
+        form = f"{membrane.bits}-bit membrane, {self.neuron.fraction_bits} fraction bits"
+        if causes:
+            findings.approximate(name, f"{form}: " + "; ".join(causes))
+        else:
+            findings.exact(name, form)
 
 
 @dataclass(frozen=True)
@@ -59,30 +98,40 @@ class FixedPoint(Pass):
     takes: ClassVar[Stage] = Stage.DISCRETE
     gives: ClassVar[Stage] = Stage.INTEGER
 
-    fraction_bits: int | None = None
-    fraction_bits_of: tuple[tuple[str, int], ...] = ()
-    membrane_bits: int | None = None
-    tolerance: float = 1 / 256
-    horizon_steps: int = 64
-    rounding: Rounding = Rounding.TOWARD_ZERO
-    input_count: int = 1
+    fraction_bits: int | None = number(
+        None, "fraction bits of membrane potentials", least=0, most=_MOST_FRACTION_BITS
+    )
+    fraction_bits_of: tuple[tuple[str, int], ...] = by_node("fraction bits of single populations")
+    membrane_bits: int | None = number(
+        None, "width of every membrane", least=2, most=_WIDEST_MEMBRANE
+    )
+    tolerance: float = number(
+        1 / 256, "how far rounding may move a potential, as a share of the threshold", least=0
+    )
+    horizon_steps: int = number(
+        64, "steps that a membrane without leak is wide enough for", least=1, most=1 << 40
+    )
+    rounding: Rounding = choice(Rounding.TOWARD_ZERO, "how a decayed potential is rounded")
+    input_count: int = number(1, "most spikes of one input in a step", least=1, most=1 << 31)
 
     def apply(self, graph: Graph, findings: Findings) -> Graph:
-        _refuse_what_has_no_integer_form(graph, findings)
+        refuse_what_has_no_integer_form(graph, findings)
         findings.raise_if_unsupported(graph, "made integer")
         made: dict[str, Node] = {}
         for name, node in graph.of_type(Neuron).items():
-            made[name] = self.integer_neuron(graph, name, node, findings)
+            rounded = self.rounded(graph, name, node)
+            made[name] = rounded.neuron
+            for refusal in rounded.refusals:
+                findings.unsupported(name, *refusal)
+            rounded.report(name, self.horizon_steps, findings)
         findings.raise_if_unsupported(graph, "made integer")
         for name, connection in graph.nodes.items():
             if isinstance(connection, (Affine, Conv)):
                 made[name] = _integer_connection(connection)
         return graph.with_nodes(made, Stage.INTEGER)
 
-    def integer_neuron(
-        self, graph: Graph, name: str, node: Neuron, findings: Findings
-    ) -> IntegerNeuron:
-        """Return the integer form of one population of `graph`, which must have one."""
+    def rounded(self, graph: Graph, name: str, node: Neuron) -> RoundedNeuron:
+        """Return the integer form of one population of `graph`; `neuron_refusals` must be empty."""
         assert node.threshold is not None and node.v_reset is not None
         scale = node.gain * (1.0 if node.current_gain is None else node.current_gain)
         silent = scale == 0
@@ -97,13 +146,15 @@ class FixedPoint(Pass):
             leak=leak,
             v_reset=v_reset,
         )
+        refusals: list[Refusal] = []
         fraction = dict(self.fraction_bits_of).get(name, self._fraction(normal))
         arriving = arriving_range(graph, name, self.input_count)
         if arriving is None:
-            findings.unsupported(
-                name,
-                "the sums that reach it have no bound: a loop without a neuron feeds it",
-                "put a spiking neuron into the loop",
+            refusals.append(
+                Refusal(
+                    "the sums that reach it have no bound: a loop without a neuron feeds it",
+                    "put a spiking neuron into the loop",
+                )
             )
             arriving = SPIKES
         lowest, highest, holds = membrane_range(normal, arriving, self.horizon_steps)
@@ -115,10 +166,11 @@ class FixedPoint(Pass):
             holds = holds and bits <= self.membrane_bits
             bits = self.membrane_bits
         if bits > _WIDEST_MEMBRANE:
-            findings.unsupported(
-                name,
-                f"its membrane would need {bits} bits, {_WIDEST_MEMBRANE} are the most",
-                "scale weights and threshold down, or fix the fraction bits (--fraction-bits)",
+            refusals.append(
+                Refusal(
+                    f"its membrane would need {bits} bits, {_WIDEST_MEMBRANE} are the most",
+                    "scale weights and threshold down, or fix the fraction bits (--fraction-bits)",
+                )
             )
             bits = _WIDEST_MEMBRANE
         top = (1 << bits - 1) - 1
@@ -138,8 +190,7 @@ class FixedPoint(Pass):
             fraction_bits=fraction,
             reset=node.reset,
         )
-        _report(name, normal, neuron, holds, self.horizon_steps, findings)
-        return neuron
+        return RoundedNeuron(normal, neuron, holds, tuple(refusals))
 
     def _fraction(self, node: Neuron) -> int:
         """Return F: the smallest with rounding errors below tolerance * |threshold|."""
@@ -183,32 +234,6 @@ def _leaky_state(decay: np.ndarray, low: int, high: int, rounding: Rounding) -> 
     return LeakyState(compact(multiplier.astype(np.int64)), shift, low, high, rounding)
 
 
-def _report(
-    name: str,
-    node: Neuron,
-    made: IntegerNeuron,
-    holds: bool,
-    horizon_steps: int,
-    findings: Findings,
-) -> None:
-    causes = []
-    error = np.abs(made.membrane.decay - node.decay)
-    if np.any(error > _SAME_DECAY):
-        causes.append(f"decay rounded to {made.membrane.shift} bits, off by {error.max():.2g}")
-    bound = _rounding_error(node, made.fraction_bits, horizon_steps)
-    if np.any(bound > 0):
-        assert node.threshold is not None
-        share = float(np.max(bound / np.maximum(np.abs(node.threshold), 1e-12)))
-        causes.append(f"rounding moves the potential by at most {100 * share:.2g} % of threshold")
-    if not holds:
-        causes.append(f"the membrane saturates at {made.membrane.bits} bits if driven for long")
-    form = f"{made.membrane.bits}-bit membrane, {made.fraction_bits} fraction bits"
-    if causes:
-        findings.approximate(name, f"{form}: " + "; ".join(causes))
-    else:
-        findings.exact(name, form)
-
-
 def _integer_connection(node: Affine | Conv) -> IntegerAffine | IntegerConv:
     if node.weight.dtype.kind != "i" or node.bias is not None:
         raise InternalError("connection with real weights or a bias; run integer-weights first")
@@ -216,76 +241,3 @@ def _integer_connection(node: Affine | Conv) -> IntegerAffine | IntegerConv:
     if isinstance(node, Affine):
         return IntegerAffine(node.weight, kind)
     return IntegerConv(node.weight, kind, node.window, node.groups)
-
-
-def _refuse_what_has_no_integer_form(graph: Graph, findings: Findings) -> None:
-    for name, node in graph.nodes.items():
-        if isinstance(node, Neuron):
-            refuse_neuron(name, node, findings)
-        elif isinstance(node, (Scale, Affine, Conv)) and _is_shared_current(graph, name):
-            one, *others = graph.targets(name)
-            findings.unsupported(
-                name,
-                f"its current goes to {one!r} and {len(others)} more, and a scale or a bias can be "
-                "folded into one neuron only",
-                "let the spikes of a neuron take the shortcut, through synapses of their own, and "
-                'not the current before it (shortcut = "spike" in axonc\'s own residual networks)',
-            )
-        elif isinstance(node, Scale):
-            findings.unsupported(
-                name,
-                "this scale could not be folded into one neuron behind it",
-                "scale by channel, directly in front of a neuron",
-            )
-        elif isinstance(node, (Affine, Conv)):
-            behind_scale = any(isinstance(graph.nodes[t], Scale) for t in graph.targets(name))
-            if node.bias is not None and not behind_scale:  # else that is what is wrong
-                findings.unsupported(
-                    name,
-                    "its bias does not reach a neuron directly",
-                    "put the bias on the connection right in front of the neuron",
-                )
-            elif any(target in graph.outputs for target in graph.targets(name)):
-                findings.unsupported(
-                    name,
-                    "a real-valued read-out without a neuron stays on the host",
-                    "end the network with a spiking neuron, or run with --precision float",
-                )
-
-
-def _is_shared_current(graph: Graph, name: str) -> bool:
-    """Whether a scaled or biased current goes to several nodes."""
-    node = graph.nodes[name]
-    adds = isinstance(node, Scale) or (isinstance(node, (Affine, Conv)) and node.bias is not None)
-    return adds and len(graph.outgoing[name]) > 1
-
-
-def refuse_neuron(name: str, node: Neuron, findings: Findings) -> None:
-    """Add to `findings` every reason why a neuron has no integer form."""
-    if not node.spikes:
-        findings.unsupported(
-            name,
-            "a neuron that never spikes sends real numbers",
-            "give it a threshold, or run with --precision float",
-        )
-    if node.reset not in (Reset.HARD, Reset.SUBTRACT):
-        findings.unsupported(
-            name,
-            f"the reset {node.reset} has no integer form",
-            "use --reset subtract or --reset hard",
-        )
-    if np.any(node.decay < 0) or np.any(node.decay > 1):
-        findings.unsupported(
-            name,
-            f"decay {node.decay.min():g} to {node.decay.max():g} lies outside 0 to 1",
-            "choose a dt smaller than tau, or --integrator exponential",
-        )
-    gain = node.gain * (1.0 if node.current_gain is None else node.current_gain)
-    if np.any((gain == 0) & (node.leak != 0)):
-        findings.unsupported(
-            name,
-            "a gain of 0 beside a leak that drives it",
-            "set r to 1, and the weights in front of it to 0",
-        )
-    if node.v_start is not None and np.any(node.v_start != 0):
-        findings.unsupported(name, "it starts from a potential other than 0", "start from 0")

@@ -22,7 +22,8 @@ from ..ir import (
     SumPool,
     compact,
 )
-from .base import Findings, Pass
+from .base import Pass
+from .findings import Findings
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import BIPOLAR, TERNARY, Affine, Conv, Graph, Neuron, Scale, Stage, narrowest_type
-from .base import Findings, Pass
+from .base import Pass
+from .findings import Findings
+from .options import number
 from .sink_scales import insert_after, sunk
 
 
@@ -18,7 +20,7 @@ class IntegerWeights(Pass):
 
     Weights whose rows hold only 0 and +-alpha are recovered as signs, exactly: alpha must be the
     same number in every entry of a row, to the last bit. So are rows of small multiples of their
-    smallest entry, and integers. Everything else is rounded to `weight_bits` bits, symmetric:
+    smallest entry, and integers. Everything else is rounded to `bits` bits, symmetric:
 
         top = 2^(bits-1) - 1,   step = max|row| / top,   q = clip(round(w / step), -top, top)
 
@@ -31,7 +33,7 @@ class IntegerWeights(Pass):
     takes: ClassVar[Stage] = Stage.DISCRETE
     gives: ClassVar[Stage] = Stage.DISCRETE
 
-    weight_bits: int = 8
+    bits: int = number(8, "bits of a weight that is not binary", least=1, most=16)
 
     def apply(self, graph: Graph, findings: Findings) -> Graph:
         for group in _connections_by_neuron(graph):
@@ -45,8 +47,8 @@ class IntegerWeights(Pass):
                 bias = None if node.bias is None else node.bias / scales
                 graph = graph.with_nodes({name: replace(node, weight=integer, bias=bias)})
                 if len(group) == 1 and np.any(scales != 1):
-                    graph = insert_after(graph, name, f"{name}.step", Scale(rows))
-                    graph = sunk(graph, f"{name}.step")
+                    step = graph.fresh(f"{name}.step")
+                    graph = sunk(insert_after(graph, name, step, Scale(rows)), step)
             if len(group) > 1:
                 graph = _scale_neuron(graph, next(iter(group)), scales)
         return graph
@@ -57,7 +59,7 @@ class IntegerWeights(Pass):
         if all(w.dtype.kind in "ib" and _fits_16_bits(w) for w in weights):
             return np.ones(len(rows)), [w.astype(np.int16) for w in weights], True
         magnitude = np.abs(rows.astype(np.float64))
-        top = max((1 << self.weight_bits - 1) - 1, 1)
+        top = max((1 << self.bits - 1) - 1, 1)
         smallest = np.where(magnitude > 0, magnitude, np.inf).min(axis=1)
         smallest[np.isinf(smallest)] = 1.0  # a row without any synapse
         largest = np.maximum(magnitude.max(axis=1), smallest)
@@ -70,7 +72,7 @@ class IntegerWeights(Pass):
             )
             if exact:
                 break
-        if self.weight_bits == 1 and not exact:
+        if self.bits == 1 and not exact:
             rounded = [np.where(w >= 0, 1, -1) for w in weights]
             scales = np.where(magnitude.any(axis=1), magnitude.mean(axis=1), 1.0)
         return scales, [np.clip(r, -top, top).astype(np.int16) for r in rounded], exact
@@ -93,7 +95,7 @@ class IntegerWeights(Pass):
         relative = float(error.max() / max(np.abs(weight).max(), 1e-300))
         findings.approximate(
             name,
-            f"weights rounded to {self.weight_bits} bits, "
+            f"weights rounded to {self.bits} bits, "
             f"largest error {100 * relative:.2g} % of the largest weight",
         )
 

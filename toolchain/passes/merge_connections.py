@@ -21,7 +21,8 @@ from ..ir import (
     matrix_after_kernel,
     matrix_after_matrix,
 )
-from .base import Findings, Pass
+from .base import Pass
+from .findings import Findings
 
 _LARGEST_MATRIX = 1 << 24
 """Entries of a matrix that a flattened convolution is multiplied into; above, both nodes stay."""

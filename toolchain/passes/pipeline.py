@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..ir import Graph
-from .base import Findings, Pass, run_passes
+from .base import Pass, run_passes
 from .direct_edges import WeighDirectEdges
 from .discretize import Discretize
+from .findings import Findings
 from .fixed_point import FixedPoint
 from .fold_bias import FoldBias
 from .integer_weights import IntegerWeights
@@ -29,7 +30,6 @@ def integer_pipeline(
         Prune(),
         FoldBias(),
         weights or IntegerWeights(),
-        FoldBias(),  # a bias that a scale stood behind can be folded now
         PositiveGains(),
         fixed_point or FixedPoint(),
     )

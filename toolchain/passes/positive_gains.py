@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import LoweringError
 from ..ir import Affine, Conv, Graph, Neuron, Stage
-from .base import Findings, Pass
+from .base import Pass
+from .findings import Findings
 
 
 @dataclass(frozen=True)

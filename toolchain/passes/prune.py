@@ -8,7 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import Affine, Conv, Graph, Input, Neuron, Output, Stage, arriving_range
-from .base import Findings, Pass
+from .base import Pass
+from .findings import Findings
+from .options import number
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,9 @@ class Prune(Pass):
     takes: ClassVar[Stage] = Stage.DISCRETE
     gives: ClassVar[Stage] = Stage.DISCRETE
 
-    horizon_steps: int = 1 << 20
+    horizon_steps: int = number(
+        1 << 20, "steps for which a membrane without leak is followed", least=1, most=1 << 40
+    )
 
     def apply(self, graph: Graph, findings: Findings) -> Graph:
         for name in graph.of_type(Neuron):

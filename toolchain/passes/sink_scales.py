@@ -21,7 +21,8 @@ from ..ir import (
     Stage,
     SumPool,
 )
-from .base import Findings, Pass
+from .base import Pass
+from .findings import Findings
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class AverageToSum(Pass):
         for name, node in graph.of_type(AvgPool).items():
             scale = Scale(np.array(1.0 / np.prod(node.kernel)))
             graph = graph.with_nodes({name: SumPool(node.kernel, node.window)})
-            graph = insert_after(graph, name, f"{name}.scale", scale)
+            graph = insert_after(graph, name, graph.fresh(f"{name}.scale"), scale)
             findings.exact(name, "counts spikes; the division by the window's area moves on")
         return graph
 

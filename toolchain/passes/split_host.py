@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from ..errors import LoweringError
 from ..ir import Edge, Graph, Input, Node, Output
-from .base import Findings
+from .findings import Findings
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,13 @@ class Split:
     front: from real-valued inputs to the first spikes; its Output carries the spikes of the neuron
     that the chip's Input is named after. chip: spikes in, spikes out. back: the real-valued
     read-out behind the last spikes. None where a part is empty.
+    handed_over: of each neuron whose spikes another part takes, the Output that carries them.
     """
 
     front: Graph | None
     chip: Graph
     back: Graph | None
+    handed_over: Mapping[str, str]
 
 
 def split_host(graph: Graph, findings: Findings, *, real_input: bool = False) -> Split:
@@ -43,11 +46,11 @@ def split_host(graph: Graph, findings: Findings, *, real_input: bool = False) ->
             f"graph {graph.name!r} cannot be split",
             ["no spiking neuron is left for the chip; everything would run on the host"],
         )
-    handed_over = [name for name in graph.spiking if name in front and _feeds(graph, name, chip)]
-    if real_input and len(handed_over) != 1:
+    first = [name for name in graph.spiking if name in front and _feeds(graph, name, chip)]
+    if real_input and len(first) != 1:
         raise LoweringError(
             f"graph {graph.name!r} cannot be split",
-            [f"the chip would take the spikes of {handed_over}; one population can be handed over"],
+            [f"the chip would take the spikes of {first}; one population can be handed over"],
         )
     for name in front:
         if not isinstance(graph.nodes[name], Input):
@@ -55,10 +58,16 @@ def split_host(graph: Graph, findings: Findings, *, real_input: bool = False) ->
     for name in back:
         if not isinstance(graph.nodes[name], Output):
             findings.host(name, "stays on the host: a real-valued read-out")
+    handed_over = _outputs_between(graph, (front, chip, back))
+
+    def part(names: set[str], title: str) -> Graph:
+        return _part(graph, names, title, handed_over)
+
     return Split(
-        front=_part(graph, front, f"{graph.name}.front") if front else None,
-        chip=_part(graph, chip, graph.name),
-        back=_part(graph, back, f"{graph.name}.back") if back else None,
+        front=part(front, f"{graph.name}.front") if front else None,
+        chip=part(chip, graph.name),
+        back=part(back, f"{graph.name}.back") if back else None,
+        handed_over=MappingProxyType(handed_over),
     )
 
 
@@ -103,7 +112,19 @@ def _feeds(graph: Graph, name: str, part: set[str]) -> bool:
     return any(target in part for target in graph.targets(name))
 
 
-def _part(graph: Graph, names: set[str], title: str) -> Graph:
+def _outputs_between(graph: Graph, parts: Iterable[set[str]]) -> dict[str, str]:
+    """Return a fresh name of an Output for each node whose signal another part takes."""
+    found: dict[str, str] = {}
+    named = graph
+    for part in parts:
+        for edge in graph.edges:
+            if edge.source in part and edge.target not in part and edge.source not in found:
+                found[edge.source] = named.fresh(f"{edge.source}.spikes")
+                named = named.with_nodes({found[edge.source]: Output(graph.shapes[edge.source])})
+    return found
+
+
+def _part(graph: Graph, names: set[str], title: str, handed_over: Mapping[str, str]) -> Graph:
     """Return the subgraph of `names`, with an Input for each edge in and an Output for each out."""
     nodes: dict[str, Node] = {}
     entering = dict.fromkeys(
@@ -116,6 +137,6 @@ def _part(graph: Graph, names: set[str], title: str) -> Graph:
     for name in dict.fromkeys(
         e.source for e in graph.edges if e.source in names and e.target not in names
     ):
-        nodes[f"{name}.spikes"] = Output(graph.shapes[name])
-        edges.append(Edge(name, f"{name}.spikes"))
+        nodes[handed_over[name]] = Output(graph.shapes[name])
+        edges.append(Edge(name, handed_over[name]))
     return replace(graph, nodes=nodes, edges=tuple(edges), name=title)

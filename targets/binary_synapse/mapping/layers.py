@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from axonc.toolchain.ir import Graph
+
 from ..program.box import Box, Grid
 from ..program.program import HOST, Bank, Block
 from ..program.projections import Projection
@@ -40,11 +42,10 @@ class Layer:
             hands_on=last < len(chunks),
         )
 
-    def fed_back(self) -> Layer:
-        """Return the layer with its own spikes coming from outside, as those of `returned`."""
-        back = returned(self.name)
+    def fed_back(self, source: str) -> Layer:
+        """Return the layer with its own spikes coming from outside, as those of `source`."""
         others = {
-            id(p): p.coming_from(back) if p.path.source == self.name else p
+            id(p): p.coming_from(source) if p.path.source == self.name else p
             for p in self.projections
         }
         chunks = tuple(
@@ -55,9 +56,9 @@ class Layer:
         return replace(self, projections=tuple(others.values()), tiling=tiling)
 
 
-def returned(name: str) -> str:
+def returned(graph: Graph, name: str) -> str:
     """Return the source that a layer's own spikes come from where parts of it lie elsewhere."""
-    return f"{name} (back)"
+    return graph.fresh(f"{name} (back)")
 
 
 def waves_of(layers: Iterable[Layer]) -> dict[str, int]:

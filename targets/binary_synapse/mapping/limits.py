@@ -36,7 +36,7 @@ def limits(
         yield largest, _too_many(cores, len(layers) < len(grids) - len(graph.inputs), architecture)
         yield from _short_loops(layers, architecture)
         return
-    groups, returning = grouped(layers, architecture)
+    groups, returning = grouped(graph, layers, architecture)
     if architecture.schedule is Schedule.PIPELINED:
         for path in returning:
             yield (

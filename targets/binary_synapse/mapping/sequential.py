@@ -147,7 +147,7 @@ def map_sequentially(
     graph: Graph, architecture: Architecture, layers: Sequence[Layer], grids: dict[str, Grid]
 ) -> SequentialProgram:
     """Lay a graph out in parts whose layers are known to make parts (`limits`)."""
-    groups, returning = grouped(layers, architecture)
+    groups, returning = grouped(graph, layers, architecture)
     rounds = _rounds(groups, returning)
     parts = tuple(
         _part(graph, groups[number], architecture, layers, grids, len(numbers) > 1)
@@ -190,7 +190,9 @@ def external_counters(
     return total
 
 
-def grouped(layers: Sequence[Layer], architecture: Architecture) -> tuple[list[Group], list[Path]]:
+def grouped(
+    graph: Graph, layers: Sequence[Layer], architecture: Architecture
+) -> tuple[list[Group], list[Path]]:
     """Return the layers of each part, as many as the mesh holds, and all paths to earlier parts.
 
     Layers on a loop come together where the mesh holds them, else in parts of their own. A layer
@@ -217,7 +219,8 @@ def grouped(layers: Sequence[Layer], architecture: Architecture) -> tuple[list[G
                 groups.append(some)
             else:
                 (layer,) = some.values()
-                parts = _cut(layer.fed_back(), lambda part: fits({part.name: part}))
+                layer = layer.fed_back(returned(graph, layer.name))
+                parts = _cut(layer, lambda part: fits({part.name: part}))
                 groups += ({layer.name: part} for part in parts)
         joins = joins and whole
     first, last = _first_and_last(groups)
@@ -286,7 +289,7 @@ def _part(
     paths = [projection.path for layer in layers for projection in layer.projections]
     into = [projection.path for layer in group.values() for projection in layer.projections]
     outside = {path.source for path in into if path.source not in group}
-    back = {name: returned(name) for name in group if returned(name) in outside}
+    back = {name: source for name in group if (source := returned(graph, name)) in outside}
     origin = {source: name for name, source in back.items()}
     nodes: dict[str, Node] = {}
     for path in into:
@@ -305,7 +308,7 @@ def _part(
     needed = {*back, *(path.source for path in paths if path.target not in group)}
     needed |= {read_out_of(graph, name)[0] for name in graph.outputs}
     exported = {
-        f"{name} (out)": name
+        graph.fresh(f"{name} (out)"): name
         for name, layer in group.items()
         if name in needed and not layer.hands_on
     }

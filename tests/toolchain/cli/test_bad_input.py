@@ -167,13 +167,13 @@ def test_an_output_folder_that_cannot_be(
         (
             "--weight-bits",
             "0",
-            "--weight-bits: got 0, expected 1 to 9. Binary weights are found "
-            "by themselves and take 1 bit.",
+            "--weight-bits: got 0, expected a whole number from 1 to 16. Leave it out for 8.",
         ),
         (
             "--fraction-bits",
             "99",
-            "--fraction-bits: got 99, expected 0 to 24. Leave it out to have it chosen.",
+            "--fraction-bits: got 99, expected a whole number from 0 to 24. Leave it out to have "
+            "it chosen.",
         ),
     ],
 )

@@ -14,7 +14,7 @@ pytest.importorskip("norse")
 
 NETWORK = """
 import torch
-from axonc.models._norse import LIFBoxCell, SequentialState
+from axonc.models.nn._norse import LIFBoxCell, SequentialState
 from helper import inputs
 
 def network():

@@ -4,7 +4,7 @@ import numpy as np
 from graph_strategies import chain, lif, spike_trains
 
 from axonc.targets.binary_synapse import BinarySynapse, load_architecture
-from axonc.toolchain.driver import lower, measure
+from axonc.toolchain.driver import deploy, lower, measure
 from axonc.toolchain.ir import Affine, Dialect, Graph, Input, IntegerNeuron, Output
 
 RNG = np.random.default_rng(2)
@@ -66,7 +66,6 @@ def test_calibration_places_the_accelerators_cores_too() -> None:
         lower(network(), calibration=calibration) for calibration in (None, spikes)
     )
     hops = [
-        target.run(lowering.program(target), spikes).counters["hops"]
-        for lowering in (plain, calibrated)
+        deploy(lowering, target).run(spikes).counters["hops"] for lowering in (plain, calibrated)
     ]
     assert hops[1] < hops[0]

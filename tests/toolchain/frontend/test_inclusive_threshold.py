@@ -9,7 +9,7 @@ import pytest
 from axonc.toolchain.driver import lower
 from axonc.toolchain.frontend import DialectOptions, load_graph
 from axonc.toolchain.ir import Stage
-from axonc.toolchain.passes import Effect
+from axonc.toolchain.passes import Verdict
 from axonc.toolchain.reference import execute
 
 
@@ -67,4 +67,4 @@ def test_with_a_subtracting_reset(threshold):
         assert execute(stage, spikes).output[0, :, 0].tolist() == expected
     # in integers every spike takes 2^-14 too little off: 64 steps, and no bin differs
     assert execute(lowering.integer, spikes[:, :64]).output[0, :, 0].tolist() == expected[:64]
-    assert lowering.findings.about("if")[-1].effect is Effect.APPROXIMATE
+    assert lowering.findings.about("if")[-1].verdict is Verdict.APPROXIMATE

@@ -18,9 +18,9 @@ from axonc.toolchain.ir import (
     Output,
 )
 from axonc.toolchain.passes import (
-    Effect,
     Findings,
     IntegerWeights,
+    Verdict,
     integer_pipeline,
     to_discrete,
     to_integer,
@@ -54,7 +54,7 @@ def test_a_scaled_sign_is_recovered_exactly() -> None:
     assert isinstance(linear, IntegerAffine)
     assert linear.weight_type is BIPOLAR
     assert np.array_equal(linear.weight, signs)
-    assert {row.effect for row in findings.about("linear")} == {Effect.EXACT}
+    assert {row.verdict for row in findings.about("linear")} == {Verdict.EXACT}
 
 
 def test_absent_synapses_make_a_ternary_layer() -> None:
@@ -69,7 +69,7 @@ def test_one_odd_bit_is_not_taken_for_binary() -> None:
     weight[0, 2] = np.nextafter(np.float32(0.3), np.float32(1))
     integer, findings = lowered(digits(weight))
     assert integer.nodes["linear"].weight_type.name == "INT8"  # type: ignore[attr-defined]
-    assert [row.effect for row in findings.about("linear")] == [Effect.APPROXIMATE]
+    assert [row.verdict for row in findings.about("linear")] == [Verdict.APPROXIMATE]
 
 
 def test_small_integer_weights_are_kept() -> None:
@@ -81,7 +81,7 @@ def test_small_integer_weights_are_kept() -> None:
 @pytest.mark.parametrize("bits", [2, 4, 8, 9])
 def test_quantised_weights_are_at_most_half_a_step_off(bits: int) -> None:
     weight = RNG.normal(size=(5, 40)).astype(np.float32)
-    integer, findings = lowered(digits(weight), weight_bits=bits)
+    integer, findings = lowered(digits(weight), bits=bits)
     linear = integer.nodes["linear"]
     assert isinstance(linear, IntegerAffine)
     top = 2 ** (bits - 1) - 1
@@ -94,7 +94,7 @@ def test_quantised_weights_are_at_most_half_a_step_off(bits: int) -> None:
 
 def test_one_bit_keeps_signs_and_the_mean_magnitude() -> None:
     weight = RNG.normal(size=(5, 40)).astype(np.float32)
-    integer, findings = lowered(digits(weight), weight_bits=1)
+    integer, findings = lowered(digits(weight), bits=1)
     linear = integer.nodes["linear"]
     assert isinstance(linear, IntegerAffine)
     assert linear.weight_type is BIPOLAR
@@ -104,4 +104,4 @@ def test_one_bit_keeps_signs_and_the_mean_magnitude() -> None:
     made = integer.nodes["neuron"]
     assert isinstance(made, IntegerNeuron)
     assert np.array_equal(made.threshold, np.floor(thresholds / means * 2**made.fraction_bits))
-    assert findings.about("linear")[0].effect is Effect.APPROXIMATE
+    assert findings.about("linear")[0].verdict is Verdict.APPROXIMATE

@@ -36,7 +36,6 @@ from axonc.toolchain.ir import (
 )
 from axonc.toolchain.passes import (
     AverageToSum,
-    Effect,
     Findings,
     FixedPoint,
     FoldBias,
@@ -45,6 +44,7 @@ from axonc.toolchain.passes import (
     Pass,
     Prune,
     SinkScales,
+    Verdict,
     integer_pipeline,
     run_passes,
     to_discrete,
@@ -194,7 +194,7 @@ def test_strict_comparison_keeps_its_meaning_at_whole_thresholds() -> None:
     integer, findings = lowered(chain(nodes, Dialect(1.0)))
     output = execute(integer, np.ones((1, 6, 1), bool)).output
     assert output[0, :, 0].tolist() == [False, False, True, False, False, True]
-    assert {row.effect for row in findings} <= {Effect.EXACT, Effect.APPROXIMATE}
+    assert {row.verdict for row in findings} <= {Verdict.EXACT, Verdict.APPROXIMATE}
 
 
 def test_everything_refused_is_told_at_once() -> None:
@@ -271,7 +271,7 @@ def test_recurrent_connections_share_the_scale_of_their_neuron() -> None:
 
 def test_passes_print_their_options() -> None:
     assert str(IntegerWeights()) == "integer-weights"
-    assert str(IntegerWeights(weight_bits=4)) == "integer-weights{weight-bits=4}"
+    assert str(IntegerWeights(bits=4)) == "integer-weights{bits=4}"
     assert str(FixedPoint(fraction_bits=3)) == "fixed-point{fraction-bits=3}"
 
 
