@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .environment import LAVA, engine_python
+from .environment import engine_python
 from .network import Network, SynapseGroup
 from .projection import symmetrically_padded, unrolled
+from .requirements import LAVA
 from .sessions import Sessions
 from .worker import job_folder, run_job
 

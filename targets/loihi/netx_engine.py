@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .environment import NETX, engine_python
+from .environment import engine_python
 from .net_writer import write_net
 from .program import LoihiProgram
+from .requirements import NETX
 from .sessions import Sessions
 from .worker import job_folder, run_job
 

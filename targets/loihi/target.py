@@ -18,7 +18,7 @@ from ..base import EngineStatus, ForeignNetwork, NodeVerdict, Program, Run, Targ
 from .chip import Chip, load_chip
 from .cost import cost_report
 from .emulator import Emulation, emulate
-from .environment import LAVA, NETX, install, status
+from .environment import install, status
 from .lava_engine import run_on_lava
 from .lower import Lowering, lower
 from .mapping import ChipMapping
@@ -28,6 +28,7 @@ from .network import Network
 from .netx_engine import run_on_netx
 from .picture import draw_chips
 from .program import LoihiProgram
+from .requirements import LAVA, NETX
 from .thresholds import MEASURED, ThresholdChoice, threshold_choices, with_thresholds
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from axonc.targets.loihi import Loihi, environment
-from axonc.targets.loihi.environment import LAVA, NETX
+from axonc.targets.loihi import Loihi, environment, interpreters
+from axonc.targets.loihi.requirements import LAVA, NETX
 from axonc.toolchain.errors import EngineError
 
 
@@ -24,7 +24,7 @@ def nowhere(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for wanted in (LAVA, NETX):
         monkeypatch.delenv(wanted.variable, raising=False)
-    monkeypatch.setattr(environment, "_candidates", lambda: iter(()))
+    monkeypatch.setattr(interpreters, "_candidates", lambda: iter(()))
     return tmp_path
 
 
@@ -33,19 +33,19 @@ def test_a_shim_without_a_version_behind_it_is_passed_over(nowhere, monkeypatch)
     real = program(nowhere / "real", "printf '/opt/python3.10\\n3 10\\n'")
     old = program(nowhere / "old", "printf '/opt/python3.9\\n3 9\\n'")
     candidates = [str(shim), str(nowhere / "absent"), str(old), str(real)]
-    monkeypatch.setattr(environment, "_candidates", lambda: iter(candidates))
-    assert environment.find_python(LAVA) == Path("/opt/python3.10")
+    monkeypatch.setattr(interpreters, "_candidates", lambda: iter(candidates))
+    assert interpreters.find_python(LAVA) == Path("/opt/python3.10")
 
 
 def test_the_variable_comes_first_and_must_be_right(nowhere, monkeypatch):
     monkeypatch.setenv("AXONC_LAVA_PYTHON", str(nowhere / "absent"))
     with pytest.raises(EngineError, match="AXONC_LAVA_PYTHON: got .*absent.* expected a working"):
-        environment.find_python(LAVA)
+        interpreters.find_python(LAVA)
 
 
 def test_without_any_python_the_remedy_is_told(nowhere):
     with pytest.raises(EngineError, match="install Python 3.10, 3.11 or 3.12, name it in"):
-        environment.find_python(LAVA)
+        interpreters.find_python(LAVA)
     status = environment.status(LAVA)
     assert status["installed"] is False and "doctor --install lava" in status["remedy"]
 

@@ -268,7 +268,8 @@ def bench(
 
 
 def require_lava(required: bool) -> None:
-    from axonc.targets.loihi.environment import LAVA, status
+    from axonc.targets.loihi.environment import status
+    from axonc.targets.loihi.requirements import LAVA
 
     if not required and not status(LAVA)["installed"]:
         pytest.skip("needs Lava: axonc doctor --install lava")
