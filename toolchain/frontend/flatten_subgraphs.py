@@ -114,7 +114,7 @@ def _port(graph: RawNode, end: str, side: str) -> str | tuple[str, str, str]:
         return (
             f"no node {end!r}",
             f"one of {_shown(graph.nodes)}",
-            f"correct the edge{_suggestion(end, graph.nodes)}",
+            f"correct the edge{_suggestion(end, graph)}",
         )
     if node.kind != "NIRGraph":
         return end
@@ -208,6 +208,13 @@ def _shown(names: Mapping[str, object]) -> str:
     return ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
 
 
-def _suggestion(name: str, names: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, names, n=1) if len(names) < 500 else []
+def _suggestion(end: str, graph: RawNode) -> str:
+    """Say which node may be meant by a name that no node in `graph` has."""
+    head, _, port = end.partition(".")
+    if port and head in graph.nodes:
+        return f": {head!r} is a {graph.nodes[head].kind} and has no port {port!r}, name it alone"
+    inside = [f"{n}.{end}" for n, node in graph.nodes.items() if end in node.nodes]
+    near = inside or (
+        difflib.get_close_matches(end, graph.nodes, n=1) if len(graph.nodes) < 500 else []
+    )
     return f": did you mean {near[0]!r}?" if near else ""

@@ -10,6 +10,7 @@ whatever exceeds the Limits.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
@@ -55,13 +56,16 @@ def read_file(
             remedy="check the file: such a ratio of compression is no network's",
         ) from None
     except Exception as error:  # h5py raises nearly everything on damaged files
-        text = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            "the file",
-            got=f"a damaged HDF5 file ({text})",
-            expected=kind.expected,
-            remedy="copy or export it again",
+            "the file", got=_damage(error), expected=kind.expected, remedy="copy or export it again"
         ) from None
+
+
+def _damage(error: Exception) -> str:
+    text = " ".join(str(error).split())[:200] or type(error).__name__
+    if short := re.search(r"truncated file: eof = (\d+).*stored_eof = (\d+)", text):
+        return f"{short[1]} of the {short[2]} bytes that it says it has: half-written or cut short"
+    return f"a damaged or half-written HDF5 file ({text})"
 
 
 def most_data_bytes(path: str, limits: Limits) -> int:

@@ -39,8 +39,8 @@ class NirReader(Hdf5Reader):
         kind = members.pop("type", None)
         if not isinstance(kind, h5py.Dataset):
             raise InputError(
-                f"node {where!r}",
-                got="no field 'type'",
+                f"node {where!r}" if where else "the root node",
+                got="no field 'type'" if members else "an empty group, as of a half-written file",
                 expected="the name of a NIR node",
                 remedy=self.remedy,
             )

@@ -171,11 +171,13 @@ def _input(fields: Fields) -> Parsed:
     fields.array("shape")
     shape = declared_shape(fields.raw)
     if shape is None:
+        value = fields.raw.fields["shape"]
+        fraction = isinstance(value, np.ndarray) and value.dtype.kind not in "iu"
         raise fields.fault(
             "shape",
-            str(fields.raw.fields["shape"]),
-            "positive sizes without batch and time",
-            "give the shape of one time step",
+            f"{value} of type {getattr(value, 'dtype', 'text')}" if fraction else str(value),
+            "integers" if fraction else "positive sizes without batch and time, in one row",
+            "store the shape as integers" if fraction else "give the shape of one time step",
         )
     return Parsed(ir.Input(shape))
 

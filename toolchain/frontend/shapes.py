@@ -217,13 +217,13 @@ class ShapeInference:
     def _drop_batch_axes(self) -> None:
         """Drop an Input's leading axis where the first connection behind it has one fewer.
 
-        Drop two, of batch and time, where it has two fewer and both are 1 (rockpool).
+        Drop two, of batch and time, where it has two fewer and takes the rest (rockpool).
         """
         for name, parsed in self.parsed.items():
             shape = parsed.node.shape if isinstance(parsed.node, ir.Input) else ()
-            rank = self._rank_behind(name) if len(shape) > 1 else None
-            extra = 0 if rank is None else len(shape) - rank
-            if extra == 1 or (extra == 2 and shape[:2] == (1, 1)):
+            behind = self._first_with_rank(name) if len(shape) > 1 else None
+            extra = 0 if behind is None else len(shape) - _rank_of(behind)
+            if extra == 1 or (extra == 2 and behind is not None and _takes(behind, shape[2:])):
                 self.parsed[name] = Parsed(ir.Input(shape[extra:]))
                 axes = "a batch axis" if extra == 1 else "axes of batch and time"
                 self.notes.append(
@@ -231,7 +231,8 @@ class ShapeInference:
                     " before it; NIR's shapes have none."
                 )
 
-    def _rank_behind(self, name: str) -> int | None:
+    def _first_with_rank(self, name: str) -> Node | None:
+        """Return the first node behind `name` that takes signals of one number of axes."""
         seen, waiting = {name}, list(self.targets[name])
         while waiting:
             following = waiting.pop(0)
@@ -239,12 +240,8 @@ class ShapeInference:
                 continue
             seen.add(following)
             node = self.parsed[following].node
-            if isinstance(node, ir.Affine):
-                return 1
-            if isinstance(node, ir.Conv):
-                return node.weight.ndim - 1
-            if isinstance(node, ir.SumPool):
-                return 3
+            if isinstance(node, ir.Affine | ir.Conv | ir.SumPool):
+                return node
             if not isinstance(node, ir.Flatten | ir.Output):
                 waiting += self.targets[following]
         return None
@@ -293,7 +290,7 @@ class ShapeInference:
         if claim is None or claim == found:
             return
         ones_aside = [n for n in claim if n != 1] == [n for n in found if n != 1]
-        if ones_aside or claim[1:] == found:
+        if ones_aside or found in (claim[1:], claim[2:]):
             self.notes.append(
                 f"{self._what(name)}: claims shape {claim}; what flows there has {found}, which"
                 " was kept."
@@ -310,6 +307,19 @@ class ShapeInference:
 
     def _what(self, name: str) -> str:
         return described(name, self.graph.nodes[name].kind)
+
+
+def _rank_of(node: Node) -> int:
+    if isinstance(node, ir.Affine):
+        return 1
+    return node.weight.ndim - 1 if isinstance(node, ir.Conv) else 3
+
+
+def _takes(node: Node, shape: Shape) -> bool:
+    """Say whether a node of this number of axes takes a signal of `shape`."""
+    if isinstance(node, ir.Affine):
+        return shape[0] == node.weight.shape[1]
+    return not isinstance(node, ir.Conv) or shape[0] == node.weight.shape[1] * node.groups
 
 
 def wanted_shape(parsed: Parsed) -> Shape | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import h5py
 import nir
@@ -65,11 +67,75 @@ def test_not_hdf5(tmp_path, content, got):
 
 def test_truncated_hdf5(small, written):
     path = written(small)
-    path.write_bytes(path.read_bytes()[:-2000])
-    text = refusal(path)
-    assert text.startswith(f"{path}: the file: got a damaged HDF5 file (")
-    assert "truncated file" in text
-    assert text.endswith("expected a NIR file. Copy or export it again.")
+    content = path.read_bytes()
+    path.write_bytes(content[:-2000])
+    assert refusal(path) == (
+        f"{path}: the file: got {len(content) - 2000} of the {len(content)} bytes that it says it "
+        "has: half-written or cut short, expected a NIR file. Copy or export it again."
+    )
+
+
+KILLED = """
+import os, sys, h5py
+file = h5py.File(sys.argv[1], "w")
+file.create_group("node")
+if sys.argv[2] == "flushed":
+    file.flush()
+file["node/weight"] = list(range(100_000))
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "got"),
+    [
+        ("unflushed", "the file: got a damaged or half-written HDF5 file ("),
+        ("flushed", "the root node: got an empty group, as of a half-written file, expected the"),
+    ],
+)
+def test_a_file_whose_writer_was_killed(when, got, tmp_path):
+    path = tmp_path / "network.nir"
+    subprocess.run([sys.executable, "-c", KILLED, str(path), when], check=True)
+    assert refusal(path).startswith(f"{path}: {got}")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.array([1.0]), "got [1.] of type float64, expected integers. Store the shape as int"),
+        (np.array([0]), "got [0], expected positive sizes without batch and time, in one row."),
+        (np.array([[4]]), "got [[4]], expected positive sizes without batch and time, in one row."),
+    ],
+)
+def test_a_shape_that_is_none(value, message, small, written):
+    text = refusal(written(small, field("input", "shape", value)))
+    assert f"node 'input' (Input), shape: {message}" in text
+
+
+def test_an_edge_to_a_port_of_a_plain_node(small, written):
+    def change(file):
+        del file["node/edges"]
+        edges = [("input", "fc"), ("fc", "lif.input"), ("lif", "output")]
+        file["node/edges"] = np.array(edges, "S")
+
+    assert refusal(written(small, change)).endswith(
+        "edge 'fc' -> 'lif.input': got no node 'lif.input', expected one of fc, input, lif, "
+        "output. Correct the edge: 'lif' is a LIF and has no port 'input', name it alone."
+    )
+
+
+def test_a_node_that_a_nested_graph_has(small, written):
+    def change(file):
+        nodes = file["node/nodes"]
+        inner = nodes.create_group("block")
+        inner["type"] = "NIRGraph"
+        nodes.move("fc", "block/nodes/fc")
+        inner["edges"] = np.zeros((0, 2))
+
+    assert (
+        "edge 'input' -> 'fc': got no node 'fc', expected one of block, input, lif, output. Correct"
+        " the edge: did you mean 'block.fc'?"
+    ) in refusal(written(small, change))
 
 
 def test_hdf5_that_is_not_nir(tmp_path):

@@ -142,13 +142,21 @@ def test_a_batch_axis_of_the_input_is_dropped(batch, chain, lif):
     assert len([note for note in graph.dialect.notes if "axis" in note or "claims" in note]) == 3
 
 
-def test_axes_of_batch_and_time_are_dropped(chain, lif):
+@pytest.mark.parametrize("axes", [(1, 1), (1, 100), (8, 100)])
+def test_axes_of_batch_and_time_are_dropped(axes, chain, lif):
     """rockpool 3.1 writes its sample's whole shape."""
-    graph = load_graph(chain((1, 1, 4), (1, 1, 3), fc=nir.Linear(np.ones((3, 4))), lif=lif(3)))
+    graph = load_graph(chain((*axes, 4), (*axes, 3), fc=nir.Linear(np.ones((3, 4))), lif=lif(3)))
     assert graph.shapes["input"] == (4,)
     assert any("with axes of batch and time before it" in note for note in graph.dialect.notes)
     with pytest.raises(InputError, match="Put a Flatten node before it"):
         load_graph(chain((1, 2, 2), 3, fc=nir.Linear(np.ones((3, 4))), lif=lif(3)))
+
+
+@pytest.mark.parametrize("axes", [(1, 1), (8, 100)])
+def test_axes_of_batch_and_time_before_an_image_are_dropped(axes, chain):
+    conv = nir.Conv2d((5, 5), np.ones((3, 2, 3, 3)), 1, 0, 1, 1, np.zeros(3))
+    graph = load_graph(chain((*axes, 2, 5, 5), (*axes, 3, 3, 3), conv=conv))
+    assert graph.shapes["input"] == (2, 5, 5) and graph.shapes["output"] == (3, 3, 3)
 
 
 def test_parameters_repeated_for_a_batch(lif):
