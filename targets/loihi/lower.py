@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,61 +19,18 @@ from axonc.toolchain.ir import (
     paths_into,
 )
 
-from ..base import NodeVerdict, Verdict
 from .chip import Chip
+from .chip_lowering import ChipLowering
 from .compartments import Compartments, compartments_of
 from .encode import encoded_weights
 from .network import ALIGN_SHIFT, DECAY_SHIFT, Network, Population, SynapseGroup
-from .partition import Partition, partition_network
+from .partition import partition_network
 from .projection import Projection, Refusal, projection_of
 from .schedule import PopulationEdge, depths_of, synaptic_delay
 from .soft_reset import as_hard_reset
 
 
-@dataclass
-class Lowering:
-    """The result for a graph. network and graph are None while any node is unsupported.
-
-    graph: the integer graph that equals the network on every bin.
-    """
-
-    source: Graph
-    chip: Chip
-    reasons: dict[str, list[str]] = field(default_factory=dict)
-    losses: dict[str, list[str]] = field(default_factory=dict)
-    notes: dict[str, list[str]] = field(default_factory=dict)
-    network: Network | None = None
-    graph: Graph | None = None
-    partition: Partition | None = None
-
-    def __post_init__(self) -> None:
-        for found in (self.reasons, self.losses, self.notes):
-            found.update({name: [] for name in self.source.nodes})
-
-    def refuse(self, node: str, reason: str) -> None:
-        """Add a reason why a node is unsupported, once."""
-        if reason not in self.reasons[node]:
-            self.reasons[node].append(reason)
-
-    @property
-    def refused(self) -> bool:
-        """Whether any node is unsupported."""
-        return any(self.reasons.values())
-
-    def rows(self) -> tuple[NodeVerdict, ...]:
-        """Return the verdict of every node, in the order of the graph."""
-        return tuple(self._row(name) for name in self.source.nodes)
-
-    def _row(self, name: str) -> NodeVerdict:
-        kind, notes = self.source.nodes[name].kind, self.notes[name]
-        if reasons := self.reasons[name]:
-            return NodeVerdict(name, kind, Verdict.UNSUPPORTED, "; ".join(reasons))
-        verdict = Verdict.APPROXIMATE if self.losses[name] else Verdict.EXACT
-        told = dict.fromkeys([*self.losses[name], *notes])
-        return NodeVerdict(name, kind, verdict, "; ".join(told))
-
-
-def lower(graph: Graph, chip: Chip) -> Lowering:
+def lower(graph: Graph, chip: Chip) -> ChipLowering:
     """Lower an integer graph as far as it goes, collecting every reason against it.
 
     Raises:
@@ -87,7 +43,7 @@ def lower(graph: Graph, chip: Chip) -> Lowering:
             expected="the integer stage",
             remedy="lower it with axonc.toolchain.driver.lower and take its integer graph",
         )
-    lowering = Lowering(graph, chip)
+    lowering = ChipLowering(graph, chip)
     projections = {name: _projections_into(lowering, name) for name in graph.of_type(IntegerNeuron)}
     compartments = _compartments(lowering, projections)
     outputs = {name: _read_population(lowering, name) for name in graph.outputs}
@@ -108,7 +64,7 @@ def lower(graph: Graph, chip: Chip) -> Lowering:
 
 
 def _compartments(
-    lowering: Lowering, projections: Mapping[str, list[Projection]]
+    lowering: ChipLowering, projections: Mapping[str, list[Projection]]
 ) -> dict[str, Compartments]:
     """Return the compartments of every population that has some."""
     found: dict[str, Compartments] = {}
@@ -130,7 +86,7 @@ def _compartments(
 
 
 def _network(
-    lowering: Lowering,
+    lowering: ChipLowering,
     projections: list[Projection],
     compartments: Mapping[str, Compartments],
     outputs: Mapping[str, str | None],
@@ -156,7 +112,7 @@ def _network(
     )
 
 
-def _projections_into(lowering: Lowering, neuron: str) -> list[Projection]:
+def _projections_into(lowering: ChipLowering, neuron: str) -> list[Projection]:
     found = []
     try:
         paths = paths_into(lowering.source, neuron)
@@ -180,7 +136,7 @@ def _sum_range(neuron: IntegerNeuron, into: list[Projection]) -> Range:
     return total
 
 
-def _read_population(lowering: Lowering, output: str) -> str | None:
+def _read_population(lowering: ChipLowering, output: str) -> str | None:
     """Return the population that an output shows, through nothing but a change of shape."""
     graph = lowering.source
     name = graph.origin(output)
@@ -202,7 +158,7 @@ def _read_population(lowering: Lowering, output: str) -> str | None:
     return None
 
 
-def _depths(lowering: Lowering, projections: list[Projection]) -> dict[str, int] | None:
+def _depths(lowering: ChipLowering, projections: list[Projection]) -> dict[str, int] | None:
     graph = lowering.source
     edges = [PopulationEdge(p.path.source, p.path.target, int(p.delay.min())) for p in projections]
     depths = depths_of(list(graph.of_type(IntegerNeuron)), list(graph.inputs), edges)
@@ -219,7 +175,7 @@ def _depths(lowering: Lowering, projections: list[Projection]) -> dict[str, int]
 
 
 def _groups(
-    lowering: Lowering,
+    lowering: ChipLowering,
     projection: Projection,
     compartments: Mapping[str, Compartments],
     depths: Mapping[str, int],
@@ -289,7 +245,7 @@ def _register_notes(made: Compartments, chip: Chip) -> list[str]:
 
 
 def _refuse_early_spikes(
-    lowering: Lowering, projections: list[Projection], populations: Iterable[Population]
+    lowering: ChipLowering, projections: list[Projection], populations: Iterable[Population]
 ) -> None:
     """Refuse what would spike in the steps before its own step 0, where a delay would show it.
 

@@ -16,11 +16,12 @@ from axonc.toolchain.reference import Spikes, input_arrays
 
 from ..base import EngineStatus, ForeignNetwork, NodeVerdict, Program, Run, Target
 from .chip import Chip, load_chip
+from .chip_lowering import ChipLowering
 from .cost import cost_report
 from .emulator import Emulation, emulate
 from .environment import install, status
 from .lava_engine import run_on_lava
-from .lower import Lowering, lower
+from .lower import lower
 from .mapping import ChipMapping
 from .net_reader import read_net
 from .net_writer import write_net
@@ -93,7 +94,7 @@ class Loihi(Target):
             )
         return tuple(threshold_choices(graph, self.calibration, self.chip))
 
-    def _lowered(self, graph: Graph) -> Lowering:
+    def _lowered(self, graph: Graph) -> ChipLowering:
         way = "own" if self.thresholds == MEASURED else self.thresholds
         changed = with_thresholds(graph, way, self.chip)
         lowering = lower(changed, self.chip)
