@@ -20,9 +20,9 @@ from axonc.toolchain.ir import (
     Graph,
     IntegerAffine,
     IntegerConv,
-    Path,
     Range,
     Shape,
+    SignalPath,
     SumPool,
     Window,
     kernel_after_kernel,
@@ -51,7 +51,7 @@ class Projection:
     delay: int64, one for all source neurons or one each.
     """
 
-    path: Path
+    path: SignalPath
     weight: np.ndarray
     kernel: Kernel | None
     delay: np.ndarray
@@ -63,7 +63,7 @@ class Projection:
         return node.sum_range(SPIKES, shape).broadcast_to(node.output_shape(shape))
 
 
-def projection_of(graph: Graph, path: Path) -> Projection:
+def projection_of(graph: Graph, path: SignalPath) -> Projection:
     """Compose the nodes of `path`.
 
     Raises:
@@ -134,7 +134,7 @@ def _after(
     return matrix_after_kernel(first, matrix, fed)
 
 
-def _laid_out(path: Path, node: Affine | Conv, shape: Shape, delay: np.ndarray) -> Projection:
+def _laid_out(path: SignalPath, node: Affine | Conv, shape: Shape, delay: np.ndarray) -> Projection:
     """Return a composed path with integer weights; a kernel over one axis becomes one over two."""
     weight = node.weight.astype(np.int64)
     if isinstance(node, Affine):
@@ -171,7 +171,7 @@ def symmetrically_padded(
     return np.pad(weight, extra), (padding[0], padding[1])
 
 
-def _identity(path: Path, size: int) -> np.ndarray:
+def _identity(path: SignalPath, size: int) -> np.ndarray:
     if size * size > MAX_MATRIX_WEIGHTS:
         raise Refusal(path.target, f"is fed by {size} neurons without a connection between them")
     return np.eye(size)

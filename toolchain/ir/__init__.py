@@ -9,7 +9,7 @@ from .dtypes import BIPOLAR, TERNARY, WeightType, narrowest_type, signed, weight
 from .graph import Edge, Graph
 from .integer import IntegerAffine, IntegerConv, IntegerNeuron, LeakyState, Overflow, Rounding
 from .node import Node, Shape, ShapeError, compact
-from .paths import NoNeuronOnLoop, Path, paths_into
+from .paths import NoNeuronOnLoop, SignalPath, paths_into
 from .serialize import read_graph, save_graph
 from .signals import arriving_range, upstream
 from .stage import LEGAL_NODES, Stage
@@ -54,7 +54,7 @@ __all__ = [
     "Node",
     "Output",
     "Overflow",
-    "Path",
+    "SignalPath",
     "Range",
     "Reset",
     "Rounding",

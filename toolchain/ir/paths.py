@@ -10,7 +10,7 @@ from .structure import Input
 
 
 @dataclass(frozen=True)
-class Path:
+class SignalPath:
     """A way from an input or an integer neuron to a node, and the nodes on it in order.
 
     delay: the sum over its edges, in steps.
@@ -30,18 +30,18 @@ class NoNeuronOnLoop(ValueError):
         super().__init__("lies on a loop that no neuron breaks")
 
 
-def paths_into(graph: Graph, target: str) -> list[Path]:
+def paths_into(graph: Graph, target: str) -> list[SignalPath]:
     """Return every path of an integer graph that ends on `target`, in the order of its edges.
 
     Raises:
         NoNeuronOnLoop: there would be no end of paths.
     """
-    found: list[Path] = []
+    found: list[SignalPath] = []
     waiting: list[tuple[str, tuple[str, ...], int]] = [(target, (), 0)]
     while waiting:  # depth first, without recursion: files nest without end
         here, through, delay = waiting.pop()
         if through and isinstance(graph.nodes[here], (Input, IntegerNeuron)):
-            found.append(Path(here, target, through[:-1], delay))
+            found.append(SignalPath(here, target, through[:-1], delay))
             continue
         if here in through:
             raise NoNeuronOnLoop(here)

@@ -21,8 +21,8 @@ from axonc.toolchain.ir import (
     Node,
     Output,
     Overflow,
-    Path,
     Reset,
+    SignalPath,
     SumPool,
 )
 
@@ -151,7 +151,7 @@ class _Examiner:
         self._check_presence(layer)
         return layer
 
-    def _projections(self, paths: list[Path]) -> list[Projection]:
+    def _projections(self, paths: list[SignalPath]) -> list[Projection]:
         """Return what lies on each path that can be followed."""
         found: list[Projection] = []
         for path in paths:

@@ -21,7 +21,7 @@ from math import ceil
 
 import numpy as np
 
-from axonc.toolchain.ir import Edge, Graph, Input, Node, Output, Path
+from axonc.toolchain.ir import Edge, Graph, Input, Node, Output, SignalPath
 
 from ...base import Program
 from ..machine.architecture import Architecture
@@ -192,7 +192,7 @@ def external_counters(
 
 def grouped(
     graph: Graph, layers: Sequence[Layer], architecture: Architecture
-) -> tuple[list[Group], list[Path]]:
+) -> tuple[list[Group], list[SignalPath]]:
     """Return the layers of each part, as many as the mesh holds, and all paths to earlier parts.
 
     Layers on a loop come together where the mesh holds them, else in parts of their own. A layer
@@ -234,7 +234,7 @@ def _first_and_last(groups: Sequence[Group]) -> tuple[dict[str, int], dict[str, 
     return first, last
 
 
-def _rounds(groups: Sequence[Group], returning: Sequence[Path]) -> tuple[range, ...]:
+def _rounds(groups: Sequence[Group], returning: Sequence[SignalPath]) -> tuple[range, ...]:
     """Return the ranges of groups that take turns."""
     first, last = _first_and_last(groups)
     return _uncut(len(groups), [(first[path.target], last[path.source]) for path in returning])

@@ -19,8 +19,8 @@ from axonc.toolchain.ir import (
     IntegerConv,
     IntegerNeuron,
     NoNeuronOnLoop,
-    Path,
     Range,
+    SignalPath,
     SumPool,
     Taps,
     arriving_range,
@@ -44,7 +44,7 @@ def spiking_sources(graph: Graph) -> list[str]:
     return [name for name in graph.order if isinstance(graph.nodes[name], (Input, IntegerNeuron))]
 
 
-def paths_into(graph: Graph, target: str) -> list[Path]:
+def paths_into(graph: Graph, target: str) -> list[SignalPath]:
     """Return every path from a spiking node to `target`, with the delays of delay nodes on it.
 
     Raises:
@@ -104,7 +104,9 @@ def population_grids(graph: Graph) -> dict[str, Grid]:
     return grids
 
 
-def follow(graph: Graph, path: Path, grids: Mapping[str, Grid]) -> DenseProjection | ConvProjection:
+def follow(
+    graph: Graph, path: SignalPath, grids: Mapping[str, Grid]
+) -> DenseProjection | ConvProjection:
     """Return what one spike does on `path`.
 
     grids: those of `population_grids`.
@@ -164,7 +166,7 @@ def sum_range(graph: Graph, neuron: str, input_count: int = 1) -> Range:
 
 
 def _dense(
-    graph: Graph, path: Path, grids: Mapping[str, Grid], layer: str, node: IntegerAffine
+    graph: Graph, path: SignalPath, grids: Mapping[str, Grid], layer: str, node: IntegerAffine
 ) -> DenseProjection:
     position = path.through.index(layer)
     for name in path.through[position + 1 :]:
@@ -173,14 +175,16 @@ def _dense(
     projection = DenseProjection(
         path, layer, grids[path.source], grids[path.target], node.weight.astype(np.int8)
     )
-    before = Path(path.source, layer, path.through[:position], path.delay)
+    before = SignalPath(path.source, layer, path.through[:position], path.delay)
     if not any(isinstance(graph.nodes[name], SumPool) for name in before.through):
         return projection
     start, rows = _flat_targets(_convolution(graph, before, grids[path.source], None))
     return replace(projection, start=start, rows=rows)
 
 
-def _convolution(graph: Graph, path: Path, source_grid: Grid, layer: str | None) -> ConvProjection:
+def _convolution(
+    graph: Graph, path: SignalPath, source_grid: Grid, layer: str | None
+) -> ConvProjection:
     grid, shape = source_grid, graph.shapes[path.source]
     rows, columns = Taps.identity(grid[1]), Taps.identity(grid[2])
     kernel: np.ndarray | None = None

@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from axonc.toolchain.ir import Path, Taps
+from axonc.toolchain.ir import SignalPath, Taps
 
 from .box import Box, Grid
 
@@ -27,7 +27,7 @@ class Projection(ABC):
     counted for. source_grid, target_grid: of the populations at its ends.
     """
 
-    path: Path
+    path: SignalPath
     layer: str
     source_grid: Grid
     target_grid: Grid
@@ -109,7 +109,7 @@ class DenseProjection(RowProjection):
     matrix: int8 (target neurons, rows). rows: None where source position i is row i.
     """
 
-    path: Path
+    path: SignalPath
     layer: str
     source_grid: Grid
     target_grid: Grid
@@ -150,7 +150,7 @@ class Convolution(Projection):
     to the neuron (o, oy, ox) of `target_grid`.
     """
 
-    path: Path
+    path: SignalPath
     layer: str
     source_grid: Grid
     target_grid: Grid

@@ -18,7 +18,7 @@ from axonc.toolchain.ir import (
     Node,
     NoNeuronOnLoop,
     Output,
-    Path,
+    SignalPath,
     Stage,
     paths_into,
 )
@@ -45,11 +45,11 @@ def test_every_path_is_found_with_the_delay_of_its_edges() -> None:
     )
     graph = Graph(Stage.INTEGER, nodes, edges)
     assert paths_into(graph, "neuron") == [
-        Path("input", "neuron", ("flat", "weight"), 3),
-        Path("neuron", "neuron", ("late", "weight"), 2),
-        Path("input", "neuron", ("flat",), 0),
+        SignalPath("input", "neuron", ("flat", "weight"), 3),
+        SignalPath("neuron", "neuron", ("late", "weight"), 2),
+        SignalPath("input", "neuron", ("flat",), 0),
     ]
-    assert paths_into(graph, "output") == [Path("neuron", "output", (), 0)]
+    assert paths_into(graph, "output") == [SignalPath("neuron", "output", (), 0)]
 
 
 def test_a_loop_without_a_neuron_has_no_end_of_paths() -> None:
@@ -64,7 +64,7 @@ def test_a_loop_without_a_neuron_has_no_end_of_paths() -> None:
     with pytest.raises(NoNeuronOnLoop) as raised:
         paths_into(graph, "neuron")
     assert raised.value.node in ("one", "two")
-    assert paths_into(graph, "output") == [Path("neuron", "output", (), 0)]
+    assert paths_into(graph, "output") == [SignalPath("neuron", "output", (), 0)]
 
 
 def test_long_chains_need_no_recursion() -> None:

@@ -22,13 +22,13 @@ from axonc.targets.binary_synapse.program.projections import (
     Projection,
     RowProjection,
 )
-from axonc.toolchain.ir import Delay, Graph, IntegerNeuron, Path
+from axonc.toolchain.ir import Delay, Graph, IntegerNeuron, SignalPath
 from axonc.toolchain.reference import linear_step
 
 networks = st.one_of(dense_networks(), convolutional_networks(), convolutional_networks(skips=True))
 
 
-def matrix_of(graph: Graph, path: Path) -> np.ndarray:
+def matrix_of(graph: Graph, path: SignalPath) -> np.ndarray:
     """Return (neurons, sources) by sending each source alone through the nodes of the path."""
     shape = graph.shapes[path.source]
     signal = np.eye(int(np.prod(shape))).reshape(-1, *shape)
@@ -38,7 +38,7 @@ def matrix_of(graph: Graph, path: Path) -> np.ndarray:
     return signal.reshape(len(signal), -1).T
 
 
-def followed(graph: Graph) -> list[tuple[Path, Projection]]:
+def followed(graph: Graph) -> list[tuple[SignalPath, Projection]]:
     grids = population_grids(graph)
     paths = [p for name in graph.of_type(IntegerNeuron) for p in paths_into(graph, name)]
     return [(path, follow(graph, path, grids)) for path in paths]
