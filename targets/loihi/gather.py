@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from axonc.toolchain.ir import Shape, Taps
+from axonc.toolchain.ir import SPIKES, Shape, Taps
 
-from .network import Kernel, SynapseGroup
+from .network import Kernel, SynapseGroup, weighted_sum
 
 Gather = Callable[[np.ndarray, int, np.ndarray], int]
 """(raster, first step, sums) -> synaptic operations: adds what arrives to the sums."""
@@ -33,7 +33,8 @@ def gather(group: SynapseGroup, delay: np.ndarray) -> Gather:
     shift = group.exponent + group.step.bit_length() - 1
     left, right = max(shift, 0), max(-shift, 0)
     units = group.weight // group.step
-    largest_sum = int(np.abs(units.astype(np.int64)).sum(tuple(range(1, units.ndim))).max())
+    sums = weighted_sum(units, group.kernel).sum_range(SPIKES, group.input_shape)
+    largest_sum = max(int(sums.high.max()), -int(sums.low.min()))
     fan_out = group.fan_out().astype(np.int64)
     if group.kernel is None:
         narrow = np.int8 if -128 <= units.min() and units.max() <= 127 else np.int16
