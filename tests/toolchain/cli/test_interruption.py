@@ -31,8 +31,9 @@ from axonc.toolchain.ir import read_graph
 MOMENTS = int(os.environ.get("AXONC_INTERRUPTIONS", "3"))
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 TEMPORARY = (".axonc-part", ".partial")
-STARTUP_S = 20.0
+PATIENCE_S = 20.0
 """How long a process may take to end after a signal, on a busy machine."""
+_SLOW_S = 10.0
 
 MAIN = """
 import signal, sys
@@ -172,7 +173,7 @@ class Bench:
 
     def living(self) -> list[str]:
         """Return the processes that the command has started and that live, after some patience."""
-        end = time.monotonic() + STARTUP_S
+        end = time.monotonic() + PATIENCE_S
         while (found := self._marked()) and time.monotonic() < end:
             time.sleep(0.05)
         return found
@@ -277,6 +278,8 @@ def require_lava(required: bool) -> None:
 
 def test_a_command_that_ends_early_leaves_nothing_half_written(bench: Bench) -> None:
     duration_s = bench.complete()
+    if duration_s > _SLOW_S:  # it compiled its kernels, say
+        duration_s = bench.complete()
     names = sorted(p.name for p in bench.out.rglob("*"))
     rng = random.Random(0)
     for attempt in range(MOMENTS):
@@ -291,7 +294,8 @@ def test_a_command_that_ends_early_leaves_nothing_half_written(bench: Bench) -> 
 def kill(bench: Bench, number: signal.Signals, after_s: float) -> None:
     before = bench.left_over()
     process = bench.start()
-    time.sleep(after_s)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(after_s)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     bench.require_whole_files()
