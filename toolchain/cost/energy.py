@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from ..errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,32 +78,24 @@ class EnergyProfile:
         """Read a profile: `name`, `basis`, `source`, and `[event.NAME]` with `pj` and `source`.
 
         Raises:
-            InputError: not TOML, a key missing, or an energy that is not a number of at least 0.
+            InputError: not TOML, a key missing or unknown, or an energy or power that is no finite
+                number of at least 0; all faults are listed at once.
         """
-        try:
-            raw = tomllib.loads(text)
-            entries = {
-                event: EnergyEntry(float(entry["pj"]), str(entry.get("source", raw["source"])))
-                for event, entry in raw["event"].items()
-            }
-            static = raw.get("static_power_w")
-            profile = cls(raw["name"], raw["basis"], raw["source"], entries, static)
-        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"energy profile {where}",
-                got=f"{type(error).__name__}: {error}",
-                expected="name, basis, source and [event.NAME] tables with pj",
-                remedy="compare it with a shipped profile",
-            ) from None
-        for event, entry in entries.items():
-            if not entry.pj >= 0:
-                raise InputError(
-                    f"energy profile {where}, event {event}",
-                    got=f"{entry.pj} pJ",
-                    expected="a number of at least 0",
-                    remedy="give the energy of one event in picojoule",
-                )
-        return profile
+        from ..files.toml import parse_toml  # slow to import
+        from .profile_file import ProfileFile
+
+        file = parse_toml(
+            ProfileFile,
+            text,
+            f"energy profile {where}",
+            expected="name, basis, source and [event.NAME] tables with pj, all finite",
+            remedy="compare it with a shipped profile",
+        )
+        entries = {
+            event: EnergyEntry(priced.pj, priced.source or file.source)
+            for event, priced in file.event.items()
+        }
+        return cls(file.name, file.basis, file.source, entries, file.static_power_w)
 
     def price(self, events: Mapping[str, float]) -> EnergyEstimate:
         """Return the energy of `events` (name -> count per inference)."""

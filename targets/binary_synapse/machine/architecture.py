@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.files import FileKind
+from axonc.toolchain.files.toml import parse_toml
 
 _FILE = FileKind(
     "architecture",
@@ -194,23 +194,10 @@ def architecture_from_toml(text: str, where: str) -> Architecture:
     Raises:
         InputError: see `load_architecture`.
     """
-    try:
-        raw: dict[str, Any] = tomllib.loads(text)
-        return Architecture.model_validate(raw)
-    except tomllib.TOMLDecodeError as error:
-        faults = str(error)
-    except ValidationError as error:
-        faults = "; ".join(_fault_text(dict(fault)) for fault in error.errors())
-    raise InputError(
+    return parse_toml(
+        Architecture,
+        text,
         f"architecture {where}",
-        got=faults,
         expected="parameters that make hardware",
         remedy="docs/binary_synapse.md lists every parameter and its range",
     )
-
-
-def _fault_text(fault: dict[str, Any]) -> str:
-    place = ".".join(map(str, fault["loc"])) or "parameters"
-    shown = "" if fault["type"] in ("missing", "value_error") else f" = {fault['input']!r}"
-    message = fault["msg"].removeprefix("Value error, ")
-    return f"{place}{shown} ({message[:1].lower()}{message[1:]})"

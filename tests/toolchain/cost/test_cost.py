@@ -122,10 +122,15 @@ def test_an_event_without_a_figure_leaves_no_total() -> None:
 @pytest.mark.parametrize(
     ("text", "got"),
     [
-        ("name = 3 =", "TOMLDecodeError"),
-        ("name = 'x'", "KeyError: 'event'"),
-        (PROFILE.replace("2.5", "-1"), "-1.0 pJ"),
-        (PROFILE.replace("2.5", "nan"), "nan pJ"),
+        ("name = 3 =", "Expected newline or end of document after a statement"),
+        ("name = 'x'", r"basis \(field required\); source \(field required\); event \(field re"),
+        (PROFILE.replace("2.5", "-1"), r"event.spike.pj = -1 \(input should be greater than or eq"),
+        (PROFILE.replace("2.5", "nan"), r"event.spike.pj = nan \(input should be a finite number"),
+        (PROFILE.replace("2.5", "inf"), r"event.spike.pj = inf \(input should be a finite number"),
+        (PROFILE.replace("2.5", "'2'"), r"event.spike.pj = '2' \(input should be a valid number"),
+        (PROFILE.replace("0.1", "'0.1 W'"), r"static_power_w = '0.1 W' \(input should be a valid"),
+        (PROFILE.replace("0.1", "inf"), r"static_power_w = inf \(input should be a finite number"),
+        (PROFILE.replace("static_power_w", "power"), r"power = 0.1 \(extra inputs are not perm"),
     ],
 )
 def test_unusable_profiles_are_refused(text: str, got: str) -> None:

@@ -1,0 +1,34 @@
+"""Parse TOML into a pydantic model, and name every fault of it in one line."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_toml(model: type[Model], text: str, what: str, *, expected: str, remedy: str) -> Model:
+    """Return the model that `text` describes; `what` names the file in messages.
+
+    Raises:
+        InputError: not TOML, or values that the model refuses; all faults are listed at once.
+    """
+    try:
+        return model.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        faults = str(error)
+    except ValidationError as error:
+        faults = "; ".join(_described(dict(fault)) for fault in error.errors())
+    raise InputError(what, got=faults, expected=expected, remedy=remedy)
+
+
+def _described(fault: dict[str, Any]) -> str:
+    place = ".".join(map(str, fault["loc"])) or "parameters"
+    shown = "" if fault["type"] in ("missing", "value_error") else f" = {fault['input']!r}"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{place}{shown} ({message[:1].lower()}{message[1:]})"
