@@ -43,7 +43,6 @@ from .net_neurons import neurons_of
 ENCODER = "encoder"
 MAX_DELAY = 62
 MAX_LAYERS = 1000
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _FILE = FileKind(
     "file",
     expected="a netx .net file of lava-dl (HDF5 with /layer/0, /layer/1, ...)",
@@ -59,13 +58,9 @@ def read_net(path: Path) -> ForeignNetwork:
         InputError: not such a file, a layer or neuron that is not known, a shape that does not fit
             the weights, or weights that are no integers.
     """
-    with _FILE.opened(path) as file:
-        head = file.read(len(_SIGNATURE))
-        if head != _SIGNATURE:
-            raise _FILE.fault(
-                path, f"a file that begins with {head!r}" if head else "an empty file"
-            )
-        network = _network(read_tree(path), path)
+    tree = read_tree(path, _FILE)
+    with _FILE.parsing(path):
+        network = _network(tree, path)
         if faults := faults_of(network.graph):
             raise _FILE.fault(path, "; ".join(faults))
     return network

@@ -23,12 +23,14 @@ class FileKind:
     """What files of one kind are called in messages, how large they may be, and what to do.
 
     title: stands in front of the path. expected: what such a file is. most_bytes: its own size.
+    remedy_of_size: what to do about one that is larger, if not the same.
     """
 
     title: str
     expected: str
     remedy: str
     most_bytes: int
+    remedy_of_size: str | None = None
 
     @contextmanager
     def opened(self, path: Path) -> Iterator[BinaryIO]:
@@ -37,7 +39,7 @@ class FileKind:
         Raises:
             InputError: there is none, it is no regular file or too large, or the block raised.
         """
-        try:
+        with self.parsing(path):
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 self._require_bounded(path, os.fstat(descriptor))
@@ -45,6 +47,16 @@ class FileKind:
                     yield file
             finally:
                 os.close(descriptor)
+
+    @contextmanager
+    def parsing(self, path: Path) -> Iterator[None]:
+        """Turn whatever the block raises into an error about the content of this file.
+
+        Raises:
+            InputError: the block raised.
+        """
+        try:
+            yield
         except AxoncError:
             raise
         except FileNotFoundError:
@@ -76,7 +88,7 @@ class FileKind:
     def fault(self, path: Path | str, got: str, expected: str | None = None) -> InputError:
         """Return the error to raise for what is wrong with a file of this kind."""
         return InputError(
-            f"{self.title} {path}",
+            f"{self.title} {path}".lstrip(),
             got=got,
             expected=self.expected if expected is None else expected,
             remedy=self.remedy,
@@ -90,7 +102,9 @@ class FileKind:
             raise self._too_large(path, found.st_size)
 
     def _too_large(self, path: Path, size: int) -> InputError:
-        return self.fault(path, f"{size} bytes", f"at most {self.most_bytes}")
+        fault = self.fault(path, f"{size} bytes", f"at most {self.most_bytes}")
+        remedy = self.remedy_of_size or fault.remedy
+        return InputError(fault.what, got=fault.got, expected=fault.expected, remedy=remedy)
 
 
 _OTHER_KINDS = (

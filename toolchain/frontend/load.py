@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from .. import ir
 from ..errors import InputError
+from ..files import FileKind
 from ..ir import Dialect, Graph, Node, Stage
 from .diagnostics import diagnose
 from .dialects import DialectOptions, dialect_of
@@ -21,12 +21,10 @@ from .inclusive_threshold import firing_at_threshold
 from .nir_nodes import parsed
 from .objects import is_nir_object, read_object
 from .raw import Limits, RawFile, RawNode
-from .reader_process import read_isolated
+from .reader_process import read_isolated, require_hdf5
 from .recurrence import delayed_edges, loop_without_neuron, order_along_edges
 from .shapes import ShapeInference
 from .unscaled_drive import with_unit_gain
-
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def load_graph(
@@ -116,7 +114,7 @@ def _read(source: Any, limits: Limits) -> tuple[str, RawFile]:
             remedy="pass the path of a .nir file",
         )
     path = os.fspath(source)
-    _require_hdf5(path, limits)
+    require_hdf5(Path(path), _file_kind(limits))
     try:
         return path, read_isolated(os.path.abspath(path), limits)
     except InputError as fault:
@@ -124,36 +122,14 @@ def _read(source: Any, limits: Limits) -> tuple[str, RawFile]:
         raise
 
 
-def _require_hdf5(path: str, limits: Limits) -> None:
-    """Refuse what is no HDF5 file at all, before any library looks at it."""
-    remedy = "give the path of a file written by nir.write"
-    try:
-        found = os.stat(path)
-        regular = stat.S_ISREG(found.st_mode)
-        with open(path, "rb") if regular else open(os.devnull, "rb") as file:
-            head = file.read(len(_SIGNATURE))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            path, got=f"{reason!r}", expected="a readable file", remedy=remedy
-        ) from None
-    if not regular:
-        raise InputError(path, got="no regular file", expected="a NIR file", remedy=remedy)
-    if found.st_size > limits.file_bytes:
-        raise InputError(
-            path,
-            got=f"{found.st_size} bytes",
-            expected=f"at most {limits.file_bytes}",
-            remedy="if it can be trusted, raise the limit: Limits(file_bytes=...)",
-        )
-    if head != _SIGNATURE:
-        begins = f"a file that begins with {head!r}" if head else "an empty file"
-        raise InputError(
-            path,
-            got=begins,
-            expected="a NIR file (HDF5, which begins with \\x89HDF)",
-            remedy=remedy,
-        )
+def _file_kind(limits: Limits) -> FileKind:
+    return FileKind(
+        "",
+        expected="a NIR file (HDF5, which begins with \\x89HDF)",
+        remedy="give the path of a file written by nir.write",
+        most_bytes=limits.file_bytes,
+        remedy_of_size="if it can be trusted, raise the limit: Limits(file_bytes=...)",
+    )
 
 
 def _misplaced_ends(flat: FlatGraph) -> list[InputError]:

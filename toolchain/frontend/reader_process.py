@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import IO, Any, Literal, NoReturn
 
 from ..errors import EngineError, InputError, InternalError
+from ..files import FileKind
 from .raw import DATA_BYTES_PER_SECOND, Limits, RawFile, RawNode
 from .wire import unpacked
 
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 Form = Literal["nir", "tree"]
 """What a file is read as."""
 _WALL_PER_CPU = 30.0
@@ -175,7 +177,16 @@ def read_isolated(path: str, limits: Limits, form: Form = "nir") -> RawFile:
     return _READER.read(path, limits, form)
 
 
-def read_tree(path: Path, limits: Limits | None = None) -> RawNode:
+def require_hdf5(path: Path, kind: FileKind) -> None:
+    """Refuse what is no HDF5 file at all, before any library looks at it."""
+    with kind.opened(path) as file:
+        head = file.read(len(_SIGNATURE))
+    if head != _SIGNATURE:
+        begins = f"a file that begins with {head!r}" if head else "an empty file"
+        raise kind.fault(path, begins)
+
+
+def read_tree(path: Path, kind: FileKind, limits: Limits | None = None) -> RawNode:
     """Return the groups, arrays and texts of an HDF5 file that is no NIR file.
 
     Groups are nodes; links, unusual types of data, and what exceeds the limits are refused.
@@ -183,10 +194,12 @@ def read_tree(path: Path, limits: Limits | None = None) -> RawNode:
     Raises:
         InputError: the file cannot be used.
     """
+    require_hdf5(path, kind)
     try:
         return read_isolated(os.path.abspath(path), limits or Limits(), "tree").root
     except InputError as fault:
-        what = f"file {path}" if fault.what == "the file" else f"file {path}, {fault.what}"
+        place = "" if fault.what == "the file" else f", {fault.what}"
+        what = f"{kind.title} {path}{place}"
         raise InputError(
             what, got=fault.got, expected=fault.expected, remedy=fault.remedy
         ) from None

@@ -43,13 +43,13 @@ def field(name, key, value):
 def test_a_file_that_is_not_there(tmp_path):
     path = tmp_path / "none.nir"
     assert refusal(path) == (
-        f"{path}: got 'No such file or directory', expected a readable file."
+        f"{path}: got no such file, expected a NIR file (HDF5, which begins with \\x89HDF)."
         " Give the path of a file written by nir.write."
     )
 
 
 def test_a_folder(tmp_path):
-    assert "got no regular file, expected a NIR file" in refusal(tmp_path)
+    assert "got a folder, expected a regular file" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
