@@ -192,15 +192,52 @@ def test_windows_in_a_row(
         for met in pairs(one)
     ]
     assert pairs(both) == expected
-    first_out = both.outputs // 3
-    cut = both.within(first_out, both.outputs)
-    assert pairs(cut) == [[(k, o - first_out) for k, o in m if o >= first_out] for m in expected]
-    reaching = [p for p, met in enumerate(pairs(cut)) if met]
-    assert both.reaching(first_out, both.outputs) == (
+    first_out, last = both.outputs // 3, max(both.outputs // 3 + 1, both.outputs - 1)
+    cut = both.within(first_out, last)
+    inside = [[(k, o - first_out) for k, o in met if first_out <= o < last] for met in expected]
+    assert pairs(cut) == inside and cut.outputs == last - first_out
+    reaching = [p for p, met in enumerate(inside) if met]
+    assert both.reaching(first_out, last) == (
         (reaching[0], reaching[-1] + 1) if reaching else (0, 0)
     )
 
 
 @pytest.mark.parametrize("size", [1, 4])
 def test_nothing_slides_along_an_axis_that_is_absent(size: int) -> None:
-    assert pairs(Taps.identity(size)) == [[(0, p)] for p in range(size)]
+    taps = Taps.identity(size)
+    assert pairs(taps) == [[(0, p)] for p in range(size)]
+    assert (taps.kernel_size, taps.outputs) == (1, size)
+
+
+@pytest.mark.parametrize(
+    ("window", "fault"),
+    [
+        (Window((1, 1), ((0, 0), (0, 0)), (1, 1)), ""),
+        (Window((1, 0), ((0, 0), (0, 0)), (1, 1)), "stride (1, 0)"),
+        (Window((1, 1), ((0, 0), (0, 0)), (0, 1)), "dilation (0, 1)"),
+        (Window((1, 1), ((0, 0), (1, -1)), (1, 1)), "padding ((0, 0), (1, -1)) is negative"),
+        (Window((1,), ((0, 0),), (1,)), "need 2 entries each"),
+        (Window((1, 1), ((0, 0),), (1, 1)), "need 2 entries each"),
+        (Window((1, 1), ((0, 0), (0, 0)), (1,)), "need 2 entries each"),
+    ],
+)
+def test_a_window_that_cannot_slide_is_a_fault(window: Window, fault: str) -> None:
+    faults = Conv(np.ones((2, 1, 3, 3)), window).faults()
+    assert fault in faults[0] if fault else not faults
+
+
+@pytest.mark.parametrize(
+    ("weight", "groups", "fault"),
+    [
+        (np.ones((4, 1, 3)), 4, ""),
+        (np.ones((4, 1, 3)), 3, "3 groups do not divide 4 output channels"),
+        (np.ones((4, 1, 3)), 0, "0 groups do not divide"),
+        (np.ones((4, 1)), 1, "expected 3 or 4 axes"),
+        (np.ones((4, 1, 3, 3, 3)), 1, "expected 3 or 4 axes"),
+    ],
+)
+def test_a_kernel_of_odd_shape_or_groups_is_a_fault(
+    weight: np.ndarray, groups: int, fault: str
+) -> None:
+    faults = Conv(weight, Window((1,), ((0, 0),), (1,)), groups).faults()
+    assert fault in faults[0] if fault else not faults

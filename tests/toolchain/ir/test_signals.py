@@ -120,3 +120,22 @@ def test_nothing_is_known_behind_a_potential_or_a_loop_without_a_neuron() -> Non
     assert arriving_range(graph, "neurons") is None
     assert arriving_range(graph, "behind") is None
     assert arriving_range(graph, "potential") is not None
+
+
+def test_sums_beyond_the_largest_float_have_no_bound() -> None:
+    """Each node doubles what arrives; one of them turns its sign."""
+    nodes: dict[str, Node] = {"input": Input((1,))}
+    edges: list[Edge] = []
+    for sign, last in ((1.0, "up"), (-1.0, "down")):
+        names = [f"{last}{n}" for n in range(1100)]
+        weights = [sign, *[2.0] * (len(names) - 1)]
+        nodes |= {n: Affine(np.array([[w]])) for n, w in zip(names, weights, strict=True)}
+        chain = ["input", *names, last]
+        nodes[last] = neurons(1)
+        edges += [Edge(a, b) for a, b in zip(chain, chain[1:], strict=False)]
+    nodes["output"] = Output((1,))
+    edges += [Edge("up", "output"), Edge("down", "output")]
+    graph = network(nodes, edges)
+    assert arriving_range(graph, "up") is None and arriving_range(graph, "down") is None
+    below = arriving_range(graph, "down1000")
+    assert below is not None and below.low.tolist() == [-(2.0**999)] and below.high.tolist() == [0]
