@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .._files import write_atomically
 from ..errors import ExportError
-from ..training.checkpoint import write_atomically
 from .nir_interpreter import interpret
 from .norse_nodes import (
     CELLS,

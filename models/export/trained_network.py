@@ -26,13 +26,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .._files import write_atomically
 from ..errors import ExportError
 from ..networks.layers import SpikingLayer
 from ..networks.network import INPUT, SpikingNetwork
 from ..nn._norse import reset_subtract
 from ..nn.binarize import channel_scale, sign
 from ..nn.neurons import IFCell, LIFCell
-from ..training.checkpoint import write_atomically
 from .grouped_kernels import ungrouped
 
 FORMAT_VERSION = 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..training.checkpoint import write_atomically
+from .._files import write_atomically
 
 _Line = dict[str, Any]
 BASELINE = "vanilla"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 
-from .._files import open_regular
+from .._files import open_regular, write_atomically
 from ..config import TrainingConfig
 from ..errors import CheckpointError, TrainingInputError
 from ..networks.network import SpikingNetwork
@@ -33,32 +31,6 @@ _MAX_BYTES = 1 << 34
 _MAX_OBJECT_BYTES = 1 << 24
 """Of all that is no tensor."""
 _REMEDY = "name a checkpoint.pt that axonc wrote"
-
-
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file beside its place and rename it, so that a reader never sees half of one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise TrainingInputError(
-            f"file {path}",
-            got=str(error),
-            expected="a place that can be written to",
-            remedy="choose another output folder",
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def remove_partial(folder: Path) -> None:
-    """Remove what processes that were killed while they wrote have left behind."""
-    for partial in folder.glob(".*.partial"):
-        partial.unlink(missing_ok=True)
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

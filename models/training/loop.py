@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._files import remove_leftovers, write_atomically
 from ..config import TrainingConfig
 from ..data.batches import Batch, EpochBatches, iterate
 from ..errors import CheckpointError, DivergenceError, TrainingInputError
@@ -101,7 +102,7 @@ def train(
         run = _Run(config, Path(out), workers)
         _create(run.folder)
         if rank() == 0:
-            checkpoint.remove_partial(run.folder)
+            remove_leftovers(run.folder)
         if resume:
             run.load()
         else:
@@ -228,7 +229,7 @@ class _Run:
     def _write_metrics(self) -> None:
         if rank() == 0 and self.history:
             table = _csv(self.history)
-            checkpoint.write_atomically(self.folder / METRICS, lambda file: file.write(table))
+            write_atomically(self.folder / METRICS, lambda file: file.write(table))
 
     def _learning_rate(self) -> float:
         settings = self.config.optimizer

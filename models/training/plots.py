@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .._files import write_atomically
+
 _TITLES = {
     "flips": "share of weights that changed sign",
     "firing_rate": "spikes per neuron and step",
@@ -45,4 +47,6 @@ def plot_history(history: Sequence[dict[str, float]], path: str | Path) -> None:
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
     figure.legend(drawn.values(), drawn.keys(), loc="outside right upper", fontsize="small")
-    figure.savefig(path)
+    path = Path(path)
+    kind = path.suffix[1:] or "png"
+    write_atomically(path, lambda file: figure.savefig(file, format=kind))

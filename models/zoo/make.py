@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import TrainingConfig, TrainingInputError, export_nir, model_size, train
-from ..training.checkpoint import write_atomically
+from .._files import write_atomically
 from ..training.loop import CHECKPOINT, TrainingResult
 from . import config_path, names
 
