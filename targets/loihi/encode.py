@@ -58,7 +58,7 @@ def _encoded(weight: np.ndarray, scale_bits: int, chip: Chip) -> Encoding | str:
     if bits > chip["weight_bits_max"]:
         return (
             f"weights from {low} to {high} take {bits} bits, {chip.title} has "
-            f"{chip['weight_bits_max']} for {sign} signs; quantise them to fewer"
+            f"{chip['weight_bits_max']} for {sign} signs; quantise them to fewer (--weight-bits)"
         )
     exponent = scale_bits - (room - bits)
     if not chip["weight_exponent_min"] <= exponent <= chip["weight_exponent_max"]:

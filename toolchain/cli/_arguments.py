@@ -40,9 +40,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     numbers.add_argument(
         "--weight-bits",
         type=int,
-        default=8,
         metavar="N",
-        help="bits of weights that are not binary (default: 8)",
+        help="most bits of a weight (default: 8 for real weights, integers as they are)",
     )
     numbers.add_argument(
         "--fraction-bits",
@@ -176,7 +175,7 @@ def _refuse_options_of_nir(options: argparse.Namespace, without_dialect: bool) -
     """Refuse what says how to read or round a NIR graph, for a network that is integers already."""
     from ..errors import InputError
 
-    rounding = options.weight_bits != 8 or options.fraction_bits is not None
+    rounding = options.weight_bits is not None or options.fraction_bits is not None
     if rounding or options.real_input or not without_dialect:
         raise InputError(
             f"options for {options.model}",

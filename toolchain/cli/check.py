@@ -65,6 +65,7 @@ def execute(options: argparse.Namespace) -> int:
                 "model": str(options.model),
                 "target": options.target,
                 "lowerable": not refused and lowering.refusal is None,
+                "refusal": None if lowering.refusal is None else str(lowering.refusal),
                 "nodes": describe(rows, options.target),
                 "measured": None if measurement is None else asdict(measurement),
                 "assumed": None
@@ -82,6 +83,8 @@ def execute(options: argparse.Namespace) -> int:
     else:
         print_dialect(lowering)
         print_verdicts(rows, options.target)
+    if lowering.refusal is not None and not refused:
+        print(f"axonc: {lowering.refusal}", file=sys.stderr)  # of the graph, not of a node
     if measurement is None and any(row.verdict is Verdict.APPROXIMATE for row in rows):
         print(
             "axonc: what rounding does to the spikes was not measured: give some by --input IN.npz,"

@@ -99,6 +99,7 @@ def run(
     assert lowering.split is not None
     split = lowering.split
     here = [name for name in probes if not _on_host(split, name)]
+    _refuse_removed(lowering, here)
     before = None
     if split.front is not None:
         inside = [name for name in probes if name in split.front.nodes]
@@ -142,6 +143,19 @@ def _on_reference(
         synaptic_operations=sum(counted.synaptic_operations.values()),
         counters={"overflows": sum(recording.overflows.values())},
     )
+
+
+def _refuse_removed(lowering: Lowering, probes: Sequence[str]) -> None:
+    """Refuse probes on nodes that lowering removed, and say why it did."""
+    for name in probes:
+        if name in lowering.discrete.nodes and name not in lowering.integer.nodes:
+            *_, why = ["it is not needed", *(row.detail for row in lowering.findings.about(name))]
+            raise InputError(
+                f"probe {name!r}",
+                got=f"a node that lowering removed: {why.removeprefix('removed: ')}",
+                expected=f"a node of the lowered graph: {', '.join(lowering.integer.nodes)}",
+                remedy="probe it on the reference, with --precision float",
+            )
 
 
 def _on_host(split: Split, name: str) -> bool:

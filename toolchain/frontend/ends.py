@@ -27,7 +27,7 @@ def add_missing_ends(graph: FlatGraph, parsed: dict[str, Parsed]) -> list[str]:
         kind = graph.nodes[name].kind
         shape = wanted_shape(parsed[name])
         if not sources[name] and kind not in ("Input", "Output") and shape is not None:
-            added = _free(graph, f"input_{name}")
+            added = ir.fresh_name(f"input_{name}", graph.nodes)
             graph.nodes[added] = RawNode("Input", {"shape": np.array(shape)})
             parsed[added] = Parsed(ir.Input(shape))
             graph.edges.append((added, name))
@@ -35,7 +35,7 @@ def add_missing_ends(graph: FlatGraph, parsed: dict[str, Parsed]) -> list[str]:
                 f"{described(name, kind)} is fed by nothing: an Input {added!r} was added."
             )
         if not targets[name] and kind not in ("Input", "Output"):
-            added = _free(graph, f"output_{name}")
+            added = ir.fresh_name(f"output_{name}", graph.nodes)
             graph.nodes[added] = RawNode("Output")
             parsed[added] = Parsed(ir.Output(()))
             graph.edges.append((name, added))
@@ -51,10 +51,3 @@ def _without_loose_nodes(graph: FlatGraph, parsed: dict[str, Parsed]) -> list[st
         notes.append(f"{described(name, graph.nodes[name].kind)} has no edges: it was left out.")
         del graph.nodes[name], parsed[name]
     return notes
-
-
-def _free(graph: FlatGraph, name: str) -> str:
-    candidate, number = name, 0
-    while candidate in graph.nodes:
-        candidate, number = f"{name}_{number}", number + 1
-    return candidate

@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import InputError
+from ..ir import fresh_name
 from .faults import MOST_SHOWN, described
 from .raw import RawNode
 
@@ -170,7 +171,7 @@ def _scale_parallel_paths(flat: FlatGraph) -> None:
     """
     for (source, target), count in Counter(flat.edges).items():
         if count > 1:
-            name = f"{source}_{count}_times_into_{target}"
+            name = fresh_name(f"{source}_{count}_times_into_{target}", flat.nodes)
             flat.nodes[name] = RawNode("Scale", {"scale": np.array(float(count))})
             flat.edges = [edge for edge in flat.edges if edge != (source, target)]
             flat.edges += [(source, name), (name, target)]

@@ -8,7 +8,7 @@ from .discrete import Neuron, Reset, settling_gain
 from .dtypes import BIPOLAR, TERNARY, WeightType, narrowest_type, signed, weight_type_named
 from .graph import Edge, Graph
 from .integer import IntegerAffine, IntegerConv, IntegerNeuron, LeakyState, Overflow, Rounding
-from .node import Node, Shape, ShapeError, compact
+from .node import Node, Shape, ShapeError, compact, fresh_name
 from .paths import NoNeuronOnLoop, SignalPath, paths_into
 from .serialize import read_graph, save_graph
 from .signals import arriving_range, upstream
@@ -72,6 +72,7 @@ __all__ = [
     "arriving_range",
     "compact",
     "faults_of",
+    "fresh_name",
     "graph_text",
     "kernel_after_kernel",
     "matrix_after_kernel",

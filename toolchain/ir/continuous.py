@@ -19,7 +19,6 @@ from .node import Node, Shape, broadcasts_to, require_shape
 class ContinuousNeuron(Node):
     """Base of NIR's neurons: one input and one output of shape `shape`."""
 
-    is_stateful: ClassVar[bool] = True
     spikes: ClassVar[bool] = False
     shape: Shape
 
@@ -117,6 +116,5 @@ class Threshold(ContinuousNeuron):
     """Heaviside step without state: z[t] = x[t] > threshold."""
 
     kind: ClassVar[str] = "Threshold"
-    is_stateful: ClassVar[bool] = False
     spikes: ClassVar[bool] = True
     threshold: np.ndarray

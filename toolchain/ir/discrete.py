@@ -46,7 +46,6 @@ class Neuron(Node):
     """
 
     kind: ClassVar[str] = "Neuron"
-    is_stateful: ClassVar[bool] = True
     shape: Shape
     decay: np.ndarray
     gain: np.ndarray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -14,7 +14,7 @@ from .continuous import ContinuousNeuron
 from .dialect import Dialect
 from .discrete import Neuron
 from .integer import IntegerNeuron
-from .node import Node, Shape, ShapeError
+from .node import Node, Shape, ShapeError, fresh_name
 from .stage import Stage
 from .structure import Delay, Flatten, Input, Output
 
@@ -42,7 +42,6 @@ class Graph:
     edges: tuple[Edge, ...]
     dialect: Dialect | None = None
     name: str = "network"
-    _shapes: dict[str, Shape] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", MappingProxyType(dict(self.nodes)))
@@ -182,10 +181,7 @@ class Graph:
 
     def fresh(self, wanted: str) -> str:
         """Return a name for a new node that no node has: `wanted`, or with a number behind it."""
-        name, number = wanted, 2
-        while name in self.nodes:
-            name, number = f"{wanted}.{number}", number + 1
-        return name
+        return fresh_name(wanted, self.nodes)
 
     def with_nodes(self, nodes: Mapping[str, Node], stage: Stage | None = None) -> Graph:
         """Return the graph with some nodes replaced (same names), optionally in another stage."""

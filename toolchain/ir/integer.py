@@ -142,7 +142,6 @@ class IntegerNeuron(Node):
     """
 
     kind: ClassVar[str] = "IntegerNeuron"
-    is_stateful: ClassVar[bool] = True
     shape: Shape
     threshold: np.ndarray
     bias: np.ndarray

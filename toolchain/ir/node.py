@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
@@ -26,7 +27,6 @@ class Node:
     """
 
     kind: ClassVar[str] = "Node"
-    is_stateful: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for value in vars(self).values():
@@ -93,6 +93,14 @@ def require_shape(got: Shape | None, expected: Shape) -> None:
     """Raise ShapeError unless `got` is exactly `expected`."""
     if got != expected:
         raise ShapeError(f"takes an input of shape {expected}, got {got}")
+
+
+def fresh_name(wanted: str, taken: Container[str]) -> str:
+    """Return `wanted` if it is not taken, else the first of `wanted.2`, `wanted.3`, ... free."""
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted}.{number}", number + 1
+    return name
 
 
 def compact(values: np.ndarray) -> np.ndarray:

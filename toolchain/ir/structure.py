@@ -74,7 +74,6 @@ class Delay(Node):
     """
 
     kind: ClassVar[str] = "Delay"
-    is_stateful: ClassVar[bool] = True
     delay: np.ndarray
 
     def output_shape(self, input_shape: Shape | None) -> Shape:

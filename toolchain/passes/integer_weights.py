@@ -13,6 +13,8 @@ from .findings import Findings
 from .options import number
 from .sink_scales import insert_after, sunk
 
+_BITS_OF_REAL_WEIGHTS = 8
+
 
 @dataclass(frozen=True)
 class IntegerWeights(Pass):
@@ -24,7 +26,10 @@ class IntegerWeights(Pass):
 
         top = 2^(bits-1) - 1,   step = max|row| / top,   q = clip(round(w / step), -top, top)
 
-    with round half to even; with 1 bit, q = sign(w), sign(0) = +1, and step = mean|row|.
+    with round half to even; with 1 bit, q = sign(w), so that an absent synapse (0) stays absent,
+    and step = the mean of |w| over the synapses of the row that are there.
+    Weights that are stored as integers keep their values where they fit `bits` bits; without
+    `bits`, where they fit 16.
     Connections that feed the same neuron share the step of each row. Of connections in a row, the
     first is split first; its scale goes into the weights of the next.
     """
@@ -33,7 +38,9 @@ class IntegerWeights(Pass):
     takes: ClassVar[Stage] = Stage.DISCRETE
     gives: ClassVar[Stage] = Stage.DISCRETE
 
-    bits: int = number(8, "bits of a weight that is not binary", least=1, most=16)
+    bits: int | None = number(
+        None, "bits of a weight; none: 8 for real numbers, integers as they are", least=1, most=16
+    )
 
     def apply(self, graph: Graph, findings: Findings) -> Graph:
         for group in _connections_by_neuron(graph):
@@ -56,10 +63,11 @@ class IntegerWeights(Pass):
     def _integers(self, weights: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray], bool]:
         """Return (scale per row, integer weights, whether scale * integers is exact)."""
         rows = np.concatenate([w.reshape(len(w), -1) for w in weights], axis=1)
-        if all(w.dtype.kind in "ib" and _fits_16_bits(w) for w in weights):
+        if all(w.dtype.kind in "ib" and _fits(w, self.bits or 16) for w in weights):
             return np.ones(len(rows)), [w.astype(np.int16) for w in weights], True
         magnitude = np.abs(rows.astype(np.float64))
-        top = max((1 << self.bits - 1) - 1, 1)
+        bits = self.bits or _BITS_OF_REAL_WEIGHTS
+        top = max((1 << bits - 1) - 1, 1)
         smallest = np.where(magnitude > 0, magnitude, np.inf).min(axis=1)
         smallest[np.isinf(smallest)] = 1.0  # a row without any synapse
         largest = np.maximum(magnitude.max(axis=1), smallest)
@@ -72,9 +80,10 @@ class IntegerWeights(Pass):
             )
             if exact:
                 break
-        if self.bits == 1 and not exact:
-            rounded = [np.where(w >= 0, 1, -1) for w in weights]
-            scales = np.where(magnitude.any(axis=1), magnitude.mean(axis=1), 1.0)
+        if bits == 1 and not exact:
+            rounded = [np.sign(w) for w in weights]
+            present = np.maximum(np.count_nonzero(magnitude, axis=1), 1)
+            scales = np.where(magnitude.any(axis=1), magnitude.sum(axis=1) / present, 1.0)
         return scales, [np.clip(r, -top, top).astype(np.int16) for r in rounded], exact
 
     def _report(
@@ -95,13 +104,15 @@ class IntegerWeights(Pass):
         relative = float(error.max() / max(np.abs(weight).max(), 1e-300))
         findings.approximate(
             name,
-            f"weights rounded to {self.bits} bits, "
+            f"weights rounded to {self.bits or _BITS_OF_REAL_WEIGHTS} bits, "
             f"largest error {100 * relative:.2g} % of the largest weight",
         )
 
 
-def _fits_16_bits(weight: np.ndarray) -> bool:
-    return bool(weight.max(initial=0) < 1 << 15 and weight.min(initial=0) >= -(1 << 15))
+def _fits(weight: np.ndarray, bits: int) -> bool:
+    """Whether integers fit a signed number of `bits` bits; 1 bit also holds -1, 0 and 1."""
+    half = 1 << bits - 1
+    return bool(weight.max(initial=0) < max(half, 2) and weight.min(initial=0) >= -half)
 
 
 def _weight_of(graph: Graph, name: str) -> np.ndarray:

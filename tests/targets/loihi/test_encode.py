@@ -67,7 +67,7 @@ def test_signed_weights_of_nine_bits_take_two_formats():
 def test_what_takes_more_bits_or_another_exponent_is_told():
     assert encoded_weights(np.array([257, -3]), 0, CHIP) == (
         "weights from -3 to 257 take 10 bits, Intel Loihi has 8 for mixed signs; "
-        "quantise them to fewer"
+        "quantise them to fewer (--weight-bits)"
     )
     assert "need the exponent 8, it goes from -7 to 7" in encoded_weights(np.array([1]), 15, CHIP)
 

@@ -167,7 +167,8 @@ def test_an_output_folder_that_cannot_be(
         (
             "--weight-bits",
             "0",
-            "--weight-bits: got 0, expected a whole number from 1 to 16. Leave it out for 8.",
+            "--weight-bits: got 0, expected a whole number from 1 to 16. Leave it out to have "
+            "it chosen.",
         ),
         (
             "--fraction-bits",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nir
 import numpy as np
 import pytest
 
@@ -73,6 +74,28 @@ def test_check_tells_a_row_for_every_node(model: Path, capsys: pytest.CaptureFix
     assumed = report["assumed"]
     assert isinstance(assumed, dict)
     assert assumed["dt"] == 1e-3
+
+
+def test_check_says_why_a_graph_has_nothing_for_a_chip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ones = np.ones(2, np.float32)
+    nodes = {
+        "input": nir.Input(np.array([3])),
+        "weights": nir.Linear(np.ones((2, 3), np.float32)),
+        "trace": nir.LI(5e-3 * ones, ones, 0 * ones),
+        "output": nir.Output(np.array([2])),
+    }
+    edges = [("input", "weights"), ("weights", "trace"), ("trace", "output")]
+    nir.write(tmp_path / "trace.nir", nir.NIRGraph(nodes, edges, metadata={"dt": 1e-3}))
+    why = "no spiking neuron is left for the chip; everything would run on the host"
+    for target in ("reference", "loihi"):
+        command = ["check", str(tmp_path / "trace.nir"), "--target", target]
+        assert main(command) == 1
+        assert why in capsys.readouterr().err
+        assert main([*command, "--json"]) == 1
+        report = json.loads(capsys.readouterr().out)
+        assert not report["lowerable"] and why in report["refusal"]
 
 
 @pytest.mark.parametrize("target", ["reference", *EVERY_TARGET])

@@ -53,7 +53,7 @@ def test_every_pass_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lower", "--list-passes"]) == 0
     out = capsys.readouterr().out
     assert all(f"{name}  (" in out for name in PASSES)
-    assert "bits=8  bits of a weight that is not binary; a whole number from 1 to 16" in out
+    assert "bits=none  bits of a weight; none: 8 for real numbers, integers as they are;" in out
 
 
 @pytest.mark.parametrize(

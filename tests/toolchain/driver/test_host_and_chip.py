@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from graph_strategies import chain, integrate_and_fire, lif, spike_trains
 
 from axonc.targets import Verdict
 from axonc.toolchain.driver import lower, run, verdicts
-from axonc.toolchain.errors import LoweringError
+from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import LI, Affine, Dialect, Edge, Graph, Input, Node, Output
 from axonc.toolchain.passes import FixedPoint
 from axonc.toolchain.reference import execute
@@ -94,4 +96,22 @@ def test_a_network_without_spikes_for_a_chip_is_refused() -> None:
     assert str(error.value) == (
         "graph 'network' cannot be split:\n"
         "  - no spiking neuron is left for the chip; everything would run on the host"
+    )
+
+
+@pytest.mark.parametrize("target", ["reference", "binary_synapse", "loihi"])
+def test_a_probe_on_a_node_that_lowering_removed_says_why(target: str) -> None:
+    graph = with_readout()
+    aside = {"mute": Affine(signs(2, 8)), "unheard": integrate_and_fire((2,), RNG)}
+    edges = (*graph.edges, Edge("hidden", "mute"), Edge("mute", "unheard"))
+    graph = replace(graph, nodes={**graph.nodes, **aside}, edges=edges)
+    lowering = lower(graph, fixed_point=FixedPoint(fraction_bits=8))
+    spikes = spike_trains(graph, samples=1, steps=5)
+    assert run(lowering, spikes, probes=["unheard"]).run.spikes["unheard"].shape == (1, 5, 2)
+    with pytest.raises(InputError) as error:
+        run(lowering, spikes, target=target, precision="int", probes=["unheard"])
+    assert str(error.value) == (
+        "probe 'unheard': got a node that lowering removed: no output depends on it, expected a "
+        f"node of the lowered graph: {', '.join(lowering.integer.nodes)}. "
+        "Probe it on the reference, with --precision float."
     )

@@ -120,6 +120,20 @@ def test_paths_that_fall_together_count_twice():
     assert graph.nodes[name].scale == 2
 
 
+def test_the_scale_of_paths_that_fall_together_finds_a_name_of_its_own():
+    through = nir.NIRGraph(ends(), [("input", "output")], type_check=False)
+    taken = "input_2_times_into_output"
+    source = nir.NIRGraph(
+        {**ends(), "a": through, taken: nir.Output(np.array([3]))},
+        [("input", "a"), ("a", "output"), ("input", "output"), ("input", taken)],
+        type_check=False,
+    )
+    graph = load_graph(source)
+    assert set(graph.outputs) == {"output", taken}
+    (name,) = graph.sources("output")
+    assert name not in ("input", taken) and graph.nodes[name].scale == 2
+
+
 def test_names_that_collide_are_refused(recurrent, lif):
     source = recurrent()
     source.nodes["population.lif"] = lif(3)

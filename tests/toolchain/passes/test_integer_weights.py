@@ -105,3 +105,39 @@ def test_one_bit_keeps_signs_and_the_mean_magnitude() -> None:
     assert isinstance(made, IntegerNeuron)
     assert np.array_equal(made.threshold, np.floor(thresholds / means * 2**made.fraction_bits))
     assert findings.about("linear")[0].verdict is Verdict.APPROXIMATE
+
+
+def test_one_bit_keeps_absent_synapses_absent() -> None:
+    weight = np.array([[0.7, 0.0, -0.4, 0.1], [0.0, 0.0, 0.0, 0.0]], np.float32)
+    integer, findings = lowered(digits(weight), bits=1)
+    linear, neuron = integer.nodes["linear"], integer.nodes["neuron"]
+    assert isinstance(linear, IntegerAffine) and isinstance(neuron, IntegerNeuron)
+    assert np.array_equal(linear.weight, [[1, 0, -1, 1], [0, 0, 0, 0]])
+    assert linear.weight_type is TERNARY
+    theta = to_discrete(digits(weight), Findings()).nodes["neuron"].threshold[0]  # type: ignore[attr-defined]
+    mean = np.abs(weight[0].astype(np.float64)).sum() / 3  # of the three synapses that are there
+    assert neuron.threshold[0] == np.floor(theta / mean * 2**neuron.fraction_bits)
+    assert findings.about("linear")[0].verdict is Verdict.APPROXIMATE
+
+
+@pytest.mark.parametrize("bits", [1, 2, 6, 11])
+def test_stored_integers_obey_the_bits_that_are_asked_for(bits: int) -> None:
+    weight = RNG.integers(-2048, 2048, (4, 9)).astype(np.int16)
+    weight[:, 0] = 2047
+    kept, findings = lowered(digits(weight))
+    assert np.array_equal(kept.nodes["linear"].weight, weight)  # type: ignore[attr-defined]
+    assert findings.about("linear")[0].verdict is Verdict.EXACT
+    rounded, findings = lowered(digits(weight), bits=bits)
+    linear = rounded.nodes["linear"]
+    assert isinstance(linear, IntegerAffine)
+    assert linear.weight_type.bits <= max(bits, 2)  # ternary where some are 0
+    said = findings.about("linear")[0]
+    assert said.verdict is Verdict.APPROXIMATE and f"rounded to {bits} bits" in said.detail
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_stored_integers_that_fit_the_bits_keep_their_values(bits: int) -> None:
+    weight = np.array([[-2048, 5, 2047], [1, -7, 0]], np.int16)
+    integer, findings = lowered(digits(weight), bits=bits)
+    assert np.array_equal(integer.nodes["linear"].weight, weight)  # type: ignore[attr-defined]
+    assert findings.about("linear")[0].verdict is Verdict.EXACT
