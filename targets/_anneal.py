@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from ._kernel_cache import jit
 
-@numba.njit(cache=True, nogil=True)
+
+@jit
 def anneal(starts, partners, messages, xy_of, slot_of, part_at, moves, heat, cooled, seed):  # type: ignore[no-untyped-def]
     """Move parts so that sum(messages * links) falls; return the slots of the best order seen.
 

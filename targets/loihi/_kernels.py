@@ -6,11 +6,12 @@ Rasters are uint8 of shape (batch, time, neurons), sums int32 of shape (batch, s
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from .._kernel_cache import jit
 
-@numba.njit(cache=True, nogil=True)
+
+@jit
 def events_at(raster, b, t, delay, found):  # type: ignore[no-untyped-def]
     """Write the indices of the neurons whose spikes arrive in step t; return how many there are."""
     count = 0
@@ -30,14 +31,14 @@ def events_at(raster, b, t, delay, found):  # type: ignore[no-untyped-def]
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@jit
 def add_shifted(row, sums, left, right):  # type: ignore[no-untyped-def]
     """Add row * 2^(left - right) to sums, rounding down."""
     for i in range(row.size):
         sums[i] += (np.int32(row[i]) >> right) << left
 
 
-@numba.njit(cache=True, nogil=True)
+@jit
 def add_dense(raster, first, delay, rows, fan_out, left, right, row, sums):  # type: ignore[no-untyped-def]
     """Add the weights of all spikes that arrive, row by row; return the synaptic operations.
 
@@ -68,7 +69,7 @@ def add_dense(raster, first, delay, rows, fan_out, left, right, row, sums):  # t
     return operations
 
 
-@numba.njit(cache=True, nogil=True)
+@jit
 def add_conv(  # type: ignore[no-untyped-def]
     raster,
     first,
@@ -128,7 +129,7 @@ def add_conv(  # type: ignore[no-untyped-def]
     return operations
 
 
-@numba.njit(cache=True, nogil=True)
+@jit
 def add_lanes(lanes, channels, left, right, sums):  # type: ignore[no-untyped-def]
     """Add each lane of an image, less half of its range and shifted, to the flat sums."""
     groups, height, width, _ = lanes.shape
@@ -143,7 +144,7 @@ def add_lanes(lanes, channels, left, right, sums):  # type: ignore[no-untyped-de
                     i += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@jit
 def decayed(x, multiplier):  # type: ignore[no-untyped-def]
     """Return trunc(x * multiplier / 2^12) in 32 bits, for |x| <= 2^23 and multiplier <= 2^12."""
     size = abs(x)
@@ -151,7 +152,7 @@ def decayed(x, multiplier):  # type: ignore[no-untyped-def]
     return np.int32(-scaled if x < 0 else scaled)
 
 
-@numba.njit(cache=True, nogil=True)
+@jit
 def update(sums, first, u, v, decays, threshold, bias, raster, potential, counters):  # type: ignore[no-untyped-def]
     """Advance all compartments by sums.shape[1] steps: write their spikes, update u and v.
 

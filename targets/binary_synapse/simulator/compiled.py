@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import numba
+
+from ..._kernel_cache import jit
 
 VERSIONS_KEPT = 4
 _log = logging.getLogger(__name__)
@@ -50,10 +53,7 @@ def _with_cache(function: Function, inline: str, **options: bool) -> Function:
     before = numba.config.CACHE_DIR
     try:
         numba.config.CACHE_DIR = folder or before  # read when the decorator runs
-        made: Function = numba.njit(cache=folder is not None, nogil=True, inline=inline, **options)(
-            function
-        )
-        return made
+        return jit(function, cache=folder is not None, inline=inline, **options)
     finally:
         numba.config.CACHE_DIR = before
 
@@ -76,7 +76,15 @@ def _cache_folder() -> str | None:
         return None
     with suppress(OSError):  # another process may prune at the same time
         _prune(folder)
+        _remove_leftovers(folder)
     return str(folder) if os.access(folder, os.W_OK) else None
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what processes that were killed while numba wrote have left, an hour ago or more."""
+    for half in folder.rglob("*.tmp.*"):
+        if half.stat().st_mtime < time.time() - 3600:
+            half.unlink()
 
 
 def _prune(used: Path) -> None:

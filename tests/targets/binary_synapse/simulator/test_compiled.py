@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,17 @@ def test_only_the_versions_used_last_are_kept(
     left = {path.name for path in tmp_path.iterdir()}
     assert Path(folder).name in left and "other" in left
     assert len(left) == compiled.VERSIONS_KEPT + 1
+
+
+def test_what_a_killed_compilation_left_is_removed_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    folder = Path(compiled._cache_folder.__wrapped__()) / "mesh"
+    folder.mkdir()
+    for name in ("a.nbc.tmp.0123", "b.nbc.tmp.4567", "whole.nbc"):
+        (folder / name).touch()
+    for name in ("a.nbc.tmp.0123", "whole.nbc"):
+        os.utime(folder / name, (0, 0))
+    compiled._cache_folder.__wrapped__()
+    assert sorted(path.name for path in folder.iterdir()) == ["b.nbc.tmp.4567", "whole.nbc"]
