@@ -1,10 +1,11 @@
 """Paths composed into one matrix or kernel, against unit impulses sent through their nodes."""
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from axonc.targets.loihi.projection import projection_of, unrolled
+from axonc.targets.loihi.projection import Refusal, projection_of, unrolled
 from axonc.toolchain.ir import (
     Delay,
     Edge,
@@ -74,18 +75,41 @@ def test_a_path_is_composed_exactly(data):
     matrix = unrolled(projection.weight, projection.kernel)
     assert matrix.dtype == np.int64
     np.testing.assert_array_equal(matrix, signal.reshape(len(signal), -1).T)
+    if projection.kernel is not None:
+        rows = (1,) * (3 - len(shape))
+        assert projection.kernel.output_shape == (shape[0], *rows, *shape[1:])
 
 
-def test_delays_add_up_before_and_behind_the_sum():
-    each = np.array([1.0, 4.0])
+def delayed(early, late, edge=0):
+    """A path over a matrix, with delays before and behind it and of its last edge."""
     nodes = {
         "in": Input((2,)),
-        "early": Delay(each),
+        "early": Delay(np.asarray(early, float)),
         "sum": IntegerAffine(*weights(np.random.default_rng(0), 3, 2)),
-        "late": Delay(np.full(3, 2.0)),
+        "late": Delay(np.asarray(late, float)),
         "out": Output((3,)),
     }
     edges = tuple(map(Edge, nodes, [*nodes][1:]))
-    graph = Graph(Stage.INTEGER, nodes, (*edges[:-1], Edge("late", "out", 3)))
+    graph = Graph(Stage.INTEGER, nodes, (*edges[:-1], Edge("late", "out", edge)))
     (path,) = paths_into(graph, "out")
-    assert projection_of(graph, path).delay.tolist() == [6, 9]
+    return projection_of(graph, path)
+
+
+def test_delays_add_up_before_and_behind_the_sum():
+    assert delayed([1, 4], [2, 2, 2], edge=3).delay.tolist() == [6, 9]
+    assert delayed([4, 4], [2, 2, 2]).delay.tolist() == [6]
+    assert delayed([1], [0]).delay.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "node", "why"),
+    [
+        ([1, 4], [2, 2, 3], "late", "delays each sum by its own"),
+        ([1, 4], [2.5], "late", "fractions of a step"),
+        ([1, 0.5], [2], "early", "fractions of a step"),
+    ],
+)
+def test_a_delay_that_no_synapse_has_is_refused(early, late, node, why):
+    with pytest.raises(Refusal, match=why) as raised:
+        delayed(early, late)
+    assert raised.value.node == node
