@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    subparsers: Any, name: str, execute: Any, help_text: str, epilog: str
+    subparsers: Any, name: str, execute: Any, help_text: str, epilog: str, *, add_help: bool = True
 ) -> argparse.ArgumentParser:
     """Add a command; its `epilog` holds examples and is printed as written."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
@@ -24,6 +24,7 @@ def command(
         description=help_text[:1].upper() + help_text[1:] + ".",
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=add_help,
     )
     parser.set_defaults(execute=execute)
     return parser
@@ -58,17 +59,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_model_path(
-    parser: argparse.ArgumentParser, help_text: str, *, required: bool = True
-) -> None:
+def add_model_path(parser: argparse.ArgumentParser, help_text: str) -> None:
     """Add the positional argument that names a model."""
-    parser.add_argument(
-        "model",
-        type=_model_path,
-        nargs=None if required else "?",
-        metavar="MODEL.nir",
-        help=help_text,
-    )
+    parser.add_argument("model", type=_model_path, metavar="MODEL.nir", help=help_text)
 
 
 def add_dialect(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
         "--input",
         type=Path,
         metavar="IN.npz",
-        help="spikes to measure rounding on; with a key `labels` accuracy is told too",
+        help="spikes to measure rounding on; with a key `labels` accuracy is reported too",
     )
     add_json(parser)
 
@@ -67,6 +67,7 @@ def execute(options: argparse.Namespace) -> int:
                 "lowerable": not refused and lowering.refusal is None,
                 "refusal": None if lowering.refusal is None else str(lowering.refusal),
                 "nodes": describe(rows, options.target),
+                "findings": [asdict(finding) for finding in lowering.findings],
                 "measured": None if measurement is None else asdict(measurement),
                 "assumed": None
                 if dialect is None

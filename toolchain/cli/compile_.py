@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Writes into DIR: integer.axonc (the graph that runs, safe to read back), integer.txt (the same as
 text, for people and diffs) and, for a target, the graph as the target runs it; where the target
-tells its cores, cores.csv: used and available by core and resource.
+reports its cores, cores.csv: used and available by core and resource.
 
 examples:
   axonc compile model.nir --out build

@@ -9,7 +9,7 @@ from typing import Any
 from ._arguments import add_json, add_model, add_target, command, lowered, print_dialect, print_json
 
 _EPILOG = """\
-Without --input only what is static is told: memory. With spikes the network is run, and activity
+Without --input only memory is reported. With spikes the network is run, and activity
 and energy are means per inference (one sample of the batch).
 
 examples:

@@ -22,7 +22,6 @@ stays on the host is cut off, and the passes go on with the chip's part. Without
 pipeline of all other commands runs.
 
 examples:
-  axonc lower --list-passes
   axonc lower model.nir --time-passes
   axonc lower model.nir --print-after integer-weights
   axonc lower model.nir --passes 'discretize,merge-connections' --print-after all
@@ -44,8 +43,11 @@ class _Applied:
 
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
-    parser = command(subparsers, "lower", execute, "lower a network pass by pass", _EPILOG)
-    add_model_path(parser, "a NIR graph; zoo:NAME for one that comes with axonc", required=False)
+    parser = command(
+        subparsers, "lower", execute, "lower a network pass by pass", _EPILOG, add_help=False
+    )
+    parser.add_argument("-h", "--help", action=_Help, help="show this help and all passes")
+    add_model_path(parser, "a NIR graph; zoo:NAME for one that comes with axonc")
     add_dialect(parser)
     parser.add_argument(
         "--passes", metavar="TEXT", help="the pipeline to run (default: that of all commands)"
@@ -61,9 +63,6 @@ def add_parser(subparsers: Any) -> None:
         type=Path,
         metavar="FILE.axonc",
         help="write the lowered graph here (FILE.txt: as text) instead of printing it",
-    )
-    parser.add_argument(
-        "--list-passes", action="store_true", help="print every pass with its options"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
 
@@ -81,13 +80,10 @@ def execute(options: argparse.Namespace) -> int:
         split_host,
     )
 
-    if options.list_passes:
-        _list_passes()
-        return 0
     passes: tuple[Pass, ...] = (Discretize(), *integer_pipeline())
     if options.passes is not None:
         passes = parse_pipeline(options.passes)
-    _require_arguments(options, passes)
+    _require_print_after(options.print_after, passes)
     graph, findings, applied = loaded(options), Findings(), list[_Applied]()
     started = time.perf_counter()
 
@@ -124,38 +120,43 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _require_arguments(options: argparse.Namespace, passes: tuple[Pass, ...]) -> None:
+def _require_print_after(wanted: str | None, passes: tuple[Pass, ...]) -> None:
     from ..errors import InputError
 
-    if options.model is None:
-        raise InputError(
-            "axonc lower",
-            got="no model",
-            expected="MODEL.nir",
-            remedy="name one, or print the passes with --list-passes",
-        )
     names = [step.name for step in passes]
-    if options.print_after not in (None, "all", *names):
+    if wanted not in (None, "all", *names):
         raise InputError(
             "--print-after",
-            got=repr(options.print_after),
+            got=repr(wanted),
             expected=f"a pass of the pipeline, or all: {', '.join(dict.fromkeys(names))}",
             remedy="put the pass into --passes",
         )
 
 
-def _list_passes() -> None:
+class _Help(argparse.Action):
+    """Print the help and the passes, which are imported for it alone."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.print_help()
+        print("\npasses, with their options and defaults:")
+        _print_passes()
+        parser.exit()
+
+
+def _print_passes() -> None:
     from ..passes import PASSES, pass_named
     from ..passes.options import text_of
 
     for name in PASSES:
         kind = pass_named(name)
         first = (kind.__doc__ or "").strip().splitlines()[0]
-        print(f"{name}  ({kind.takes} to {kind.gives})\n    {first}")
+        print(f"  {name}  ({kind.takes} to {kind.gives})\n      {first}")
         for option in kind.options():
-            print(
-                f"    {option.name}={text_of(option.default)}  {option.meaning}; {option.expected}"
-            )
+            print(f"      {option.name}={text_of(option.default)}  {option.meaning}")
+            print(f"          {option.expected}")
 
 
 def _print_times(applied: list[_Applied]) -> None:

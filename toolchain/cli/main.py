@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _notices_on_stderr() -> Iterator[None]:
-    """Show what axonc tells of long preparations: an engine's environment, compiled kernels."""
+    """Show what axonc logs about long preparations: an engine's environment, compiled kernels."""
     logger, handler = logging.getLogger("axonc"), _Notices()
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._arguments import (
     add_json,
@@ -16,6 +16,13 @@ from ._arguments import (
     print_json,
     refuse_on_reference,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from axonc.targets import Run
+
+    from ..driver import Lowering
 
 _EPILOG = """\
 Spikes are .npz files, key `spikes`, shape (batch, time, *node shape), bool or counts; for a network
@@ -85,14 +92,7 @@ def execute(options: argparse.Namespace) -> int:
     from ..report import print_figures, print_rows, progress_bar, tables_text
     from ..spike_files import read_spikes, write_arrays
 
-    refuse_on_reference(options, "engine", "trace", "picture")
-    if options.precision not in (None, "int") and options.target != REFERENCE:
-        raise InputError(
-            f"--precision on target {options.target}",
-            got=repr(options.precision),
-            expected="none: a chip computes its own integers",
-            remedy="leave it out, or run on the reference",
-        )
+    _refuse_what_the_target_has_not(options)
     spikes = read_spikes(options.input)
     lowering = lowered(options)
     target = deploy(lowering, options.target) if options.target != REFERENCE else REFERENCE
@@ -113,15 +113,7 @@ def execute(options: argparse.Namespace) -> int:
             expected="none, since --strict is set",
             remedy="use fewer fraction bits or smaller weights, or leave --strict out",
         )
-    first = next(iter(lowering.imported.outputs))
-    arrays = {"spikes": done.run.spikes[first]}
-    arrays |= {
-        f"spikes/{name}": array
-        for name, array in done.run.spikes.items()
-        if name in options.probe or name != first
-    }
-    arrays |= {f"potential/{name}": array for name, array in done.run.potentials.items()}
-    write_arrays(options.output, arrays)
+    write_arrays(options.output, _arrays(lowering, done.run, options.probe))
     deployment = done.deployment
     if options.trace and deployment:
         deployment.write_trace(spikes, options.trace)
@@ -139,3 +131,30 @@ def execute(options: argparse.Namespace) -> int:
         if tables.get("run"):
             print_rows("Time of a sample; --report tells the rest", tables["run"])
     return 0
+
+
+def _refuse_what_the_target_has_not(options: argparse.Namespace) -> None:
+    """Refuse options that the target would ignore, before anything is read or written."""
+    from axonc.targets import REFERENCE
+
+    from ..errors import InputError
+
+    refuse_on_reference(options, "engine", "trace", "picture")
+    if options.precision not in (None, "int") and options.target != REFERENCE:
+        raise InputError(
+            f"--precision on target {options.target}",
+            got=repr(options.precision),
+            expected="none: a chip computes its own integers",
+            remedy="leave it out, or run on the reference",
+        )
+
+
+def _arrays(lowering: Lowering, run: Run, probes: list[str]) -> dict[str, np.ndarray]:
+    """Return what OUT.npz holds: the first output as `spikes`, all else by name."""
+    first = next(iter(lowering.imported.outputs))
+    others = {n: array for n, array in run.spikes.items() if n in probes or n != first}
+    return {
+        "spikes": run.spikes[first],
+        **{f"spikes/{name}": array for name, array in others.items()},
+        **{f"potential/{name}": array for name, array in run.potentials.items()},
+    }

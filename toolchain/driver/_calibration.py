@@ -24,7 +24,7 @@ def calibrated(
 
     Args:
         graph: a discrete graph whose connections already have integer weights.
-        spikes: (batch, time, *shape) of each input; never take the data that accuracy is told on.
+        spikes: (batch, time, *shape) of each input; never those that accuracy is reported on.
     """
     neurons = graph.of_type(Neuron)
     feeding = {source for name in neurons for source in graph.sources(name)}

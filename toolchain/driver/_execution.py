@@ -14,7 +14,7 @@ from ..comparison import Measurement, measured
 from ..cost import Workload, workload
 from ..errors import InputError
 from ..ir import Graph, Stage
-from ..passes import Split
+from ..passes import HostSplit
 from ..reference import Progress, Real, Recording, Spikes, execute, input_arrays
 from ._deployment import Deployment, deploy
 from ._lowering import Lowering
@@ -158,14 +158,14 @@ def _refuse_removed(lowering: Lowering, probes: Sequence[str]) -> None:
             )
 
 
-def _on_host(split: Split, name: str) -> bool:
+def _on_host(split: HostSplit, name: str) -> bool:
     in_front = split.front is not None and name in split.front.nodes
     return in_front or (
         split.back is not None and name in split.back.nodes and name not in split.chip.nodes
     )
 
 
-def _joined(split: Split, before: Recording | None, done: Run, probes: Sequence[str]) -> Run:
+def _joined(split: HostSplit, before: Recording | None, done: Run, probes: Sequence[str]) -> Run:
     """Return the chip's run with the outputs and probes of the host's parts added."""
     signals: dict[str, np.ndarray] = {**done.spikes}
     potentials: dict[str, np.ndarray] = {**done.potentials}

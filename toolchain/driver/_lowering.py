@@ -11,8 +11,8 @@ from ..ir import Graph
 from ..passes import (
     Findings,
     FixedPoint,
+    HostSplit,
     IntegerWeights,
-    Split,
     integer_pipeline,
     run_passes,
     split_host,
@@ -36,7 +36,7 @@ class Lowering:
     imported: Graph
     discrete: Graph
     findings: Findings
-    split: Split | None = None
+    split: HostSplit | None = None
     integer_graph: Graph | None = None
     refusal: LoweringError | None = None
     calibration: Spikes | None = None
@@ -65,12 +65,12 @@ def lower_foreign(network: ForeignNetwork, *, calibration: Spikes | None = None)
         LoweringError: no spiking neuron is left for the chip.
     """
     findings, graph = Findings(), network.graph
-    split = split_host(graph, findings, real_input=network.real_input)
+    split = split_host(graph, findings.of("split-host"), real_input=network.real_input)
     arriving = None if calibration is None else arriving_at(split, calibration)
     return Lowering(graph, graph, findings, split, integer_graph=split.chip, calibration=arriving)
 
 
-def arriving_at(split: Split | None, spikes: Spikes) -> Spikes:
+def arriving_at(split: HostSplit | None, spikes: Spikes) -> Spikes:
     """Return what the chip's part is fed: the host's first spikes, or the spikes as they are."""
     return spikes if split is None or split.front is None else execute(split.front, spikes).output
 
@@ -99,13 +99,13 @@ def lower(
     discrete = to_discrete(imported, findings)
     split = arriving = None
     try:
-        split = split_host(discrete, findings, real_input=real_input)
+        split = split_host(discrete, findings.of("split-host"), real_input=real_input)
         *folding, rounding = integer_pipeline(weights, fixed_point)
         folded = run_passes(split.chip, folding, findings)
         if calibration is not None:
             arriving = arriving_at(split, calibration)
             assert isinstance(rounding, FixedPoint)
-            rounding = calibrated(folded, rounding, arriving, findings, mismatch)
+            rounding = calibrated(folded, rounding, arriving, findings.of("calibrate"), mismatch)
         integer = run_passes(folded, [rounding], findings)
     except LoweringError as refusal:
         return Lowering(imported, discrete, findings, split, refusal=refusal)

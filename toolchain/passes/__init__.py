@@ -1,4 +1,4 @@
-"""Passes: one rewriting of a graph each, exact or with its error told."""
+"""Passes: one rewriting of a graph each, exact or with its error reported."""
 
 from .base import Pass, run_passes
 from .direct_edges import WeighDirectEdges
@@ -14,7 +14,7 @@ from .positive_gains import PositiveGains
 from .prune import Prune
 from .refusals import neuron_refusals
 from .sink_scales import AverageToSum, SinkScales
-from .split_host import Split, split_host
+from .split_host import HostSplit, split_host
 
 __all__ = [
     "AverageToSum",
@@ -23,6 +23,7 @@ __all__ = [
     "Findings",
     "FixedPoint",
     "FoldBias",
+    "HostSplit",
     "IntegerWeights",
     "MergeConnections",
     "PASSES",
@@ -30,7 +31,6 @@ __all__ = [
     "PositiveGains",
     "Prune",
     "SinkScales",
-    "Split",
     "Verdict",
     "WeighDirectEdges",
     "discrete_neuron",

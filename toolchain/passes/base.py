@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from ..errors import InputError, InternalError
@@ -84,7 +84,7 @@ def run_passes(
                 expected=f"one of stage {step.takes}",
                 remedy="change the order of the passes",
             )
-        graph = step.apply(graph, replace(findings, found_by=step.name))
+        graph = step.apply(graph, findings.of(step.name))
         graph = verify(graph, after=str(step))
         if graph.stage is not step.gives:
             raise InternalError(f"pass {step} gave stage {graph.stage}, not {step.gives}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ..errors import LoweringError
@@ -30,7 +30,7 @@ def severity(verdict: Verdict) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence about one node, from one pass."""
+    """One sentence about one node, from one step of the lowering: `found_by`, mostly a pass."""
 
     node: str
     verdict: Verdict
@@ -42,11 +42,15 @@ class Finding:
 class Findings:
     """The findings of all passes so far, in order.
 
-    found_by: the name of the pass that is running; `run_passes` sets it.
+    found_by: the step of the lowering that is running, mostly a pass; it goes into each finding.
     """
 
     rows: list[Finding] = field(default_factory=list)
     found_by: str = ""
+
+    def of(self, step: str) -> Findings:
+        """Return these findings, to be added to by `step`."""
+        return replace(self, found_by=step)
 
     def exact(self, node: str, detail: str) -> None:
         """Note a change that keeps the node's meaning."""

@@ -19,6 +19,7 @@ from ..ir import (
     LeakyState,
     Neuron,
     Node,
+    Range,
     Reset,
     Rounding,
     Stage,
@@ -146,34 +147,10 @@ class FixedPoint(Pass):
             leak=leak,
             v_reset=v_reset,
         )
-        refusals: list[Refusal] = []
         fraction = dict(self.fraction_bits_of).get(name, self._fraction(normal))
         arriving = arriving_range(graph, name, self.input_count)
-        if arriving is None:
-            refusals.append(
-                Refusal(
-                    "the sums that reach it have no bound: a loop without a neuron feeds it",
-                    "put a spiking neuron into the loop",
-                )
-            )
-            arriving = SPIKES
-        lowest, highest, holds = membrane_range(normal, arriving, self.horizon_steps)
-        one = 1 << fraction
-        # A fraction of one unit more on either side: bias and reset are rounded by half a unit.
-        reach = int(max(np.max(highest), -np.min(lowest), np.max(np.abs(v_reset))) * one) + 2
-        bits = max(reach.bit_length() + 1, 2)
-        if self.membrane_bits is not None:
-            holds = holds and bits <= self.membrane_bits
-            bits = self.membrane_bits
-        if bits > _WIDEST_MEMBRANE:
-            refusals.append(
-                Refusal(
-                    f"its membrane would need {bits} bits, {_WIDEST_MEMBRANE} are the most",
-                    "scale weights and threshold down, or fix the fraction bits (--fraction-bits)",
-                )
-            )
-            bits = _WIDEST_MEMBRANE
-        top = (1 << bits - 1) - 1
+        bits, holds, refusals = self._width(normal, arriving, fraction)
+        one, top = 1 << fraction, (1 << bits - 1) - 1
         threshold = np.minimum(np.floor(theta * one), top)
         threshold = np.where(silent, top, threshold)
         membrane = _leaky_state(node.decay, -top - 1, top, self.rounding)
@@ -190,7 +167,39 @@ class FixedPoint(Pass):
             fraction_bits=fraction,
             reset=node.reset,
         )
-        return RoundedNeuron(normal, neuron, holds, tuple(refusals))
+        return RoundedNeuron(normal, neuron, holds, refusals)
+
+    def _width(
+        self, node: Neuron, arriving: Range | None, fraction: int
+    ) -> tuple[int, bool, tuple[Refusal, ...]]:
+        """Return the bits of a membrane, whether they suffice for ever, and what is wrong."""
+        refusals: list[Refusal] = []
+        if arriving is None:
+            refusals.append(
+                Refusal(
+                    "the sums that reach it have no bound: a loop without a neuron feeds it",
+                    "put a spiking neuron into the loop",
+                )
+            )
+            arriving = SPIKES
+        assert node.v_reset is not None
+        lowest, highest, holds = membrane_range(node, arriving, self.horizon_steps)
+        farthest = max(np.max(highest), -np.min(lowest), np.max(np.abs(node.v_reset)))
+        # A fraction of one unit more on either side: bias and reset are rounded by half a unit.
+        reach = int(farthest * (1 << fraction)) + 2
+        bits = max(reach.bit_length() + 1, 2)
+        if self.membrane_bits is not None:
+            holds = holds and bits <= self.membrane_bits
+            bits = self.membrane_bits
+        if bits > _WIDEST_MEMBRANE:
+            refusals.append(
+                Refusal(
+                    f"its membrane would need {bits} bits, {_WIDEST_MEMBRANE} are the most",
+                    "scale weights and threshold down, or fix the fraction bits (--fraction-bits)",
+                )
+            )
+            bits = _WIDEST_MEMBRANE
+        return bits, holds, tuple(refusals)
 
     def _fraction(self, node: Neuron) -> int:
         """Return F: the smallest with rounding errors below tolerance * |threshold|."""

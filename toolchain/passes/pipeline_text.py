@@ -32,7 +32,7 @@ def pass_named(name: str) -> type[Pass]:
     """Return the class of a pass.
 
     Raises:
-        InputError: no pass has this name; the nearest names are told.
+        InputError: no pass has this name; the message names the nearest.
     """
     if name not in PASSES:
         raise _unknown("pass", name, PASSES)

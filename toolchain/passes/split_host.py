@@ -12,7 +12,7 @@ from .findings import Findings
 
 
 @dataclass(frozen=True)
-class Split:
+class HostSplit:
     """One discrete graph as up to three that run one after the other, in every time step.
 
     front: from real-valued inputs to the first spikes; its Output carries the spikes of the neuron
@@ -27,7 +27,7 @@ class Split:
     handed_over: Mapping[str, str]
 
 
-def split_host(graph: Graph, findings: Findings, *, real_input: bool = False) -> Split:
+def split_host(graph: Graph, findings: Findings, *, real_input: bool = False) -> HostSplit:
     """Split a discrete graph; the parts in sequence compute what the whole does, bin for bin.
 
     The back holds what lies behind the last spiking neurons and does more than pass spikes on. The
@@ -63,7 +63,7 @@ def split_host(graph: Graph, findings: Findings, *, real_input: bool = False) ->
     def part(names: set[str], title: str) -> Graph:
         return _part(graph, names, title, handed_over)
 
-    return Split(
+    return HostSplit(
         front=part(front, f"{graph.name}.front") if front else None,
         chip=part(chip, graph.name),
         back=part(back, f"{graph.name}.back") if back else None,

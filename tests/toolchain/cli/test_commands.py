@@ -194,7 +194,9 @@ def test_doctor_names_engines_and_versions(capsys: pytest.CaptureFixture[str]) -
     assert {"emulator", "lava", "cycle"} <= {engine["engine"] for engine in engines}
 
 
-@pytest.mark.parametrize("command", ["check", "run", "cost", "compile", "train", "export", "demo"])
+@pytest.mark.parametrize(
+    "command", ["check", "lower", "run", "cost", "compile", "train", "export", "demo"]
+)
 def test_every_command_has_help_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
