@@ -115,6 +115,8 @@ class Target(ABC):
     """Files of other tools that a program can be written as."""
     formats_read: ClassVar[tuple[str, ...]] = ()
     """Files of other tools that a network can be read from, by their suffixes."""
+    draws_programs: ClassVar[bool] = True
+    """Whether `draw`, where a target has it, needs no run."""
 
     @abstractmethod
     def check(self, graph: Graph) -> tuple[NodeVerdict, ...]:
@@ -176,6 +178,26 @@ class Target(ABC):
         """
         if name not in self.formats:
             raise self._not_offered("format", name, ", ".join(self.formats) or "none")
+
+    def require_picture(self, *, of_run: bool) -> None:
+        """Refuse to draw what the target has no picture of: a run, or a program alone.
+
+        Raises:
+            InputError: says what can be drawn.
+        """
+        if type(self).draw is Target.draw:
+            raise self._not_offered("picture", "a request for one", "none")
+        if not of_run and not self.draws_programs:
+            raise self._not_offered("picture", "a program without a run", "the load of a run")
+
+    def require_trace(self) -> None:
+        """Refuse to write a trace where the target keeps no time within a step.
+
+        Raises:
+            InputError: the target writes none.
+        """
+        if type(self).write_trace is Target.write_trace:
+            raise self._not_offered("trace", "a request for one", "none")
 
     def write_format(self, program: Program, name: str, path: Path) -> None:
         """Write `program` in one of `formats`, for another tool to read.

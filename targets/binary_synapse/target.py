@@ -37,6 +37,7 @@ class BinarySynapse(Target):
 
     name: ClassVar[str] = "binary_synapse"
     engines: ClassVar[tuple[str, ...]] = ("cycle", "analytic")
+    draws_programs: ClassVar[bool] = False
     architecture: Architecture | str | Path = "edge"
     calibration: Calibration | None = None
 

@@ -64,6 +64,8 @@ def execute(options: argparse.Namespace) -> int:
     chip = None if options.target == REFERENCE else load_target(options.target)
     if chip and options.format:
         chip.require_format(options.format)
+    if chip and options.picture:
+        chip.require_picture(of_run=False)
     lowering = lowered(options)
     program = Deployment(lowering, chip).program if chip else None
     out: Path = options.out

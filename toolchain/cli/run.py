@@ -135,12 +135,20 @@ def execute(options: argparse.Namespace) -> int:
 
 def _refuse_what_the_target_has_not(options: argparse.Namespace) -> None:
     """Refuse options that the target would ignore, before anything is read or written."""
-    from axonc.targets import REFERENCE
+    from axonc.targets import REFERENCE, load_target
 
     from ..errors import InputError
 
     refuse_on_reference(options, "engine", "trace", "picture")
-    if options.precision not in (None, "int") and options.target != REFERENCE:
+    if options.target == REFERENCE:
+        return
+    chip = load_target(options.target)
+    chip.chosen_engine(options.engine)
+    if options.trace:
+        chip.require_trace()
+    if options.picture:
+        chip.require_picture(of_run=True)
+    if options.precision not in (None, "int"):
         raise InputError(
             f"--precision on target {options.target}",
             got=repr(options.precision),

@@ -8,6 +8,8 @@ from dataclasses import Field, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+
 from ..errors import InputError, InternalError
 
 
@@ -20,10 +22,10 @@ class Numbers:
     whole: bool
 
     def __contains__(self, value: object) -> bool:
-        kinds = int if self.whole else int | float
-        if not isinstance(value, kinds) or isinstance(value, bool):
+        whole, real = (int, np.integer), (int, float, np.integer, np.floating)
+        if not isinstance(value, whole if self.whole else real) or isinstance(value, bool):
             return False
-        return self.least <= value <= self.most
+        return bool(self.least <= value <= self.most)
 
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"

@@ -137,6 +137,46 @@ def test_a_probe_that_does_not_exist(
         assert message.startswith("probe: got 'nobody', expected ")
 
 
+@pytest.mark.parametrize(
+    ("command", "options", "message"),
+    [
+        ("compile", ["--picture"], "--picture on target reference: got the reference"),
+        (
+            "compile",
+            ["--target", "binary_synapse", "--picture"],
+            "picture of target binary_synapse: got a program without a run, expected what the "
+            "target offers: the load of a run. Leave the option out.",
+        ),
+        (
+            "compile",
+            ["--target", "loihi", "--format", "vhdl"],
+            "format of target loihi: got vhdl, expected what the target offers: net.",
+        ),
+        ("run", ["--picture", "p.svg"], "--picture on target reference: got the reference"),
+        (
+            "run",
+            ["--target", "loihi", "--trace", "t.json"],
+            "trace of target loihi: got a request for one, expected what the target offers: none.",
+        ),
+        (
+            "run",
+            ["--target", "loihi", "--precision", "float32"],
+            "--precision on target loihi: got 'float32', expected none: a chip computes its own",
+        ),
+    ],
+)
+def test_what_a_target_does_not_offer_is_refused_before_files_are_written(
+    command: str, options: list[str], message: str, model: Path, spikes: Path, capsys: Run
+) -> None:
+    folder = model.parent
+    before = set(folder.iterdir())
+    files = ["--out", str(folder / "build")]
+    if command == "run":
+        files = ["--input", str(spikes), "--output", str(folder / "out.npz")]
+    assert refused([command, str(model), *files, *options], capsys).startswith(message)
+    assert set(folder.iterdir()) == before
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_an_output_folder_without_permission(
     model: Path, spikes: Path, tmp_path: Path, capsys: Run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -178,3 +179,8 @@ def test_options_are_checked_where_a_pass_is_made(make: object, message: str) ->
     with pytest.raises(InputError) as caught:
         make()
     assert str(caught.value) == message
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    made = FixedPoint(np.int64(3), tolerance=np.float32(0.5))
+    assert parse_pipeline(str(made)) == (FixedPoint(3, tolerance=0.5),)
