@@ -126,12 +126,12 @@ def _connections_by_neuron(graph: Graph) -> list[list[str]]:
 
     A group comes after those that feed its connections.
     """
-    grouped: dict[str, list[str]] = {}
+    grouped: dict[tuple[str, bool], list[str]] = {}  # (neuron or connection, whether shared)
     for name in graph.order:
         if isinstance(graph.nodes[name], (Affine, Conv)):
             targets = graph.targets(name)
             shared = len(targets) == 1 and isinstance(graph.nodes[targets[0]], Neuron)
-            grouped.setdefault(targets[0] if shared else f"connection {name}", []).append(name)
+            grouped.setdefault((targets[0] if shared else name, shared), []).append(name)
     position = {name: at for at, name in enumerate(graph.order)}
     return sorted(grouped.values(), key=lambda group: position[group[-1]])
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axonc.toolchain.driver import lower, run
-from axonc.toolchain.errors import InputError, InternalError
+from axonc.toolchain.errors import InputError, InternalError, LoweringError
 from axonc.toolchain.ir import (
     Affine,
     AvgPool,
@@ -34,7 +34,6 @@ from axonc.toolchain.passes import (
     integer_pipeline,
     run_passes,
 )
-from axonc.toolchain.reference import execute
 
 RNG = np.random.default_rng(2)
 
@@ -137,24 +136,47 @@ def _renamed(graph: Graph, names: dict[str, str]) -> Graph:
     )
 
 
+def _outcome(graph: Graph, target: str) -> tuple[object, ...]:
+    """Return spikes, operations and cycles of a run, or that there is none."""
+    try:
+        done = run(lower(graph), spike_trains(graph), target=target, precision="int").run
+    except LoweringError:
+        return (LoweringError,)
+    output = done.spikes[next(iter(graph.outputs))]
+    return output.tobytes(), done.synaptic_operations, done.cycles
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.one_of(dense_networks(), convolutional_networks()), st.data())
-def test_names_that_passes_would_choose_change_nothing(graph: Graph, data: st.DataObject) -> None:
-    """Nodes take names that a pass makes of the names of others: NAME.step, NAME.scale, ..."""
+def test_names_that_steps_would_choose_change_nothing(graph: Graph, data: st.DataObject) -> None:
+    """Nodes take names that passes and targets make of the names of others."""
     order = data.draw(st.permutations(list(graph.nodes)))
     names: dict[str, str] = {}
+    forms = ["{}.step", "{}.scale", "{}.spikes", "{}_into_x", "{} (back)", "{} (out)", "{}->x"]
     for before, name in zip([*order[-1:], *order], order, strict=False):
-        ending = data.draw(st.sampled_from([".step", ".scale", ".spikes", "_into_x", " (back)"]))
-        made = names.get(before, before) + ending
+        form = data.draw(st.sampled_from([*forms, "connection {}"]))
+        made = form.format(names.get(before, before))
         if made not in graph.nodes and made not in names.values():
             names[name] = made
-    plain, renamed = lower(graph), lower(_renamed(graph, names))
-    spikes = spike_trains(graph)
-    if plain.integer_graph is None:
-        assert renamed.integer_graph is None
-        return
-    expected = execute(plain.integer, spikes).output
-    np.testing.assert_array_equal(execute(renamed.integer, spikes).output, expected)
+    for target in ("reference", "loihi", "binary_synapse"):
+        assert _outcome(_renamed(graph, names), target) == _outcome(graph, target)
+
+
+def test_a_neuron_named_like_a_connection_that_feeds_two() -> None:
+    rng = np.random.default_rng(0)
+    nodes = {
+        "input": Input((6,)),
+        "fc": Affine(rng.choice([-1, 1], (4, 6)).astype(np.int8)),
+        "first": lif((4,), rng),
+        "more": Affine(3 * rng.normal(size=(3, 4))),
+        "last": lif((3,), rng),
+        "output": Output((3,)),
+    }
+    plain = chain(nodes, Dialect(1e-3))
+    beside = {"second": lif((4,), rng), "beside": Output((4,))}
+    edges = (*plain.edges, Edge("fc", "second"), Edge("second", "beside"))
+    plain = replace(plain, nodes={**plain.nodes, **beside}, edges=edges)
+    _assert_runs_like(_renamed(plain, {"last": "connection fc"}), plain)
 
 
 def test_a_folded_bias_is_told_by_the_pass_that_folded_it() -> None:
