@@ -22,7 +22,7 @@ from axonc.targets.binary_synapse.program.projections import (
     Projection,
     RowProjection,
 )
-from axonc.toolchain.ir import Delay, Graph, IntegerNeuron, SignalPath
+from axonc.toolchain.ir import Delay, Graph, IntegerNeuron, SignalPath, Taps, Window
 from axonc.toolchain.reference import linear_step
 
 networks = st.one_of(dense_networks(), convolutional_networks(), convolutional_networks(skips=True))
@@ -76,6 +76,7 @@ def test_what_cores_store_adds_up_to_the_matrix(graph: Graph, data: st.DataObjec
         except ProjectionError:
             assert np.abs(whole).max() > 1
             continue
+        assert np.abs(whole).max(initial=0) <= 1 or isinstance(projection, DenseProjection)
         targets = some_box(data, rows.target_grid)
         sources = some_box(data, rows.source_grid)
         here = np.ix_(
@@ -127,6 +128,38 @@ def test_a_kernel_is_stored_once_for_the_channels_that_need_it(
         assert len(projection.axons_from(sources)) == 0
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), st.data())
+def test_parts_of_a_kernel_are_those_between_channels_of_one_group(
+    groups: int, outputs: int, inputs: int, data: st.DataObject
+) -> None:
+    rng = np.random.default_rng(0)
+    kernel = rng.integers(-1, 2, (groups * outputs, inputs, 2, 3)).astype(np.int8)
+    window = Window((1, 1), ((0, 0), (1, 1)), (1, 1))
+    rows, columns = window.taps((4, 5), (2, 3))
+    path = SignalPath("in", "out", ("conv",), 0)
+    grids = (groups * inputs, 4, 5), (groups * outputs, 3, 5)
+    projection = ConvProjection(path, "conv", *grids, kernel, groups, rows, columns)
+    sources, targets = (some_box(data, grid) for grid in grids)
+    between = np.zeros((groups * outputs, groups * inputs, 2, 3), np.int8)
+    for start, low, part in projection.kernel_parts(sources, targets):
+        between[low : low + part.shape[0], start : start + part.shape[1]] = part
+    expected = np.zeros_like(between)
+    for o in range(*targets.channels):
+        for c in range(*sources.channels):
+            if o // outputs == c // inputs:
+                expected[o, c] = kernel[o, c % inputs]
+    np.testing.assert_array_equal(between, expected)
+    unrolled = as_rows(projection)
+    reaching = unrolled.reaching(targets)
+    assert (
+        unrolled.groups_together(targets.channels) * unrolled.axons_together(targets)
+        == reaching.volume
+        == len(unrolled.axons_from(reaching))
+    )
+    assert projection.reaching(targets) == reaching
+
+
 @settings(max_examples=60, deadline=None)
 @given(networks, st.integers(1, 3))
 def test_sums_stay_in_their_range(graph: Graph, count: int) -> None:
@@ -147,3 +180,19 @@ def test_boxes_meet_in_what_lies_in_both() -> None:
     one, two = Box((0, 4), (1, 5), (2, 3)), Box((2, 9), (0, 2), (2, 4))
     assert one & two == Box((2, 4), (1, 2), (2, 3)) and (one & two).volume == 2
     assert (one & Box((5, 6), (0, 9), (0, 9))).volume == 0
+
+
+def test_a_synapse_that_weighs_two_is_no_row() -> None:
+    """Behind overlapping pools a source reaches an output by both weights of the kernel."""
+    pair = Window((1,), ((0, 0),), (1,))
+    (pooled,), (weighed,) = pair.taps((4,), (2,)), pair.taps((3,), (2,))
+    columns = pooled.then(weighed, weighs=True)
+    path = SignalPath("in", "out", ("pool", "conv"), 0)
+
+    def with_kernel(*weights: int) -> ConvProjection:
+        kernel = np.array(weights, np.int8).reshape(1, 1, 1, 2)
+        grids = (1, 1, 4), (1, 1, 2)
+        return ConvProjection(path, "conv", *grids, kernel, 1, Taps.identity(1), columns)
+
+    assert with_kernel(1, 1).as_rows() is None and with_kernel(-1, -1).as_rows() is None
+    assert with_kernel(1, 0).as_rows() is not None and with_kernel(1, -1).as_rows() is not None
