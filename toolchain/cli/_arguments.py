@@ -14,6 +14,36 @@ if TYPE_CHECKING:
     from ..ir import Graph
 
 
+_OPTIONS_OF_PASSES = (
+    ("--weight-bits", "integer-weights", "bits"),
+    ("--fraction-bits", "fixed-point", "fraction-bits"),
+)
+"""Option of the command line, the pass that it goes to, and its name there."""
+
+
+class _OptionOfPass(argparse.Action):
+    """An option whose help is what the pass declares, which is imported for the help alone."""
+
+    def __init__(self, *arguments: Any, of: str, option: str, **options: Any) -> None:
+        self._declared = of, option
+        super().__init__(*arguments, **options)
+
+    def __call__(self, _: Any, namespace: argparse.Namespace, value: Any, flag: Any = None) -> None:
+        setattr(namespace, self.dest, value)
+
+    @property
+    def help(self) -> str | None:
+        from ..passes import pass_named
+
+        of, option = self._declared
+        declared = pass_named(of).option(option)
+        return f"{declared.meaning}; {declared.expected}"
+
+    @help.setter
+    def help(self, _: str | None) -> None:  # which argparse sets to None
+        pass
+
+
 def command(
     subparsers: Any, name: str, execute: Any, help_text: str, epilog: str, *, add_help: bool = True
 ) -> argparse.ArgumentParser:
@@ -38,18 +68,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
     add_dialect(parser)
     numbers = parser.add_argument_group("integers")
-    numbers.add_argument(
-        "--weight-bits",
-        type=int,
-        metavar="N",
-        help="most bits of a weight (default: 8 for real weights, integers as they are)",
-    )
-    numbers.add_argument(
-        "--fraction-bits",
-        type=int,
-        metavar="N",
-        help="fraction bits of membrane potentials (default: chosen per layer)",
-    )
+    for flag, kind, option in _OPTIONS_OF_PASSES:
+        numbers.add_argument(
+            flag, action=_OptionOfPass, of=kind, option=option, type=int, metavar="N"
+        )
     numbers.add_argument(
         "--calibrate",
         type=Path,
@@ -142,14 +164,12 @@ def lowered(options: argparse.Namespace) -> Lowering:
     """Load the model that the options name, and lower it as far as it goes."""
     from ..driver import lower, lower_foreign, read_foreign
     from ..frontend import DialectOptions
-    from ..passes import FixedPoint, IntegerWeights
+    from ..passes import FixedPoint, IntegerWeights, pass_named
     from ..spike_files import read_spikes
 
-    for flag, kind, option, value in (
-        ("--weight-bits", IntegerWeights, "bits", options.weight_bits),
-        ("--fraction-bits", FixedPoint, "fraction-bits", options.fraction_bits),
-    ):
-        kind.option(option).require(value, flag)
+    for flag, kind, option in _OPTIONS_OF_PASSES:
+        value = getattr(options, flag.removeprefix("--").replace("-", "_"))
+        pass_named(kind).option(option).require(value, flag)
     weights, fixed_point = IntegerWeights(options.weight_bits), FixedPoint(options.fraction_bits)
     calibration = read_spikes(options.calibrate) if options.calibrate else None
     if options.model.suffix != ".nir" and (foreign := read_foreign(options.model)):

@@ -95,9 +95,8 @@ def run(
     if target == REFERENCE and precision in _REAL:
         done = _on_reference(lowering.discrete, spikes, probes, progress, _REAL[precision])
         return Execution(REFERENCE, precision, lowering.discrete, done, *size)
-    integer = lowering.integer
-    assert lowering.split is not None
-    split = lowering.split
+    integer, split = lowering.integer, lowering.split
+    assert split is not None
     here = [name for name in probes if not _on_host(split, name)]
     _refuse_removed(lowering, here)
     before = None

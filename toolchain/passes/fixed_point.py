@@ -100,11 +100,14 @@ class FixedPoint(Pass):
     gives: ClassVar[Stage] = Stage.INTEGER
 
     fraction_bits: int | None = number(
-        None, "fraction bits of membrane potentials", least=0, most=_MOST_FRACTION_BITS
+        None,
+        "fraction bits of membrane potentials (none: chosen by population)",
+        least=0,
+        most=_MOST_FRACTION_BITS,
     )
     fraction_bits_of: tuple[tuple[str, int], ...] = by_node("fraction bits of single populations")
     membrane_bits: int | None = number(
-        None, "width of every membrane", least=2, most=_WIDEST_MEMBRANE
+        None, "width of every membrane (none: by its range)", least=2, most=_WIDEST_MEMBRANE
     )
     tolerance: float = number(
         1 / 256, "how far rounding may move a potential, as a share of the threshold", least=0

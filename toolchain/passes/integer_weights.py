@@ -39,7 +39,7 @@ class IntegerWeights(Pass):
     gives: ClassVar[Stage] = Stage.DISCRETE
 
     bits: int | None = number(
-        None, "bits of a weight; none: 8 for real numbers, integers as they are", least=1, most=16
+        None, "bits of a weight (none: 8 for real numbers, integers as they are)", least=1, most=16
     )
 
     def apply(self, graph: Graph, findings: Findings) -> Graph:

@@ -9,7 +9,7 @@ import pytest
 
 from axonc.toolchain.cli import main
 from axonc.toolchain.ir import Stage, graph_text, read_graph
-from axonc.toolchain.passes import PASSES
+from axonc.toolchain.passes import PASSES, pass_named
 
 
 def test_the_default_pipeline_is_that_of_all_commands(
@@ -55,7 +55,7 @@ def test_the_help_lists_every_pass_with_its_options(capsys: pytest.CaptureFixtur
     assert stop.value.code == 0
     out = capsys.readouterr().out
     assert all(f"  {name}  (" in out for name in PASSES)
-    assert "bits=none  bits of a weight; none: 8 for real numbers, integers as they are\n" in out
+    assert "bits=none  bits of a weight (none: 8 for real numbers, integers as they are)\n" in out
     assert "          a whole number from 1 to 16\n" in out
 
 
@@ -75,3 +75,14 @@ def test_bad_input(
 ) -> None:
     assert main(["lower", str(model), *options]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_options_of_commands_have_the_meaning_and_range_that_passes_declare(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["check", "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    for name, option in (("integer-weights", "bits"), ("fixed-point", "fraction-bits")):
+        declared = pass_named(name).option(option)
+        assert f"{declared.meaning}; {declared.expected}" in out
