@@ -14,6 +14,7 @@ from axonc.targets.binary_synapse import BinarySynapse, load_architecture
 from axonc.toolchain.driver import lower
 from axonc.toolchain.frontend import load_graph
 from axonc.toolchain.reference import execute
+from axonc.toolchain.report import part_label
 
 
 def main() -> None:
@@ -33,9 +34,9 @@ def main() -> None:
         done = target.run(program, spikes)
         (output,) = done.spikes.values()
         equal = np.array_equal(output, expected)
-        print(f"{machine.name}: {done.cycles // len(spikes)} cycles a sample, equal: {equal}")
+        print(f"{machine.name}: {done.cycles.total // len(spikes)} cycles a sample, equal: {equal}")
         for part, cycles in target.cost(program, done).cycles.parts.items():
-            print(f"  {part:10} {cycles:8.1f} cycles")
+            print(f"  {part_label(part):18} {cycles:8.1f} cycles")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from axonc.toolchain.cost import CostReport
+from axonc.toolchain.cost import Access, CostReport, Count, Cycles
 from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import Graph
 from axonc.toolchain.passes import Verdict as Verdict
@@ -69,18 +69,20 @@ class Run:
     wall_s: the run alone, without start-up of an engine.
     synaptic_operations: additions of a synapse into a membrane, over the whole batch.
     cycles: clock cycles over the whole batch, None where the target has no clock.
-    counters: further totals over the whole batch, by name (overflows, memory reads, ...).
-    layers: the same broken down by node: {node: {counter: total}}.
+    counters: further totals over the whole batch (overflows, hops, ...).
+    layers: the same by node.
+    accesses: bits moved over the whole batch, by kind of memory and way.
     """
 
     spikes: Mapping[str, np.ndarray]
     latency_steps: int
     wall_s: float
     synaptic_operations: int
-    cycles: int | None = None
+    cycles: Cycles | None = None
     potentials: Mapping[str, np.ndarray] = field(default_factory=dict)
-    counters: Mapping[str, int] = field(default_factory=dict)
-    layers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    counters: Mapping[Count, int] = field(default_factory=dict)
+    layers: Mapping[str, Mapping[Count, int]] = field(default_factory=dict)
+    accesses: Mapping[Access, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from axonc.toolchain.cost import Count
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.ir import Graph
 from axonc.toolchain.reference import Spikes, input_arrays
 
 from ..base import Run
-from .accounting.counting import count_events
+from .accounting.parts import count_parts
 from .mapping.placement import Calibration, measured_traffic, place_by_traffic
-from .mapping.sequential import Part, SequentialProgram, external_counters
+from .mapping.sequential import Part, SequentialProgram
 from .program.paths import paths_into, read_out_of, sum_range
 from .program.program import BinaryProgram
 from .simulator.run import Totals, simulate_batch, warm_up
@@ -102,16 +102,17 @@ def run_program(
         for name, (source, delay) in read_outs.items()
     }
     outputs |= {name: shaped(rasters[name].astype(bool), name) for name in probes}
-    counters, layers = _gathered(program, parts, totals)
+    counted = count_parts(program, parts, totals)
     return BinaryRun(
         spikes=outputs,
         latency_steps=program.latency_steps,
         wall_s=wall_s,
-        synaptic_operations=counters["synaptic_operations"],
-        cycles=sum(count for name, count in counters.items() if name.startswith("cycles/")),
+        synaptic_operations=counted.counters[Count.SYNAPTIC_OPERATIONS],
+        cycles=counted.cycles,
         potentials={name: shaped(values, name) for name, values in potentials.items()},
-        counters=counters,
-        layers=layers,
+        counters=counted.counters,
+        layers=counted.layers,
+        accesses=counted.accesses,
         engine=engine,
         part_totals=tuple(totals),
     )
@@ -151,34 +152,6 @@ def _of_own_neurons(
         if block.layer in own and block.helps is None:
             own[block.layer][block.box.flat_ids(block.grid)] = True
     return {name: values * own[name] for name, values in potentials.items()}
-
-
-def _gathered(
-    program: BinaryProgram | SequentialProgram, parts: tuple[Part, ...], totals: list[Totals]
-) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """Return the counters of all parts together, and what the external memory adds."""
-    each: list[Counter[str]] = []
-    layers: dict[str, dict[str, int]] = {}
-    for part, done in zip(parts, totals, strict=True):
-        counters, by_layer = count_events(part.program, done)
-        each.append(Counter(counters))
-        for name, counts in by_layer.items():
-            if name in part.program.graph.inputs and (
-                name in layers or name not in program.graph.inputs
-            ):
-                continue  # spikes that came back from external memory are not fired again
-            known = layers.setdefault(name, {})
-            for what, count in counts.items():
-                join = max if what == "event_fifo_most" else sum
-                known[what] = join((known.get(what, 0), count))
-    together: Counter[str] = Counter()
-    for one in each:
-        together.update(one)
-    if isinstance(program, SequentialProgram):
-        together.update(external_counters(program, each, totals[0].steps))
-    together["samples"] = totals[0].samples
-    together["spikes"] = sum(counts.get("spikes", 0) for counts in layers.values())
-    return dict(together), layers
 
 
 def checked_inputs(graph: Graph, parts: tuple[Part, ...], spikes: Spikes) -> dict[str, np.ndarray]:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
 
-from axonc.toolchain.cost import Breakdown, CostReport, EnergyEstimate, EnergyProfile, TimeEstimate
+from axonc.toolchain.cost import (
+    Breakdown,
+    CostReport,
+    Count,
+    EnergyEstimate,
+    EnergyProfile,
+    Event,
+    Memory,
+    Stored,
+    TimeEstimate,
+)
 
-from .network import SynapseGroup
-from .partition import Partition
-from .program import LoihiProgram
+from .network import GroupName, SynapseGroup
+from .program import LoihiProgram, LoihiRun
 from .timing import time_estimate, time_profile
 
 PROFILES = ("davies_2018", "sana_fe_silicon_fit")
@@ -36,40 +46,40 @@ def energy_profiles() -> tuple[EnergyProfile, ...]:
     )
 
 
-def cost_report(
-    program: LoihiProgram, layers: Mapping[str, Mapping[str, int]] | None, samples: int
-) -> CostReport:
-    """Return the cost of `program`; `layers` are a run's totals by population and synapse group."""
-    memory = _memory(program.mapping.partition)
+def cost_report(program: LoihiProgram, run: LoihiRun | None) -> CostReport:
+    """Return the memory of `program`, and for a run activity, energy and time of one inference."""
+    memory = _memory(program)
     notes = [f"{what}: {value}" for what, value in program.summary()]
-    if layers is None:
+    if run is None:
         return CostReport("loihi", memory, notes=tuple(notes))
-    network = program.network
-
-    def mean(counter: str, names: list[str]) -> Breakdown:
-        return Breakdown({name: layers[name][counter] / samples for name in names})
-
+    network, samples = program.network, run.counters[Count.SAMPLES]
     populations = [p.name for p in network.populations]
-    operations = mean("synaptic_operations", [g.name for g in network.synapses])
-    updates = mean("neuron_updates", populations)
-    spikes = mean("spikes", populations)
-    events = _events(program, operations, mean("active_updates", populations), updates, spikes)
+
+    def mean(count: Count, names: Iterable[str]) -> Breakdown[str]:
+        return Breakdown({name: run.layers[name][count] / samples for name in names})
+
+    updates = mean(Count.NEURON_UPDATES, populations)
+    spikes = mean(Count.SPIKES, populations)
+    active = mean(Count.ACTIVE_UPDATES, populations)
     energy: tuple[EnergyEstimate, ...] = ()
     time: tuple[TimeEstimate, ...] = ()
     if program.chip.name == "loihi1":
-        energy = tuple(profile.price(events) for profile in energy_profiles())
         forms = {g.name: _form(g) for g in network.synapses}
+        events = _events(program, run, forms, active, updates, spikes)
+        energy = tuple(profile.price(events) for profile in energy_profiles())
         profiles = [time_profile(name) for name in PROFILES]
-        time = tuple(time_estimate(program, layers, samples, forms, p) for p in profiles)
+        time = tuple(time_estimate(program, run, forms, profile) for profile in profiles)
         notes += [LEFT_OUT, TIME_IS]
     else:
         notes.append(f"no energy and no time: for {program.chip.title} no figures are published")
     return CostReport(
         "loihi",
         memory,
-        synaptic_operations=operations,
+        synaptic_operations=mean(
+            Count.SYNAPTIC_OPERATIONS, dict.fromkeys(map(program.node_of, network.synapses))
+        ),
         neuron_updates=updates,
-        spikes=Breakdown({**mean("spikes", [*network.inputs]).parts, **spikes.parts}),
+        spikes=mean(Count.SPIKES, [*network.inputs, *populations]),
         energy=energy,
         time=time,
         notes=tuple(notes),
@@ -78,41 +88,46 @@ def cost_report(
 
 def _events(
     program: LoihiProgram,
-    operations: Breakdown,
-    active: Breakdown,
-    updates: Breakdown,
-    spikes: Breakdown,
-) -> dict[str, float]:
-    """Return the events of one inference by the names that the profiles use."""
-    events: dict[str, float] = dict.fromkeys(
-        (f"synaptic_operation_{form}" for form in ("dense", "sparse", "conv")), 0.0
-    )
-    for group in program.network.synapses:
-        events[f"synaptic_operation_{_form(group)}"] += operations.parts[group.name]
-    events["neuron_update_active"] = active.total
-    events["neuron_update_inactive"] = updates.total - active.total
-    events["spike_generated"] = spikes.total
-    return events | program.mapping.messages(spikes.parts)
+    run: LoihiRun,
+    forms: Mapping[GroupName, Event],
+    active: Breakdown[str],
+    updates: Breakdown[str],
+    spikes: Breakdown[str],
+) -> Mapping[Event, float]:
+    """Return the events of one inference."""
+    samples = run.counters[Count.SAMPLES]
+    events: defaultdict[Event, float] = defaultdict(float, program.mapping.messages(spikes.parts))
+    for group, operations in run.operations.items():
+        events[forms[group]] += operations / samples
+    events[Event.NEURON_UPDATE_ACTIVE] = active.total
+    events[Event.NEURON_UPDATE_INACTIVE] = updates.total - active.total
+    events[Event.SPIKE_GENERATED] = spikes.total
+    return events
 
 
-def _memory(partition: Partition) -> Breakdown:
-    """Return the bits by node and purpose, summed over the cores of each population.
+def _memory(program: LoihiProgram) -> Breakdown[Stored]:
+    """Return the bits by node and memory, summed over the cores of each population.
 
     A core keeps u and v of each compartment, a threshold for each configuration, and biases where
     a population has any.
     """
-    chip = partition.chip
-    parts = {f"{group} synapses": bits for group, bits in partition.synapse_bits.items()}
+    partition, chip = program.mapping.partition, program.chip
+    parts: Counter[Stored] = Counter()
+    for group in partition.network.synapses:
+        parts[Stored(program.node_of(group), Memory.SYNAPSES)] += partition.synapse_bits[group.name]
     for p in partition.network.populations:
         configurations = sum(usage["threshold_configurations"] for usage in partition.usage[p.name])
-        parts[f"{p.name} states"] = chip["state_bits"] * p.size
-        parts[f"{p.name} thresholds"] = chip["threshold_bits"] * configurations
+        parts[Stored(p.name, Memory.STATES)] = chip["state_bits"] * p.size
+        parts[Stored(p.name, Memory.THRESHOLDS)] = chip["threshold_bits"] * configurations
         if np.any(p.bias_mant):
-            parts[f"{p.name} biases"] = chip["bias_bits"] * p.size
+            parts[Stored(p.name, Memory.BIASES)] = chip["bias_bits"] * p.size
     return Breakdown(parts)
 
 
-def _form(group: SynapseGroup) -> str:
+def _form(group: SynapseGroup) -> Event:
+    """Return what one operation of a group is, by how its synapses are stored."""
     if group.kernel is not None:
-        return "conv"
-    return "dense" if int(group.fan_out().sum()) == int(np.prod(group.weight.shape)) else "sparse"
+        return Event.SYNAPTIC_OPERATION_CONV
+    if int(group.fan_out().sum()) == int(np.prod(group.weight.shape)):
+        return Event.SYNAPTIC_OPERATION_DENSE
+    return Event.SYNAPTIC_OPERATION_SPARSE

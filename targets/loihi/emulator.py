@@ -13,10 +13,11 @@ from math import prod
 
 import numpy as np
 
+from axonc.toolchain.cost import Count
 from axonc.toolchain.errors import InternalError
 
 from .gather import gather
-from .network import ALIGN_SHIFT, DECAY_SHIFT, Network, Population, SynapseGroup
+from .network import ALIGN_SHIFT, DECAY_SHIFT, GroupName, Network, Population, SynapseGroup
 
 CHUNK_VALUES = 1 << 18
 """Synaptic sums computed at a time: 1 MB, which fits into caches."""
@@ -35,8 +36,8 @@ class Emulation:
 
     spikes: Mapping[str, np.ndarray]
     potentials: Mapping[str, np.ndarray]
-    counters: Mapping[str, Mapping[str, int]]
-    operations: Mapping[str, int]
+    counters: Mapping[str, Mapping[Count, int]]
+    operations: Mapping[GroupName, int]
     wall_s: float
 
 
@@ -87,7 +88,7 @@ class _Machine:
     network: Network
     steps: int
     probes: Sequence[str]
-    operations: dict[str, int] = field(default_factory=dict)
+    operations: dict[GroupName, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         network = self.network
@@ -174,9 +175,9 @@ class _Machine:
         for counts in self.counts.values():
             counts[:] = 0
 
-    def counters(self) -> dict[str, dict[str, int]]:
+    def counters(self) -> dict[str, dict[Count, int]]:
         """Return the totals by population."""
-        names = ("spikes", "active_updates", "current_wraps", "membrane_clips")
+        names = (Count.SPIKES, Count.ACTIVE_UPDATES, Count.CURRENT_WRAPS, Count.MEMBRANE_CLIPS)
         return {
             population: dict(zip(names, map(int, counts), strict=True))
             for population, counts in self.counts.items()

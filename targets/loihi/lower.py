@@ -23,7 +23,7 @@ from .chip import Chip
 from .chip_lowering import ChipLowering
 from .compartments import Compartments, compartments_of
 from .encode import encoded_weights
-from .network import ALIGN_SHIFT, DECAY_SHIFT, Network, Population, SynapseGroup
+from .network import ALIGN_SHIFT, DECAY_SHIFT, GroupName, Network, Population, SynapseGroup
 from .partition import partition_network
 from .projection import Projection, Refusal, projection_of
 from .schedule import PopulationEdge, depths_of, synaptic_delay
@@ -207,10 +207,14 @@ def _groups(
     for other in path.through:
         if other != blamed:
             lowering.notes[other].append(f"part of the synapses onto {path.target!r}")
-    name = f"{'+'.join(path.through) or path.source}->{path.target}"
     return [
         SynapseGroup(
-            name=name if len(encodings) == 1 else f"{name} {encoding.sign}",
+            name=GroupName(
+                path.source,
+                path.through,
+                path.target,
+                encoding.sign if len(encodings) > 1 else None,
+            ),
             source=path.source,
             target=path.target,
             weight=encoding.weight,

@@ -8,6 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from axonc.toolchain.cost import Event
+
 from .partition import Partition
 from .placement import Placement, Traffic, hops, place, traffic_of
 
@@ -78,7 +80,7 @@ class ChipMapping:
             for resource in usages[0]
         }
 
-    def messages(self, spikes: Mapping[str, float]) -> dict[str, float]:
+    def messages(self, spikes: Mapping[str, float]) -> dict[Event, float]:
         """Return messages and hops for so many spikes of each population, evenly over its neurons.
 
         A spike is one message to every core that it has a synapse in; messages from outside and
@@ -96,7 +98,7 @@ class ChipMapping:
         sent = traffic.messages * rates[traffic.group]
         along = (hops(traffic, self.placement.tile_xy) * sent[:, None]).sum(axis=0)
         return {
-            "spike_message": float(sent.sum()),
-            "hop_east_west": float(along[0]),
-            "hop_north_south": float(along[1]),
+            Event.SPIKE_MESSAGE: float(sent.sum()),
+            Event.HOP_EAST_WEST: float(along[0]),
+            Event.HOP_NORTH_SOUTH: float(along[1]),
         }

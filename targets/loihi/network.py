@@ -81,6 +81,23 @@ def weighted_sum(weight: np.ndarray, kernel: Kernel | None) -> Affine | Conv:
     return Affine(weight) if kernel is None else Conv(weight, kernel.window, kernel.groups)
 
 
+@dataclass(frozen=True, slots=True)
+class GroupName:
+    """Which synapses a group holds: the way from a source to a target, and of which signs.
+
+    nodes: of the graph, from source to target. sign: where two groups share the way.
+    """
+
+    source: str
+    nodes: tuple[str, ...]
+    target: str
+    sign: Sign | None = None
+
+    def __str__(self) -> str:
+        way = f"{'+'.join(self.nodes) or self.source}->{self.target}"
+        return way if self.sign is None else f"{way} {self.sign}"
+
+
 @dataclass(frozen=True, eq=False)
 class SynapseGroup:
     """All synapses from one population (or input) to another, in one synapse format.
@@ -91,7 +108,7 @@ class SynapseGroup:
     one for all source neurons or one each. nodes: the graph's nodes that became this group.
     """
 
-    name: str
+    name: GroupName
     source: str
     target: str
     weight: np.ndarray

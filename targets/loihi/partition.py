@@ -18,7 +18,7 @@ from axonc.toolchain.ir import Shape
 
 from .chip import Chip
 from .core_usage import Fragment, Tile, neurons_of, output_axons, own_usage, reached, synapse_bits
-from .network import Network, Population, SynapseGroup
+from .network import GroupName, Network, Population, SynapseGroup
 
 MAX_SPLITS = 4096
 """The most fragments of one population that are tried."""
@@ -36,8 +36,8 @@ class Partition:
     chip: Chip
     fragments: dict[str, list[Fragment]] = field(default_factory=dict)
     usage: dict[str, list[dict[str, int]]] = field(default_factory=dict)
-    reach: dict[str, np.ndarray] = field(default_factory=dict)
-    synapse_bits: dict[str, int] = field(default_factory=dict)
+    reach: dict[GroupName, np.ndarray] = field(default_factory=dict)
+    synapse_bits: dict[GroupName, int] = field(default_factory=dict)
 
     def excess(self, usage: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """Return (used, available) of every resource that `usage` is over."""

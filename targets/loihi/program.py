@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..base import Program
+from axonc.toolchain.ir import Connection
+
+from ..base import Program, Run
 from .chip import Chip
 from .mapping import ChipMapping
-from .network import Network
+from .network import GroupName, Network, SynapseGroup
 from .thresholds import ThresholdChoice
 
 
@@ -25,6 +28,11 @@ class LoihiProgram(Program):
     chip: Chip
     mapping: ChipMapping
     choices: tuple[ThresholdChoice, ...] = ()
+
+    def node_of(self, group: SynapseGroup) -> str:
+        """Return the node of the graph that has a group's weights, or its target if none has."""
+        weighted = (n for n in group.nodes if isinstance(self.graph.nodes.get(n), Connection))
+        return next(weighted, group.target)
 
     def summary(self) -> list[tuple[str, str]]:
         """Return cores, chips, the fullest core by resource, and the thresholds of a layer."""
@@ -62,3 +70,10 @@ class LoihiProgram(Program):
                 row |= {f"{resource}_used": used, f"{resource}_available": available}
             rows.append(row)
         return rows
+
+
+@dataclass(frozen=True)
+class LoihiRun(Run):
+    """A run with the synaptic operations of each synapse group."""
+
+    operations: Mapping[GroupName, int] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from axonc.toolchain.cost import CostReport
+from axonc.toolchain.cost import CostReport, Count
 from axonc.toolchain.errors import InputError, InternalError
 from axonc.toolchain.ir import Graph, IntegerNeuron
 from axonc.toolchain.reference import Spikes, input_arrays
@@ -28,7 +29,7 @@ from .net_writer import write_net
 from .network import Network
 from .netx_engine import run_on_netx
 from .picture import draw_chips
-from .program import LoihiProgram
+from .program import LoihiProgram, LoihiRun
 from .requirements import LAVA, NETX
 from .thresholds import MEASURED, ThresholdChoice, threshold_choices, with_thresholds
 
@@ -115,7 +116,7 @@ class Loihi(Target):
     ) -> Run:
         """Run spikes, at most one a neuron and step; see `Target.run`.
 
-        layers: by population spikes, updates and overflows, by synapse group its operations. On
+        layers: by population spikes, updates and overflows, by connection its operations. On
         Lava and netx all counts are the emulator's, which is run beside them; counters then say
         how many of the output's and probes' `bins` there are and how many are
         `bins_unlike_the_emulator`. netx runs the `.net` file and shows its output alone.
@@ -135,7 +136,7 @@ class Loihi(Target):
             netx = run_on_netx(program, inputs, self.lava_timeout_s)
             rasters, wall_s = netx.spikes, netx.wall_s
         batch, steps = next(iter(inputs.values())).shape[:2]
-        layers = _layers(network, emulation, inputs)
+        layers = _layers(program, emulation, inputs)
         overflows = _overflows(layers)
         if self.strict and overflows:
             raise InputError(
@@ -148,7 +149,7 @@ class Loihi(Target):
             name: rasters[source].reshape(batch, steps, *program.graph.shapes[name])
             for name, source in network.outputs.items()
         }
-        return Run(
+        return LoihiRun(
             spikes={
                 **outputs,
                 **{name: rasters[name] for name in inner},
@@ -159,17 +160,17 @@ class Loihi(Target):
             synaptic_operations=sum(emulation.operations.values()),
             potentials={name: potentials[name].astype(np.int64) for name in inner},
             counters={
-                "samples": batch,
-                "overflows": overflows,
+                Count.SAMPLES: batch,
+                Count.OVERFLOWS: overflows,
                 **({} if engine == "emulator" else _compared(rasters, emulation.spikes)),
             },
             layers=layers,
+            operations=emulation.operations,
         )
 
     def cost(self, program: Program, run: Run | None = None) -> CostReport:
         """Return memory, and for a run the activity and energy of one inference."""
-        samples = 1 if run is None else run.counters["samples"]
-        return cost_report(_own(program), None if run is None else run.layers, samples)
+        return cost_report(_own(program), None if run is None else _own_run(run))
 
     def write_format(self, program: Program, name: str, path: Path) -> None:
         """Write lava-dl's netx file (`net`); see `Target.write_format`."""
@@ -215,6 +216,12 @@ def _own(program: Program) -> LoihiProgram:
     return program
 
 
+def _own_run(run: Run) -> LoihiRun:
+    if not isinstance(run, LoihiRun):
+        raise InternalError(f"a {type(run).__name__} was given to target loihi")
+    return run
+
+
 def _bits(graph: Graph, spikes: Spikes) -> dict[str, np.ndarray]:
     """Return the input spikes as uint8 zeros and ones, by input."""
     arrays = input_arrays(graph, spikes)
@@ -252,31 +259,34 @@ def _refuse_probes(names: Sequence[str]) -> None:
         )
 
 
-def _compared(theirs: Mapping[str, np.ndarray], ours: Mapping[str, np.ndarray]) -> dict[str, int]:
+def _compared(theirs: Mapping[str, np.ndarray], ours: Mapping[str, np.ndarray]) -> dict[Count, int]:
     return {
-        "bins": sum(raster.size for raster in theirs.values()),
-        "bins_unlike_the_emulator": sum(
+        Count.BINS: sum(raster.size for raster in theirs.values()),
+        Count.BINS_UNLIKE_THE_EMULATOR: sum(
             int(np.count_nonzero(raster != ours[name])) for name, raster in theirs.items()
         ),
     }
 
 
 def _layers(
-    network: Network, emulation: Emulation, inputs: Mapping[str, np.ndarray]
-) -> dict[str, dict[str, int]]:
-    """Return the totals over the batch by synapse group, population and input."""
+    program: LoihiProgram, emulation: Emulation, inputs: Mapping[str, np.ndarray]
+) -> dict[str, Counter[Count]]:
+    """Return the totals over the batch by node: connections, populations and inputs."""
     batch, steps = next(iter(inputs.values())).shape[:2]
-    layers: dict[str, dict[str, int]] = {
-        name: {"synaptic_operations": count} for name, count in emulation.operations.items()
-    }
-    for p in network.populations:
-        updates = batch * steps * p.size
-        layers[p.name] = {**emulation.counters[p.name], "neuron_updates": updates}
-    return layers | {name: {"spikes": int(array.sum())} for name, array in inputs.items()}
+    layers: defaultdict[str, Counter[Count]] = defaultdict(Counter)
+    for group in program.network.synapses:
+        layers[program.node_of(group)][Count.SYNAPTIC_OPERATIONS] += emulation.operations[
+            group.name
+        ]
+    for p in program.network.populations:
+        layers[p.name].update(emulation.counters[p.name])
+        layers[p.name][Count.NEURON_UPDATES] += batch * steps * p.size
+    for name, array in inputs.items():
+        layers[name][Count.SPIKES] += int(array.sum())
+    return dict(layers)
 
 
-def _overflows(layers: dict[str, dict[str, int]]) -> int:
+def _overflows(layers: Mapping[str, Counter[Count]]) -> int:
     return sum(
-        counters.get("current_wraps", 0) + counters.get("membrane_clips", 0)
-        for counters in layers.values()
+        counts[Count.CURRENT_WRAPS] + counts[Count.MEMBRANE_CLIPS] for counts in layers.values()
     )

@@ -18,11 +18,12 @@ from importlib.resources import files
 
 import numpy as np
 
-from axonc.toolchain.cost import TimeEstimate
+from axonc.toolchain.cost import Count, Event, StepPart, TimeEstimate
 
 from .core_usage import reached
+from .network import GroupName
 from .placement import hops
-from .program import LoihiProgram
+from .program import LoihiProgram, LoihiRun
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class TimeProfile:
     name: str
     basis: str
     source: str
-    ns: Mapping[str, float]
+    ns: Mapping[Event, float]
     barrier: tuple[tuple[float, ...], tuple[float, ...]]
 
 
@@ -40,54 +41,47 @@ class TimeProfile:
 def time_profile(name: str) -> TimeProfile:
     """Return the times in the energy profile NAME.toml."""
     raw = tomllib.loads(files(__package__).joinpath(f"energy/{name}.toml").read_text())
-    ns = {event: float(entry["ns"]) for event, entry in raw["time"].items()}
+    ns = {Event(event): float(entry["ns"]) for event, entry in raw["time"].items()}
     barrier = (tuple(raw["barrier"]["tiles"]), tuple(raw["barrier"]["ns"]))
     return TimeProfile(raw["name"], raw["time_basis"], raw["time_source"], ns, barrier)
 
 
 def time_estimate(
-    program: LoihiProgram,
-    layers: Mapping[str, Mapping[str, int]],
-    samples: int,
-    forms: Mapping[str, str],
-    profile: TimeProfile,
+    program: LoihiProgram, run: LoihiRun, forms: Mapping[GroupName, Event], profile: TimeProfile
 ) -> TimeEstimate:
     """Return the time of a mean step of a run.
 
     Args:
-        layers: the run's totals by population, input and synapse group, over `samples`.
-        forms: of each synapse group, as the profile calls them.
+        forms: what one operation of each synapse group is.
     """
     network, mapping = program.network, program.mapping
     first = network.populations[0]
-    steps = layers[first.name]["neuron_updates"] // (samples * first.size)
-    cores = _cores(program, layers, samples * steps, forms)
+    samples = run.counters[Count.SAMPLES]
+    steps = run.layers[first.name][Count.NEURON_UPDATES] // (samples * first.size)
+    cores = _cores(program, run, samples * steps, forms)
     busy = {
         part: np.sum([profile.ns[event] * counts for event, counts in events.items()], axis=0)
         for part, events in cores.items()
     }
     busiest = int(np.argmax(np.sum(list(busy.values()), axis=0)))
     way = hops(mapping.traffic, mapping.placement.tile_xy)
-    hop_ns = np.array([profile.ns["hop_east_west"], profile.ns["hop_north_south"]])
+    hop_ns = np.array([profile.ns[Event.HOP_EAST_WEST], profile.ns[Event.HOP_NORTH_SOUTH]])
     tiles = len(np.unique(mapping.placement.tile_xy, axis=0))
     parts = {part: float(ns[busiest]) for part, ns in busy.items()}
-    parts["longest way of a message"] = float((way @ hop_ns).max(initial=0.0))
-    unpriced: tuple[str, ...] = ()
+    parts[StepPart.LONGEST_WAY] = float((way @ hop_ns).max(initial=0.0))
+    unpriced: tuple[StepPart, ...] = ()
     if mapping.placement.chips > 1:
-        unpriced = ("barrier between chips",)
+        unpriced = (StepPart.BARRIER_BETWEEN_CHIPS,)
     else:
-        parts["barrier"] = float(np.interp(tiles, *profile.barrier))
+        parts[StepPart.BARRIER] = float(np.interp(tiles, *profile.barrier))
     return TimeEstimate(
         profile.name, profile.basis, profile.source, parts, steps + program.latency_steps, unpriced
     )
 
 
 def _cores(
-    program: LoihiProgram,
-    layers: Mapping[str, Mapping[str, int]],
-    steps: int,
-    forms: Mapping[str, str],
-) -> dict[str, dict[str, np.ndarray]]:
+    program: LoihiProgram, run: LoihiRun, steps: int, forms: Mapping[GroupName, Event]
+) -> dict[StepPart, dict[Event, np.ndarray]]:
     """Return mean counts a step, by part of the estimate and event: one number a core."""
     network, partition = program.network, program.mapping.partition
     traffic = program.mapping.traffic
@@ -101,13 +95,12 @@ def _cores(
             found[number[population, i]] = len(fragment.neurons)
         return found / found.sum()
 
-    work = {f"synaptic_operation_{form}": np.zeros(count) for form in set(forms.values())}
+    work = {form: np.zeros(count) for form in dict.fromkeys(forms.values())}
     sent, received = np.zeros(count), np.zeros(count)
     for index, g in enumerate(network.synapses):
-        total = layers[g.name]["synaptic_operations"] / steps
-        work[f"synaptic_operation_{forms[g.name]}"] += share(g.target) * total
+        work[forms[g.name]] += share(g.target) * run.operations[g.name] / steps
         size = int(np.prod(network.shape_of(g.source)))
-        rate = layers[g.source]["spikes"] / steps / size
+        rate = run.layers[g.source][Count.SPIKES] / steps / size
         if g.source in network.inputs:
             for i, fragment in enumerate(partition.fragments[g.target]):
                 received[number[g.target, i]] += reached(g, fragment).mean() * size * rate
@@ -118,16 +111,19 @@ def _cores(
             np.add.at(received, traffic.target[own], messages)
     active, idle, spikes = np.zeros(count), np.zeros(count), np.zeros(count)
     for p in network.populations:
-        mean = {name: share(p.name) * n / steps for name, n in layers[p.name].items()}
-        active += mean["active_updates"]
-        idle += mean["neuron_updates"] - mean["active_updates"]
-        spikes += mean["spikes"]
+        mean = {what: share(p.name) * n / steps for what, n in run.layers[p.name].items()}
+        active += mean[Count.ACTIVE_UPDATES]
+        idle += mean[Count.NEURON_UPDATES] - mean[Count.ACTIVE_UPDATES]
+        spikes += mean[Count.SPIKES]
     return {
-        "synaptic operations": work,
-        "neuron updates": {"neuron_update_active": active, "neuron_update_inactive": idle},
-        "spikes and messages": {
-            "spike_generated": spikes,
-            "message_sent": sent,
-            "message_received": received,
+        StepPart.SYNAPTIC_OPERATIONS: work,
+        StepPart.NEURON_UPDATES: {
+            Event.NEURON_UPDATE_ACTIVE: active,
+            Event.NEURON_UPDATE_INACTIVE: idle,
+        },
+        StepPart.SPIKES_AND_MESSAGES: {
+            Event.SPIKE_GENERATED: spikes,
+            Event.MESSAGE_SENT: sent,
+            Event.MESSAGE_RECEIVED: received,
         },
     }

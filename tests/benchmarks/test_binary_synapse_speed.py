@@ -86,7 +86,7 @@ def test_a_binary_resnet19() -> None:
     print(
         f"\nResNet-19, {weights / 1e6:.1f} M synapses, T = 4: compiled in {compile_s:.1f} s, one "
         f"image in {wall_s:.2f} s, {run.synaptic_operations / 1e9:.2f} G synaptic operations, "
-        f"{run.counters['flits'] / 1e6:.2f} M flits, {(run.cycles or 0) / 1e6:.2f} M cycles, "
+        f"{run.counters['flits'] / 1e6:.2f} M flits, {run.cycles.total / 1e6:.2f} M cycles, "
         f"{used_gb:.2f} GB"
     )
     assert compile_s < 60 and wall_s < 60 and used_gb < 4

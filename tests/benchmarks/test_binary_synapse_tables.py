@@ -76,7 +76,9 @@ def test_what_multicast_is_worth() -> None:
                 mesh = machine.mesh.model_copy(update={"multicast": multicast})
                 target = BinarySynapse(machine.model_copy(update={"mesh": mesh}))
                 run = target.run(target.compile(graph), spikes)
-                counts.append(np.array([run.counters["flits"], run.counters["hops"], run.cycles]))
+                counts.append(
+                    np.array([run.counters["flits"], run.counters["hops"], run.cycles.total])
+                )
             flits, links, cycles = 100 * (counts[1] / counts[0] - 1)
             print(
                 f"{name} on `{preset}`: {flits:+.1f} % flits, {links:+.1f} % links, "
@@ -90,7 +92,7 @@ def row(graph: Graph, spikes: np.ndarray, preset: str) -> str:
     program = target.compile(graph)
     run = target.run(program, spikes.astype(np.uint8))
     cores = dict(program.summary()).get("cores", f"{len(run.part_totals)} parts")
-    cycles = (run.cycles or 0) / len(spikes)
+    cycles = run.cycles.total / len(spikes)
     cycle = run.part_totals[-1].first_output_cycle
     first = cycle[cycle >= 0] if len(run.part_totals) == 1 else []  # parts start anew
     performed, walked = (

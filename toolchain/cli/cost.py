@@ -30,14 +30,14 @@ def add_parser(subparsers: Any) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Print the cost report."""
     from ..driver import cost_of
-    from ..report import print_cost
+    from ..report import cost_json, print_cost
     from ..spike_files import read_spikes
 
     spikes = read_spikes(options.input) if options.input else None
     lowering = lowered(options)
     report = cost_of(lowering, options.target, spikes)
     if options.json:
-        print_json(report.as_json())
+        print_json(cost_json(report))
     else:
         print_dialect(lowering)
         print_cost(report)

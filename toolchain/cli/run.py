@@ -86,6 +86,7 @@ def execute(options: argparse.Namespace) -> int:
     """Run, write OUT.npz, print the figures."""
     from axonc.targets import REFERENCE
 
+    from ..cost import Count
     from ..driver import deploy, run
     from ..errors import InputError
     from ..files import write_text
@@ -106,7 +107,7 @@ def execute(options: argparse.Namespace) -> int:
             probes=options.probe,
             progress=progress,
         )
-    if options.strict and (overflows := done.run.counters.get("overflows", 0)):
+    if options.strict and (overflows := done.run.counters.get(Count.OVERFLOWS, 0)):
         raise InputError(
             f"run of {options.model} on {done.target}",
             got=f"{overflows} overflows of integer states",

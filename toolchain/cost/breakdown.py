@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
+from .cycles import CyclePart
 from .energy import EnergyEstimate
+from .memories import Stored
 from .time import TimeEstimate
+
+Part = TypeVar("Part", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Breakdown:
-    """A quantity by part (layer, memory, cause); the total is always the sum of the parts."""
+class Breakdown(Generic[Part]):
+    """A quantity by part: a node's name, `Stored`, a part of the cycles; the total is their sum."""
 
-    parts: Mapping[str, int | float]
+    parts: Mapping[Part, int | float]
 
     @property
     def total(self) -> int | float:
         """The sum of all parts."""
         return sum(self.parts.values())
-
-    def as_json(self) -> dict[str, Any]:
-        """Return {"total": ..., "parts": {...}}."""
-        return {"total": self.total, "parts": dict(self.parts)}
 
 
 @dataclass(frozen=True)
@@ -31,30 +31,16 @@ class CostReport:
     """What a network costs on a target.
 
     memory_bits is static, by node and memory. The others are means per inference over the run
-    they were measured on, and None without one; energy and time hold one estimate a profile.
+    they were measured on, and None without one: by node, and cycles by phase and wave. energy and
+    time hold one estimate a profile.
     """
 
     target: str
-    memory_bits: Breakdown
-    synaptic_operations: Breakdown | None = None
-    neuron_updates: Breakdown | None = None
-    spikes: Breakdown | None = None
-    cycles: Breakdown | None = None
+    memory_bits: Breakdown[Stored]
+    synaptic_operations: Breakdown[str] | None = None
+    neuron_updates: Breakdown[str] | None = None
+    spikes: Breakdown[str] | None = None
+    cycles: Breakdown[CyclePart] | None = None
     energy: tuple[EnergyEstimate, ...] = ()
     time: tuple[TimeEstimate, ...] = ()
     notes: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the report as JSON-ready values; absent figures are left out."""
-        figures = {
-            name: breakdown.as_json()
-            for name in ("memory_bits", "synaptic_operations", "neuron_updates", "spikes", "cycles")
-            if (breakdown := getattr(self, name)) is not None
-        }
-        return {
-            "target": self.target,
-            **figures,
-            "energy_pj": {estimate.profile: estimate.as_json() for estimate in self.energy},
-            "time_ns": {estimate.profile: estimate.as_json() for estimate in self.time},
-            "notes": list(self.notes),
-        }

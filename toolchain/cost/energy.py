@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from .events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,50 +28,30 @@ class EnergyEstimate:
     profile: str
     basis: str
     source: str
-    parts_pj: Mapping[str, float]
-    unpriced: tuple[str, ...] = ()
+    parts_pj: Mapping[Event, float]
+    unpriced: tuple[Event, ...] = ()
     static_power_w: float | None = None
-    counts: Mapping[str, float] = field(default_factory=dict)
-    entries: Mapping[str, EnergyEntry] = field(default_factory=dict)
+    counts: Mapping[Event, float] = field(default_factory=dict)
+    entries: Mapping[Event, EnergyEntry] = field(default_factory=dict)
 
     @property
     def total_pj(self) -> float | None:
         """The sum of the parts, None where an event has no published figure."""
         return None if self.unpriced else sum(self.parts_pj.values())
 
-    def as_json(self) -> dict[str, Any]:
-        """Return {"total", "parts", "unpriced", "basis", "source", "static_power_w", "events"}.
-
-        `events` holds {"count", "pj_each", "source"} by event, the last two None where unpriced.
-        """
-        events = {}
-        for event, count in self.counts.items():
-            entry = self.entries.get(event)
-            pj_each, source = (None, None) if entry is None else (entry.pj, entry.source)
-            events[event] = {"count": count, "pj_each": pj_each, "source": source}
-        return {
-            "total": self.total_pj,
-            "parts": dict(self.parts_pj),
-            "unpriced": list(self.unpriced),
-            "basis": self.basis,
-            "source": self.source,
-            "static_power_w": self.static_power_w,
-            "events": events,
-        }
-
 
 @dataclass(frozen=True)
 class EnergyProfile:
-    """A named price list: event name -> picojoule with source.
+    """A named price list: events -> picojoule with source.
 
-    basis: how the figures were come by (silicon, simulation, arithmetic alone).
-    static_power_w: power that flows whether or not anything happens; told apart, never added.
+    basis: how the figures were obtained (silicon, simulation, arithmetic alone).
+    static_power_w: power that flows whether or not anything happens; reported separately.
     """
 
     name: str
     basis: str
     source: str
-    entries: Mapping[str, EnergyEntry]
+    entries: Mapping[Event, EnergyEntry]
     static_power_w: float | None = None
 
     @classmethod
@@ -97,8 +78,8 @@ class EnergyProfile:
         }
         return cls(file.name, file.basis, file.source, entries, file.static_power_w)
 
-    def price(self, events: Mapping[str, float]) -> EnergyEstimate:
-        """Return the energy of `events` (name -> count per inference)."""
+    def price(self, events: Mapping[Event, float]) -> EnergyEstimate:
+        """Return the energy of `events`, counted per inference."""
         happened = {event: count for event, count in events.items() if count}
         return EnergyEstimate(
             profile=self.name,

@@ -7,6 +7,7 @@ from importlib.resources import files
 from ..ir import Graph, Stage
 from .breakdown import Breakdown, CostReport
 from .energy import EnergyProfile
+from .events import Event
 from .memory import float_memory, integer_memory
 from .workload import Workload
 
@@ -31,7 +32,7 @@ def chipless_cost(graph: Graph, work: Workload | None, target: str) -> CostRepor
     operations = Breakdown(work.per_inference(work.synaptic_operations))
     updates = Breakdown(work.per_inference(work.neuron_updates))
     profile = shipped_profile(_PROFILES[graph.stage])
-    events = {"synaptic_operation": operations.total, "neuron_update": updates.total}
+    events = {Event.SYNAPTIC_OPERATION: operations.total, Event.NEURON_UPDATE: updates.total}
     return CostReport(
         target,
         memory,

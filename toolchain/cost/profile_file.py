@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .events import Event
+
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -28,7 +30,7 @@ class ProfileFile(BaseModel):
     basis: Text
     source: Text
     static_power_w: Amount | None = None
-    event: Annotated[dict[Text, PricedEvent], Field(min_length=1)]
+    event: Annotated[dict[Annotated[Event, Field(strict=False)], PricedEvent], Field(min_length=1)]
     time_basis: Text | None = None
     time_source: Text | None = None
     time: dict[str, Any] = {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from .events import StepPart
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,9 @@ class TimeEstimate:
     profile: str
     basis: str
     source: str
-    parts_ns: Mapping[str, float]
+    parts_ns: Mapping[StepPart, float]
     steps: int
-    unpriced: tuple[str, ...] = ()
+    unpriced: tuple[StepPart, ...] = ()
 
     @property
     def step_ns(self) -> float | None:
@@ -31,15 +32,3 @@ class TimeEstimate:
     def inference_ns(self) -> float | None:
         """The time of one inference: all its steps, one after the other."""
         return None if self.step_ns is None else self.step_ns * self.steps
-
-    def as_json(self) -> dict[str, Any]:
-        """Return {"step", "inference", "steps", "parts", "unpriced", "basis", "source"}."""
-        return {
-            "step": self.step_ns,
-            "inference": self.inference_ns,
-            "steps": self.steps,
-            "parts": dict(self.parts_ns),
-            "unpriced": list(self.unpriced),
-            "basis": self.basis,
-            "source": self.source,
-        }

@@ -9,6 +9,7 @@ from typing import Any
 from axonc.targets import NodeVerdict, describe
 
 from ..cost import CostReport
+from ..report import cost_json
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class DemoResult:
         The figures of the integer network itself stand at the top (`memory_bits`,
         `synaptic_operations`); `energy_pj` holds every profile; `costs` the full report by target.
         """
-        costs = {name: report.as_json() for name, report in self.costs.items()}
+        costs = {name: cost_json(report) for name, report in self.costs.items()}
         own = costs["reference"]
         return {
             "seed": self.seed,

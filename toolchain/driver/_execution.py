@@ -11,7 +11,7 @@ import numpy as np
 from axonc.targets import REFERENCE, Run, Target
 
 from ..comparison import Measurement, measured
-from ..cost import Workload, workload
+from ..cost import Count, Workload, workload
 from ..errors import InputError
 from ..ir import Graph, Stage
 from ..passes import HostSplit
@@ -49,7 +49,7 @@ class Execution:
             "synaptic_operations": self.run.synaptic_operations,
         }
         if self.run.cycles is not None:
-            figures["cycles"] = self.run.cycles
+            figures["cycles"] = self.run.cycles.total
         return figures | {"counters": dict(self.run.counters)}
 
 
@@ -140,7 +140,7 @@ def _on_reference(
         latency_steps=0,
         wall_s=wall_s,
         synaptic_operations=sum(counted.synaptic_operations.values()),
-        counters={"overflows": sum(recording.overflows.values())},
+        counters={Count.OVERFLOWS: sum(recording.overflows.values())},
     )
 
 

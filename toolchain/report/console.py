@@ -18,6 +18,7 @@ from rich.text import Text
 from axonc.targets import NodeVerdict, Verdict
 
 from ..cost import CostReport, EnergyEstimate, TimeEstimate
+from .cost_json import part_label
 from .labels import engine_name, event_name, network_name, pair_name
 from .tables import cell, columns_of
 from .units import (
@@ -72,7 +73,7 @@ def print_cost(report: CostReport) -> None:
     """Print memory by part, activity by node, and every energy estimate beside the others."""
     console = Console()
     memory: list[tuple[Cell, ...]] = [
-        (part, bits_text(bits)) for part, bits in report.memory_bits.parts.items()
+        (part_label(part), bits_text(bits)) for part, bits in report.memory_bits.parts.items()
     ]
     memory.append(_total("total", bits_text(report.memory_bits.total)))
     title = f"Memory: {network_name(report.target)}"
@@ -87,7 +88,9 @@ def print_cost(report: CostReport) -> None:
         (
             name,
             count_text(breakdown.total),
-            ", ".join(f"{part} {count_text(count)}" for part, count in breakdown.parts.items()),
+            ", ".join(
+                f"{part_label(part)} {count_text(count)}" for part, count in breakdown.parts.items()
+            ),
         )
         for name, breakdown in activity.items()
         if breakdown is not None
@@ -193,7 +196,7 @@ def _print_energy(console: Console, estimate: EnergyEstimate) -> None:
     _print_table(console, f"Energy: {estimate.profile}", headings, rows)
     told = [f"basis: {estimate.basis}", f"source: {estimate.source}"]
     if estimate.static_power_w is not None:
-        told.append(f"static power: {estimate.static_power_w:g} W, told apart and not added")
+        told.append(f"static power: {estimate.static_power_w:g} W, reported separately")
     console.print(Text(printable("\n".join(told)), style="dim"))
 
 

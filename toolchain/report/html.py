@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .labels import NUMBERS, engine_name, event_group, event_name, network_name, pair_name, purpose
+from ..cost import Event
+from .labels import NUMBERS, engine_name, event_group, event_name, network_name, pair_name
 from .training_log import read_metrics
 from .units import bits_text, count_text, duration_text, energy_text, printable, share_text
 
@@ -270,7 +271,7 @@ def _plots(
         (
             network_name(cost["target"]),
             bits_text(cost["memory_bits"]["total"]),
-            _summed(cost["memory_bits"]["parts"], purpose),
+            cost["memory_bits"]["by_purpose"],
         )
         for cost in result["costs"].values()
     ]
@@ -291,7 +292,7 @@ def _plots(
         )
         for name, e in prices
     ]
-    shares = [(name, "", _summed(e["parts_pj"], event_group)) for name, e in prices]
+    shares = [(name, "", _by_group(e["parts_pj"])) for name, e in prices]
     names = {engine: engine_name(engine) for engine in sample}
     against = _EXACT if _EXACT in sample else next(iter(sample), "")
     drawn = {
@@ -309,8 +310,9 @@ def _plots(
     return {name: None if svg is None else Markup(svg) for name, svg in drawn.items()}
 
 
-def _summed(parts: Mapping[str, float], group: Callable[[str], str]) -> dict[str, float]:
+def _by_group(parts_pj: Mapping[str, float]) -> dict[str, float]:
     sums: dict[str, float] = {}
-    for part, value in parts.items():
-        sums[group(part)] = sums.get(group(part), 0.0) + value
+    for event, energy_pj in parts_pj.items():
+        group = event_group(Event(event))
+        sums[group] = sums.get(group, 0.0) + energy_pj
     return sums

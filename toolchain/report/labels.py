@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..cost import Event
+
 ENGINES = {
     "norse": "norse",
     "reference_float": "float reference",
@@ -30,27 +32,32 @@ NETWORKS = {
 }
 """What a cost is a cost of, by `target` of a cost report."""
 
-_PURPOSES = {
-    "signs": "synapses",
-    "presence": "synapses",
-    "states": "membranes",
-    "currents": "membranes",
-    "accumulators": "membranes",
-    "thresholds": "parameters",
-    "biases": "parameters",
-    "decays": "parameters",
+_ENERGY_GROUPS = {
+    "synapses": (
+        Event.SYNAPTIC_OPERATION,
+        Event.SYNAPTIC_OPERATION_DENSE,
+        Event.SYNAPTIC_OPERATION_SPARSE,
+        Event.SYNAPTIC_OPERATION_CONV,
+        Event.SYNAPSE_WALKED,
+    ),
+    "neurons": (Event.NEURON_UPDATE, Event.NEURON_UPDATE_ACTIVE, Event.NEURON_UPDATE_INACTIVE),
+    "memory": (
+        Event.MEMORY_BIT_8KB,
+        Event.MEMORY_BIT_32KB,
+        Event.MEMORY_BIT_1MB,
+        Event.EXTERNAL_BIT,
+    ),
+    "arithmetic": (Event.ADD_8BIT, Event.ADD_16BIT, Event.ADD_32BIT, Event.MULTIPLY_32BIT),
+    "transport": (
+        Event.SPIKE_GENERATED,
+        Event.SPIKE_MESSAGE,
+        Event.MESSAGE_SENT,
+        Event.MESSAGE_RECEIVED,
+        Event.HOP_EAST_WEST,
+        Event.HOP_NORTH_SOUTH,
+    ),
 }
-
-_EVENT_GROUPS = {
-    "synapse": "synapses",
-    "synaptic": "synapses",
-    "neuron": "neurons",
-    "memory": "memory",
-    "add": "arithmetic",
-    "multiply": "arithmetic",
-    "spike": "transport",
-    "hop": "transport",
-}
+_GROUP_OF = {event: group for group, events in _ENERGY_GROUPS.items() for event in events}
 
 
 def engine_name(key: str) -> str:
@@ -68,17 +75,11 @@ def pair_name(key: str) -> str:
     return " ↔ ".join(engine_name(part) for part in key.split(" / "))
 
 
-def purpose(part: str) -> str:
-    """Return what a part of memory is for, from the last word of its name (`lif1 membranes`)."""
-    word = part.replace(".", " ").rsplit(" ", 1)[-1]
-    return _PURPOSES.get(word, word)
-
-
 def event_name(event: str) -> str:
     """Return an event of an energy profile as words."""
     return event.replace("_", " ")
 
 
-def event_group(event: str) -> str:
-    """Return what an event of an energy profile belongs to, from the first word of its name."""
-    return _EVENT_GROUPS.get(event.split("_", 1)[0], "other")
+def event_group(event: Event) -> str:
+    """Return what the energy of an event is spent on."""
+    return _GROUP_OF[event]

@@ -6,7 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
-from axonc.toolchain.cost import Breakdown, CostReport, EnergyProfile
+from axonc.toolchain.cost import (
+    Access,
+    Breakdown,
+    CostReport,
+    Count,
+    EnergyProfile,
+    Event,
+    Memory,
+    Stored,
+)
 
 from ...base import Run
 from ..machine.architecture import Architecture
@@ -14,8 +23,8 @@ from ..mapping.sequential import SequentialProgram
 from ..program.memory import memory_bits
 from ..program.program import BinaryProgram
 
-_MEMORY_CLASSES = ((8 << 13, "memory_bit_8kb"), (32 << 13, "memory_bit_32kb"))
-_ADDERS = ((8, "add_8bit"), (16, "add_16bit"), (41, "add_32bit"))
+_MEMORY_CLASSES = ((8 << 13, Event.MEMORY_BIT_8KB), (32 << 13, Event.MEMORY_BIT_32KB))
+_ADDERS = ((8, Event.ADD_8BIT), (16, Event.ADD_16BIT), (41, Event.ADD_32BIT))
 
 
 def cost_report(program: BinaryProgram | SequentialProgram, run: Run | None) -> CostReport:
@@ -25,40 +34,38 @@ def cost_report(program: BinaryProgram | SequentialProgram, run: Run | None) -> 
         if isinstance(program, BinaryProgram)
         else [part.program for part in program.parts]
     )
-    memory: Counter[str] = Counter()
+    memory: Counter[Stored] = Counter()
     for one in programs:
         memory.update(memory_bits(one))
-    if run is None:
+    if run is None or run.cycles is None:
         return CostReport("binary_synapse", Breakdown(memory))
-    samples = run.counters["samples"]
+    samples, machine = run.counters[Count.SAMPLES], program.architecture
 
-    def per_inference(name: str) -> Breakdown:
-        parts = {node: layer[name] / samples for node, layer in run.layers.items() if name in layer}
-        return Breakdown(parts)
+    def per_inference(what: Count) -> Breakdown[str]:
+        return Breakdown(
+            {node: layer[what] / samples for node, layer in run.layers.items() if what in layer}
+        )
 
-    cycles = {
-        name.removeprefix("cycles/"): count / samples
-        for name, count in run.counters.items()
-        if name.startswith("cycles/")
-    }
-    counts = {name: count / samples for name, count in run.counters.items()}
-    updates = per_inference("neuron_updates").parts
-    events = component_events(program.architecture, counts)
-    update_events(programs, updates, events)
-    machine = program.architecture
+    cycles = {part: count / samples for part, count in run.cycles.parts()}
+    updates = per_inference(Count.NEURON_UPDATES)
+    moved = {access: bits / samples for access, bits in run.accesses.items()}
+    walked = run.counters[Count.SYNAPSES_WALKED] / samples
+    additions = walked + run.counters[Count.PARTIAL_SUMS] / samples
+    events = component_events(machine, moved, additions)
+    update_events(programs, updates.parts, events)
     bound = getattr(run, "engine", "cycle") == "analytic"
     how = "lower bound of the cycles" if bound else "cycle-level simulation"
-    latency_us = sum(cycles.values()) / machine.clock_mhz
+    latency_us = run.cycles.total / samples / machine.clock_mhz
     return CostReport(
         target="binary_synapse",
         memory_bits=Breakdown(memory),
-        synaptic_operations=per_inference("synaptic_operations"),
-        neuron_updates=per_inference("neuron_updates"),
-        spikes=per_inference("spikes"),
+        synaptic_operations=per_inference(Count.SYNAPTIC_OPERATIONS),
+        neuron_updates=updates,
+        spikes=per_inference(Count.SPIKES),
         cycles=Breakdown(cycles),
         energy=(
             load_profile("horowitz_45nm").price(events),
-            load_profile("odin_28nm").price({"synapse_walked": counts["synapses_walked"]}),
+            load_profile("odin_28nm").price({Event.SYNAPSE_WALKED: walked}),
         ),
         notes=(
             f"{how} of architecture {machine.name!r}, "
@@ -73,52 +80,57 @@ def load_profile(name: str) -> EnergyProfile:
     return EnergyProfile.from_toml(text, name)
 
 
-def component_events(machine: Architecture, counts: Mapping[str, float]) -> defaultdict[str, float]:
+def component_events(
+    machine: Architecture, moved_bits: Mapping[Access, float], additions: float
+) -> defaultdict[Event, float]:
     """Return the priced events of a run, neuron updates left out: bits moved and synapses added.
 
     A memory is priced as the smallest published one that holds it, an adder likewise. Reading and
-    writing cost the same. A synapse and a partial sum are one addition each.
+    writing cost the same. FIFOs are priced as the smallest memory.
+
+    Args:
+        additions: of synapses visited, and of partial sums.
     """
     size = machine.core
-    capacity = {
-        "signs": size.synapse_capacity_bits,
-        "presence": size.synapse_capacity_bits,
-        "accumulators": size.neurons * size.accumulator_bits,
-        "membranes": size.neurons * size.membrane_bits,
-        "currents": size.neurons * size.current_bits,
-        "thresholds": size.neurons * size.threshold_bits,
-        "biases": size.neurons * size.bias_bits,
-        "fifos": 1,
+    capacity_bits = {
+        Memory.SIGNS: size.synapse_capacity_bits,
+        Memory.PRESENCE: size.synapse_capacity_bits,
+        Memory.ACCUMULATORS: size.neurons * size.accumulator_bits,
+        Memory.MEMBRANES: size.neurons * size.membrane_bits,
+        Memory.CURRENTS: size.neurons * size.current_bits,
+        Memory.THRESHOLDS: size.neurons * size.threshold_bits,
+        Memory.BIASES: size.neurons * size.bias_bits,
+        Memory.FIFOS: 1,
     }
-    events: defaultdict[str, float] = defaultdict(float)
-    for memory, bits in capacity.items():
-        moved = counts.get(f"read_bits/{memory}", 0) + counts.get(f"write_bits/{memory}", 0)
-        events[_priced_as(bits, _MEMORY_CLASSES, "memory_bit_1mb")] += moved
-    touched = counts["synapses_walked"] + counts["partial_sums"]
-    events[_priced_as(size.accumulator_bits, _ADDERS, "add_32bit")] += touched
-    external = counts.get("read_bits/external", 0) + counts.get("write_bits/external", 0)
-    events["external_bit"] += external
+    events: defaultdict[Event, float] = defaultdict(float)
+    for access, bits in moved_bits.items():
+        if access.memory is Memory.EXTERNAL:
+            events[Event.EXTERNAL_BIT] += bits
+        else:
+            capacity = capacity_bits[access.memory]
+            events[_priced_as(capacity, _MEMORY_CLASSES, Event.MEMORY_BIT_1MB)] += bits
+    events[_priced_as(size.accumulator_bits, _ADDERS, Event.ADD_32BIT)] += additions
     return events
 
 
 def update_events(
     programs: Sequence[BinaryProgram],
     updates_of: Mapping[str, float],
-    events: defaultdict[str, float],
+    events: defaultdict[Event, float],
 ) -> None:
     """Add the neuron updates of all parts of a network to `events`.
 
     An update is three additions (sum, bias, compare) and a product where the membrane leaks; one
     of each more with a synaptic current.
     """
-    adder = _priced_as(programs[0].architecture.core.membrane_bits, _ADDERS, "add_32bit")
+    adder = _priced_as(programs[0].architecture.core.membrane_bits, _ADDERS, Event.ADD_32BIT)
     for layer, program in {name: one for one in programs for name in one.reasons}.items():
         current = program.neuron(layer).current is not None
         events[adder] += updates_of[layer] * (3 + current)
-        events["multiply_32bit"] += updates_of[layer] * (
+        events[Event.MULTIPLY_32BIT] += updates_of[layer] * (
             program.neuron(layer).membrane.decays + current
         )
 
 
-def _priced_as(size: int, classes: tuple[tuple[int, str], ...], largest: str) -> str:
+def _priced_as(size: int, classes: tuple[tuple[int, Event], ...], largest: Event) -> Event:
     return next((name for limit, name in classes if size <= limit), largest)

@@ -1,10 +1,13 @@
-"""Counters of a run by name and by layer: what costs and reports are made of."""
+"""Counts of a run, of it all and by layer: what costs and reports are made of."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from axonc.toolchain.cost import Access, Count, Cycles, Memory, Wave, Way
+from axonc.toolchain.errors import InternalError
 
 from ..machine.architecture import Dataflow, Schedule
 from ..program.memory import flit_bits
@@ -14,114 +17,135 @@ from ..simulator.flits import LOCAL, PORTS, TO_HOST
 from ..simulator.run import Totals
 
 
-def count_events(
-    program: BinaryProgram, totals: Totals
-) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """Return totals over the batch: by name, and by layer and name.
+@dataclass(frozen=True)
+class Counts:
+    """What a program did over a batch, of it all and by layer."""
 
-    `read_bits/MEMORY` and `write_bits/MEMORY` are accesses of one kind of memory, in bits.
-    `cycles/PART` add up to all cycles: the input phase, each wave, the barriers.
+    counters: Counter[Count]
+    layers: dict[str, Counter[Count]]
+    accesses: Counter[Access]
+    cycles: Cycles
+
+
+def count_events(program: BinaryProgram, totals: Totals) -> Counts:
+    """Return what was counted in a run of one part of a network.
+
+    Raises:
+        InternalError: the cycles by phase and wave do not add up to those that were simulated.
     """
-    counters: Counter[str] = Counter()
-    layers: dict[str, Counter[str]] = {}
+    counters: Counter[Count] = Counter()
+    layers: defaultdict[str, Counter[Count]] = defaultdict(Counter)
     for bank_number, (block, bank) in enumerate(_banks(program)):
-        layer = layers.setdefault(bank.projection.layer, Counter())
+        layer = layers[bank.projection.layer]
         walked = _walked(program, totals, bank_number, block, bank)
-        layer["events"] += int(totals.bank_events[bank_number])
-        layer["synaptic_operations"] += int(totals.bank_effective[bank_number])
-        layer["synapses_walked"] += walked
-        layer["cores"] += 1
+        layer[Count.EVENTS] += int(totals.bank_events[bank_number])
+        layer[Count.SYNAPTIC_OPERATIONS] += int(totals.bank_effective[bank_number])
+        layer[Count.SYNAPSES_WALKED] += walked
+        layer[Count.CORES] += 1
     for number, block in enumerate(program.blocks):
         phases = totals.core_phases * block.box.volume
-        layer = layers.setdefault(block.layer, Counter())
-        layer["walk_cycles"] += int(totals.block_walk_cycles[number])
-        layer["neuron_phase_cycles"] += int(totals.block_phase_cycles[number])
-        layer["event_fifo_most"] = max(
-            layer["event_fifo_most"], int(totals.core_events_most[block.core])
+        layer = layers[block.layer]
+        layer[Count.WALK_CYCLES] += int(totals.block_walk_cycles[number])
+        layer[Count.NEURON_PHASE_CYCLES] += int(totals.block_phase_cycles[number])
+        layer[Count.EVENT_FIFO_MOST] = max(
+            layer[Count.EVENT_FIFO_MOST], int(totals.core_events_most[block.core])
         )
-        counters["partial_sums"] += phases * (block.helps not in (None, HOST))
-        counters["partial_sums"] += phases * block.resumes
-        counters["sums_from_host"] += phases * block.resumes
-        counters["sums_to_host"] += phases * (block.helps == HOST)
-        if block.helps is not None:
-            continue
-        layer["neuron_updates"] += phases
-        layer["overflows"] += int(totals.block_overflows[number])
-    for name in ("events", "synaptic_operations", "synapses_walked", "neuron_updates", "overflows"):
-        counters[name] = sum(layer[name] for layer in layers.values())
-    for access, bits in memory_accesses(program, totals).items():
-        counters[f"{access.kind}_bits/{access.memory}"] += bits
-
-    links = totals.link_flits.reshape(-1, PORTS)
-    counters["flits"] = int(totals.sender_flits.sum())
-    counters["hops"] = int(links[:, :LOCAL].sum())
-    counters["chip_hops"] = int(totals.link_flits[between_chips(program.architecture.mesh)].sum())
-    counters["flits_from_host"] = int(totals.sender_flits[-1])
-    counters["output_spikes"] = int(links[:, TO_HOST].sum()) - counters["sums_to_host"]
-    counters["mesh_wait_cycles"] = int(totals.link_waits.sum())
-    counters["event_fifo_wait_cycles"] = int(totals.link_waits[LOCAL::PORTS].sum())
-    counters["send_wait_cycles"] = int(totals.sender_waits.sum())
-    counters["samples"] = totals.samples
+        counters[Count.PARTIAL_SUMS] += phases * (block.helps not in (None, HOST))
+        counters[Count.PARTIAL_SUMS] += phases * block.resumes
+        counters[Count.SUMS_FROM_HOST] += phases * block.resumes
+        counters[Count.SUMS_TO_HOST] += phases * (block.helps == HOST)
+        if block.helps is None:
+            layer[Count.NEURON_UPDATES] += phases
+            layer[Count.OVERFLOWS] += int(totals.block_overflows[number])
+    for count in _ADDED_UP:
+        counters[count] = sum(layer[count] for layer in layers.values())
+    _count_traffic(program, totals, counters)
+    counters[Count.SAMPLES] = totals.samples
     nodes = [block.layer for block in program.blocks] + list(program.graph.inputs)
     for number, name in enumerate(nodes):
-        layer = layers.setdefault(name, Counter())
-        layer["spikes"] += int(totals.unit_spikes[number])
-        layer["send_wait_cycles"] += int(totals.unit_waits[number])
-    counters["spikes"] = int(totals.unit_spikes.sum())
-    counters.update(phase_cycles(program, totals))
-    return dict(counters), {name: dict(layer) for name, layer in layers.items()}
+        layers[name][Count.SPIKES] += int(totals.unit_spikes[number])
+        layers[name][Count.SEND_WAIT_CYCLES] += int(totals.unit_waits[number])
+    counters[Count.SPIKES] = int(totals.unit_spikes.sum())
+    accesses: Counter[Access] = Counter()
+    for placed, bits in memory_accesses(program, totals).items():
+        accesses[placed.access] += bits
+    return Counts(counters, dict(layers), accesses, _cycles(program, totals))
 
 
-@dataclass(frozen=True)
-class Access:
-    """One way to one memory: `kind` is read or write, `core` the one that has it (-1: routers)."""
+_ADDED_UP = (
+    Count.EVENTS,
+    Count.SYNAPTIC_OPERATIONS,
+    Count.SYNAPSES_WALKED,
+    Count.NEURON_UPDATES,
+    Count.OVERFLOWS,
+)
+"""Counts of a run that are sums over its layers."""
 
-    core: int
-    memory: str
-    kind: str
+
+def _count_traffic(program: BinaryProgram, totals: Totals, counters: Counter[Count]) -> None:
+    """Add what the mesh carried, and who waited for it."""
+    links = totals.link_flits.reshape(-1, PORTS)
+    chip_links = between_chips(program.architecture.mesh)
+    outputs = int(links[:, TO_HOST].sum())
+    counters[Count.FLITS] = int(totals.sender_flits.sum())
+    counters[Count.HOPS] = int(links[:, :LOCAL].sum())
+    counters[Count.CHIP_HOPS] = int(totals.link_flits[chip_links].sum())
+    counters[Count.FLITS_FROM_HOST] = int(totals.sender_flits[-1])
+    counters[Count.OUTPUT_SPIKES] = outputs - counters[Count.SUMS_TO_HOST]
+    counters[Count.MESH_WAIT_CYCLES] = int(totals.link_waits.sum())
+    counters[Count.EVENT_FIFO_WAIT_CYCLES] = int(totals.link_waits[LOCAL::PORTS].sum())
+    counters[Count.SEND_WAIT_CYCLES] = int(totals.sender_waits.sum())
 
 
-def memory_accesses(program: BinaryProgram, totals: Totals) -> Counter[Access]:
+@dataclass(frozen=True, slots=True)
+class CoreAccess:
+    """One way to one memory of one core; core None: the FIFOs of all routers."""
+
+    core: int | None
+    access: Access
+
+
+def memory_accesses(program: BinaryProgram, totals: Totals) -> Counter[CoreAccess]:
     """Return the bits read and written over the batch, by core, memory and way."""
-    size, bits = program.architecture.core, Counter[Access]()
+    size, bits = program.architecture.core, Counter[CoreAccess]()
     event_major = size.dataflow is Dataflow.EVENT_MAJOR  # a scan sums in a register
 
-    def reads(block: Block, memory: str, count: int, *, writes: bool = False) -> None:
-        bits[Access(block.core, memory, "read")] += count
+    def reads(block: Block, memory: Memory, count: int, *, writes: bool = False) -> None:
+        bits[CoreAccess(block.core, Access(Way.READ, memory))] += count
         if writes:
-            bits[Access(block.core, memory, "write")] += count
+            bits[CoreAccess(block.core, Access(Way.WRITE, memory))] += count
 
     for bank_number, (block, bank) in enumerate(_banks(program)):
         walked = _walked(program, totals, bank_number, block, bank)
         if event_major:
-            reads(block, "accumulators", walked * size.accumulator_bits, writes=True)
+            reads(block, Memory.ACCUMULATORS, walked * size.accumulator_bits, writes=True)
         if bank.projection.stored:
-            reads(block, "signs", walked)
-            reads(block, "presence", walked * block.has_absent_synapses(bank))
+            reads(block, Memory.SIGNS, walked)
+            reads(block, Memory.PRESENCE, walked * block.has_absent_synapses(bank))
     for block in program.blocks:
         phases = totals.core_phases * block.box.volume
-        reads(block, "accumulators", phases * size.accumulator_bits, writes=True)
+        reads(block, Memory.ACCUMULATORS, phases * size.accumulator_bits, writes=True)
         if block.resumes:
-            reads(block, "accumulators", phases * size.accumulator_bits, writes=True)
+            reads(block, Memory.ACCUMULATORS, phases * size.accumulator_bits, writes=True)
         if block.helps is not None:
             if block.helps != HOST:
                 owner = program.blocks[block.helps]
-                reads(owner, "accumulators", phases * size.accumulator_bits, writes=True)
+                reads(owner, Memory.ACCUMULATORS, phases * size.accumulator_bits, writes=True)
             continue
         neuron = program.neuron(block.layer)
-        reads(block, "membranes", phases * size.membrane_bits, writes=True)
+        reads(block, Memory.MEMBRANES, phases * size.membrane_bits, writes=True)
         if neuron.current is not None:
-            reads(block, "currents", phases * size.current_bits, writes=True)
-        reads(block, "thresholds", phases * size.threshold_bits)
+            reads(block, Memory.CURRENTS, phases * size.current_bits, writes=True)
+        reads(block, Memory.THRESHOLDS, phases * size.threshold_bits)
         if neuron.bias.any():
-            reads(block, "biases", phases * size.bias_bits)
+            reads(block, Memory.BIASES, phases * size.bias_bits)
     hops = int(totals.link_flits.reshape(-1, PORTS)[:, :LOCAL].sum())
-    stored = {-1: int(totals.sender_flits.sum()) + hops}
+    stored: dict[int | None, int] = {None: int(totals.sender_flits.sum()) + hops}
     stored |= dict(enumerate(totals.core_events.tolist()))
     width = flit_bits(program)
     for core, flits in stored.items():
-        for kind in ("read", "write"):
-            bits[Access(core, "fifos", kind)] += flits * width
+        for way in Way:
+            bits[CoreAccess(core, Access(way, Memory.FIFOS))] += flits * width
     return bits
 
 
@@ -132,22 +156,26 @@ def _walked(program: BinaryProgram, totals: Totals, number: int, block: Block, b
     return int(totals.bank_performed[number])
 
 
-def phase_cycles(program: BinaryProgram, totals: Totals) -> Counter[str]:
-    """Return `cycles/PART`: all cycles of the batch by what the machine was in."""
-    parts: Counter[str] = Counter()
+def _cycles(program: BinaryProgram, totals: Totals) -> Cycles:
+    """Return all cycles of the batch by what the machine was in."""
     if program.architecture.schedule is Schedule.PIPELINED:
-        parts["cycles/step"] = int(totals.phase_cycles.sum())
+        found = Cycles(step=int(totals.phase_cycles.sum()), barrier=totals.barrier_cycles)
     else:
-        parts["cycles/input"] = int(totals.phase_cycles[0])
-        for wave in range(program.waves):
-            busy = [block for block in program.blocks if block.wave == wave]
-            names = dict.fromkeys(
-                f"{block.layer} partial sums" if block.helps is not None else block.layer
-                for block in busy
-            )
-            parts[f"cycles/{' + '.join(names)}"] += int(totals.phase_cycles[1 + wave])
-    parts["cycles/barrier"] = totals.barrier_cycles
-    return parts
+        waves = tuple(
+            (_wave(program, number), int(totals.phase_cycles[1 + number]))
+            for number in range(program.waves)
+        )
+        found = Cycles(int(totals.phase_cycles[0]), waves=waves, barrier=totals.barrier_cycles)
+    if found.total != totals.cycles:
+        raise InternalError(f"{found.total} cycles by phase and wave, {totals.cycles} simulated")
+    return found
+
+
+def _wave(program: BinaryProgram, number: int) -> Wave:
+    busy = [block for block in program.blocks if block.wave == number]
+    updated = dict.fromkeys(block.layer for block in busy if block.helps is None)
+    summed = dict.fromkeys(block.layer for block in busy if block.helps is not None)
+    return Wave(number, tuple(updated), tuple(summed))
 
 
 def _banks(program: BinaryProgram) -> Iterator[tuple[Block, Bank]]:

@@ -13,20 +13,20 @@ turns in each time step, and their state waits in external memory in between.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil
 
 import numpy as np
 
+from axonc.toolchain.cost import Memory
 from axonc.toolchain.ir import Edge, Graph, Input, Node, Output, SignalPath
 
 from ...base import Program
 from ..machine.architecture import Architecture
 from ..program.box import Grid
-from ..program.memory import memory_bits, spike_bits
+from ..program.memory import memory_bits
 from ..program.paths import read_out_of, spiking_sources
 from ..program.program import BinaryProgram
 from .layers import Layer, make_blocks, returned
@@ -37,17 +37,17 @@ Group = dict[str, Layer]
 """What a part has of each of its layers, in the order of execution."""
 
 _STREAMED = (
-    "signs",
-    "presence",
-    "thresholds",
-    "biases",
-    "decays",
-    "resets",
-    "routes",
-    "bank_sets",
-    "branches",
+    Memory.SIGNS,
+    Memory.PRESENCE,
+    Memory.THRESHOLDS,
+    Memory.BIASES,
+    Memory.DECAYS,
+    Memory.RESETS,
+    Memory.ROUTES,
+    Memory.BANK_SETS,
+    Memory.BRANCHES,
 )
-_STATE = ("membranes", "currents", "history")
+_STATE = (Memory.MEMBRANES, Memory.CURRENTS, Memory.HISTORY)
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ class Part:
         """Return what each input node of the part gets out of the spikes of all nodes."""
         return {name: rasters[self.returned.get(name, name)] for name in self.program.graph.inputs}
 
-    def _bits_of(self, memories: Sequence[str]) -> int:
+    def _bits_of(self, memories: Container[Memory]) -> int:
         bits = memory_bits(self.program)
-        return sum(n for name, n in bits.items() if name.rsplit(".", 1)[1] in memories)
+        return sum(n for stored, n in bits.items() if stored.memory in memories)
 
     def _cycles_of(self, bits: int) -> int:
         external = self.program.architecture.external_memory
@@ -155,39 +155,6 @@ def map_sequentially(
         for number in numbers
     )
     return SequentialProgram(graph, 0, architecture, parts, rounds)
-
-
-def external_counters(
-    program: SequentialProgram, runs: list[Counter[str]], steps: int
-) -> Counter[str]:
-    """Return what the external memory adds to the counters of the parts: bits, and cycles of loads.
-
-    Where parts run in turns, those of saving and restoring their states too; a sample begins from
-    rest, and leaves no state behind.
-    """
-    total: Counter[str] = Counter()
-    grids = {
-        name: grid
-        for part in program.parts
-        for name, grid in part.program.grids.items()
-        if name not in part.returned
-    }
-    width, sum_bits = spike_bits(grids), program.architecture.core.accumulator_bits
-    for part, counters in zip(program.parts, runs, strict=True):
-        in_turns = part.program.in_turns
-        loads = counters["samples"] * (steps if in_turns else 1)
-        total["read_bits/external"] += loads * part.load_bits
-        spikes = counters["flits_from_host"] - counters["sums_from_host"]
-        total["read_bits/external"] += spikes * width + counters["sums_from_host"] * sum_bits
-        total["write_bits/external"] += counters["output_spikes"] * width
-        total["write_bits/external"] += counters["sums_to_host"] * sum_bits
-        total["cycles/load"] += loads * part.load_cycles
-        if in_turns:
-            kept = counters["samples"] * (steps - 1)
-            total["read_bits/external"] += kept * part.state_bits
-            total["write_bits/external"] += kept * part.state_bits
-            total["cycles/state"] += 2 * kept * part.state_cycles
-    return total
 
 
 def grouped(

@@ -8,6 +8,7 @@ from math import ceil, log2, prod
 
 import numpy as np
 
+from axonc.toolchain.cost import Memory, Stored
 from axonc.toolchain.ir import IntegerNeuron, Reset
 
 from ..machine.architecture import Schedule
@@ -19,15 +20,15 @@ Position = tuple[int, int]
 Targets = tuple[tuple[int, int], ...]
 
 
-def memory_bits(program: BinaryProgram) -> dict[str, int]:
-    """Return occupied bits as {"NODE.MEMORY": bits}, summed over cores.
+def memory_bits(program: BinaryProgram) -> dict[Stored, int]:
+    """Return occupied bits by node and memory, summed over cores.
 
     Signs and presence belong to the weighted node, everything else to the neuron node. Presence
     bits exist only in banks that have absent synapses. Thresholds, biases, decays and reset
     potentials are stored once for all neurons of a core that share them along an axis.
     """
     size = program.architecture.core
-    bits: Counter[str] = Counter()
+    bits: Counter[Stored] = Counter()
     summed_during_phase: set[int | None] = set()
     if program.architecture.schedule is Schedule.PIPELINED and size.unrolls:
         summed_during_phase = {block.helps for block in program.blocks} | {program.resuming}
@@ -35,44 +36,46 @@ def memory_bits(program: BinaryProgram) -> dict[str, int]:
         for bank in block.banks:
             synapses = block.stored_synapses(bank)
             if synapses:
-                bits[f"{bank.projection.layer}.signs"] += synapses
+                bits[Stored(bank.projection.layer, Memory.SIGNS)] += synapses
                 if block.has_absent_synapses(bank):
-                    bits[f"{bank.projection.layer}.presence"] += synapses
+                    bits[Stored(bank.projection.layer, Memory.PRESENCE)] += synapses
         neurons = block.box.volume
         sets = 2 if number in summed_during_phase else 1
-        bits[f"{block.layer}.accumulators"] += sets * neurons * size.accumulator_bits
+        bits[Stored(block.layer, Memory.ACCUMULATORS)] += sets * neurons * size.accumulator_bits
         if block.helps is not None:
             continue
         node = program.neuron(block.layer)
-        bits[f"{block.layer}.membranes"] += neurons * size.membrane_bits
-        bits[f"{block.layer}.thresholds"] += (
+        bits[Stored(block.layer, Memory.MEMBRANES)] += neurons * size.membrane_bits
+        bits[Stored(block.layer, Memory.THRESHOLDS)] += (
             _entries(node.threshold, node, block) * size.threshold_bits
         )
         if node.bias.any():
-            bits[f"{block.layer}.biases"] += _entries(node.bias, node, block) * size.bias_bits
+            bits[Stored(block.layer, Memory.BIASES)] += (
+                _entries(node.bias, node, block) * size.bias_bits
+            )
         multiplier_bits = size.decay_bits + 1
         if node.membrane.decays:
             entries = _entries(node.membrane.multiplier, node, block)
-            bits[f"{block.layer}.decays"] += entries * multiplier_bits
+            bits[Stored(block.layer, Memory.DECAYS)] += entries * multiplier_bits
         if node.current is not None:
-            bits[f"{block.layer}.currents"] += neurons * size.current_bits
+            bits[Stored(block.layer, Memory.CURRENTS)] += neurons * size.current_bits
             entries = _entries(node.current.multiplier, node, block)
-            bits[f"{block.layer}.decays"] += entries * multiplier_bits
+            bits[Stored(block.layer, Memory.DECAYS)] += entries * multiplier_bits
         if node.reset is Reset.HARD and node.v_reset.any():
-            bits[f"{block.layer}.resets"] += (
+            bits[Stored(block.layer, Memory.RESETS)] += (
                 _entries(node.v_reset, node, block) * size.membrane_bits
             )
         routes = program.block_routes[number]
-        bits[f"{block.layer}.routes"] += len(routes) * route_bits(program)
+        bits[Stored(block.layer, Memory.ROUTES)] += len(routes) * route_bits(program)
         if held := max((route.hold_steps for route in routes), default=0):
-            bits[f"{block.layer}.history"] += held * neurons
+            bits[Stored(block.layer, Memory.HISTORY)] += held * neurons
     for core, asked in entries_of(program).items():
         if core != HOST and (banks := _banks_in(program, core)) > 1:
             for source, _ in asked:
-                bits[f"{source}.bank_sets"] += banks
+                bits[Stored(source, Memory.BANK_SETS)] += banks
     for source, lines in branch_lines(program).items():
-        bits[f"{source}.branches"] += lines * branch_bits(program)
-    return {name: count for name, count in bits.items() if count}
+        bits[Stored(source, Memory.BRANCHES)] += lines * branch_bits(program)
+    return {what: count for what, count in bits.items() if count}
 
 
 def flit_bits(program: BinaryProgram) -> int:
@@ -134,16 +137,16 @@ def branch_bits(program: BinaryProgram) -> int:
     return _index_bits(_sets(program)) + PORTS + _entry_bits(program)
 
 
-def entries_of(program: BinaryProgram) -> dict[int, set[tuple[str, Targets]]]:
+def entries_of(program: BinaryProgram) -> dict[int, tuple[tuple[str, Targets], ...]]:
     """Return what spike flits can ask for in each core: a source, and the banks that take it.
 
     At the host port the source alone.
     """
-    entries: dict[int, set[tuple[str, Targets]]] = {}
+    entries: dict[int, dict[tuple[str, Targets], None]] = {}
     for name, _, route in _senders(program):
         for core, banks in program.banks_by_core(route).items():
-            entries.setdefault(core, set()).add((name, banks))
-    return entries
+            entries.setdefault(core, {})[name, banks] = None
+    return {core: tuple(asked) for core, asked in entries.items()}
 
 
 def _destination_bits(program: BinaryProgram) -> int:

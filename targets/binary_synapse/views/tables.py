@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..accounting.counting import memory_accesses
+from axonc.toolchain.cost import Access, Way
+
+from ..accounting.counting import CoreAccess, memory_accesses
 from ..machine.architecture import Schedule
 from ..program.program import HOST, BinaryProgram
 from ..simulator.flits import LOCAL, PORTS
@@ -70,18 +72,17 @@ def step_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
 
 def memory_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
     """Return one row for each memory of each core, and for the FIFOs of all routers together."""
-    rows: dict[tuple[int, str], dict[str, Any]] = {}
-    for access, bits in memory_accesses(program, totals).items():
-        if bits:
-            empty = {
-                "core": access.core if access.core >= 0 else "routers",
-                "memory": access.memory,
-                "read_bits": 0,
-                "write_bits": 0,
-            }
-            row = rows.setdefault((access.core, access.memory), empty)
-            row[f"{access.kind}_bits"] = bits
-    return [rows[key] for key in sorted(rows)]
+    bits = memory_accesses(program, totals)
+    used = dict.fromkeys((at.core, at.access.memory) for at, count in bits.items() if count)
+    return [
+        {
+            "core": "routers" if core is None else core,
+            "memory": memory,
+            "read_bits": bits[CoreAccess(core, Access(Way.READ, memory))],
+            "write_bits": bits[CoreAccess(core, Access(Way.WRITE, memory))],
+        }
+        for core, memory in sorted(used, key=lambda key: (-1 if key[0] is None else key[0], key[1]))
+    ]
 
 
 def core_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:

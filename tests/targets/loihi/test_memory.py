@@ -5,6 +5,7 @@ import pytest
 
 from axonc.targets.loihi import Loihi, Sign, SynapseGroup, load_chip
 from axonc.targets.loihi.chip import chip_names
+from axonc.toolchain.cost import Memory, Stored
 
 LISTS = load_chip("loihi1").synapse_lists
 
@@ -41,8 +42,10 @@ def test_a_binary_layer_of_784_to_512_takes_one_and_a_fifth_megabit(build):
     target = Loihi()
     program = target.compile(graph)
     parts = target.cost(program).memory_bits.parts
-    assert parts["fc1->lif1 synapses"] == 784 * 8 * 192  # 64 * 2 bits + 10 make three words
-    assert parts["lif1 states"] == 512 * 48
+    assert (
+        parts[Stored("fc1", Memory.SYNAPSES)] == 784 * 8 * 192
+    )  # 64 * 2 bits + 10 make three words
+    assert parts[Stored("lif1", Memory.STATES)] == 512 * 48
     assert sum(core["synapse_bits_used"] for core in program.cores()) == 784 * 8 * 192
 
 
@@ -52,4 +55,6 @@ def test_a_sparse_matrix_is_stored_with_indices_where_that_is_smaller(build):
     graph = build.affine_graph([weight], [build.integer_neuron(512)])
     target = Loihi()
     parts = target.cost(target.compile(graph)).memory_bits.parts
-    assert parts["fc1->lif1 synapses"] == 4 * 64  # 5 * (1 + 9) + 10 bits are one word each
+    assert (
+        parts[Stored("fc1", Memory.SYNAPSES)] == 4 * 64
+    )  # 5 * (1 + 9) + 10 bits are one word each

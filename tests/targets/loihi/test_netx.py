@@ -7,7 +7,7 @@ Python that has lava-dl 0.6.0. Where it is not there, these tests are skipped.
 import numpy as np
 import pytest
 
-from axonc.targets.loihi import Loihi, environment, netx_engine
+from axonc.targets.loihi import Loihi, environment, netx_engine, requirements
 from axonc.toolchain.errors import EngineError, InputError
 from axonc.toolchain.ir import (
     BIPOLAR,
@@ -27,7 +27,7 @@ from axonc.toolchain.ir import (
 TARGET = Loihi()
 
 needs_netx = pytest.mark.skipif(
-    not environment.status(environment.NETX)["installed"],
+    not environment.status(requirements.NETX)["installed"],
     reason="needs lava-dl: axonc doctor --install netx (5.6 GB), or AXONC_NETX_PYTHON",
 )
 

@@ -13,7 +13,8 @@ HOSTILE = "<script>alert('lif')</script>[red]$ \x1b[31m"
 
 def _cost(target: str, energy: dict[str, Any], **more: Any) -> dict[str, Any]:
     breakdown = {"total": 30, "parts": {f"{HOSTILE} synapses": 20, "lif membranes": 10}}
-    figures = {"memory_bits": breakdown, "synaptic_operations": breakdown, "spikes": breakdown}
+    memory = breakdown | {"by_purpose": {"synapses": 20, "membranes": 10}}
+    figures = {"memory_bits": memory, "synaptic_operations": breakdown, "spikes": breakdown}
     return {
         "target": target,
         **figures,
@@ -26,15 +27,15 @@ def _cost(target: str, energy: dict[str, Any], **more: Any) -> dict[str, Any]:
 def _energy(pj_each: float | None) -> dict[str, Any]:
     entry = {"count": 100.0, "pj_each": 2.0, "source": "table 1"}
     other = {"count": 5.0, "pj_each": pj_each, "source": "table 2" if pj_each else None}
-    parts = {"synaptic_operation": 200.0} | ({"spike": 5.0 * pj_each} if pj_each else {})
+    parts = {"synaptic_operation": 200.0} | ({"spike_message": 5.0 * pj_each} if pj_each else {})
     return {
         "total": sum(parts.values()) if pj_each else None,
         "parts": parts,
-        "unpriced": [] if pj_each else ["spike"],
+        "unpriced": [] if pj_each else ["spike_message"],
         "basis": "measured on silicon",
         "source": "A paper, 2019",
         "static_power_w": 0.1,
-        "events": {"synaptic_operation": entry, "spike": other},
+        "events": {"synaptic_operation": entry, "spike_message": other},
     }
 
 

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from axonc.targets import NodeVerdict, Verdict
-from axonc.toolchain.cost import Breakdown, CostReport, EnergyEntry, EnergyProfile
+from axonc.toolchain.cost import (
+    Breakdown,
+    CostReport,
+    EnergyEntry,
+    EnergyProfile,
+    Event,
+    Memory,
+    Stored,
+)
 from axonc.toolchain.report import print_cost, print_demo, print_figures, print_verdicts
 
 HOSTILE = "[red]lif[/] \x1b[31m"
@@ -31,26 +39,29 @@ def test_names_are_neither_markup_nor_commands(capsys: pytest.CaptureFixture[str
 
 
 def test_a_profile_without_a_price_has_no_total(capsys: pytest.CaptureFixture[str]) -> None:
-    profile = EnergyProfile("p", "fit", "paper", {"update": EnergyEntry(2.0, "table 1")}, 0.5)
+    profile = EnergyProfile(
+        "p", "fit", "paper", {Event.NEURON_UPDATE: EnergyEntry(2.0, "table 1")}, 0.5
+    )
     report = CostReport(
         "loihi",
-        Breakdown({"lif membranes": 24_000}),
+        Breakdown({Stored("lif", Memory.MEMBRANES): 24_000}),
         spikes=Breakdown({"lif": 3.5}),
-        energy=(profile.price({"update": 10, "spike": 3}),),
+        energy=(profile.price({Event.NEURON_UPDATE: 10, Event.SPIKE_MESSAGE: 3}),),
         notes=("left out: input",),
     )
     print_cost(report)
     printed = _printed(capsys)
     for line in (
         "Memory: Loihi",
+        "lif membranes 24 kbit",
         "total 24 kbit",
         "spikes 3.5 lif 3.5",
-        "update 10 2 pJ 20 pJ",
-        "spike 3 no published figure –",
+        "neuron update 10 2 pJ 20 pJ",
+        "spike message 3 no published figure –",
         "no total; what is known 20 pJ",
         "basis: fit",
         "source: paper",
-        "static power: 0.5 W, told apart and not added",
+        "static power: 0.5 W, reported separately",
         "note: left out: input",
     ):
         assert line in printed.splitlines(), line

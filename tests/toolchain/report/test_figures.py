@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from axonc.toolchain.report.labels import event_group, pair_name, purpose
+from axonc.toolchain.cost import Event, Memory, Purpose
+from axonc.toolchain.report.labels import event_group, pair_name
 from axonc.toolchain.report.plots import stacked_bars, training_plot, wilson_interval
 from axonc.toolchain.report.training_log import read_metrics
 from axonc.toolchain.report.units import (
@@ -51,9 +52,16 @@ def test_wilson_interval_of_known_cases() -> None:
 
 
 def test_words() -> None:
-    assert purpose("a.b.signs") == purpose("fc1->lif1 synapses") == "synapses"
-    assert purpose("routes") == "routes"
-    assert event_group("synapse_walked") == "synapses" and event_group("leap") == "other"
+    assert all(memory.purpose in Purpose for memory in Memory)
+    assert Memory.SIGNS.purpose is Memory.PRESENCE.purpose is Purpose.SYNAPSES
+    assert event_group(Event.SYNAPSE_WALKED) == "synapses"
+    assert {event_group(event) for event in Event} == {
+        "synapses",
+        "neurons",
+        "memory",
+        "arithmetic",
+        "transport",
+    }
     assert pair_name("loihi / lava") == "Loihi emulator ↔ Lava"
 
 

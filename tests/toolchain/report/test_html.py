@@ -91,7 +91,7 @@ def test_the_figures_are_told(page: str) -> None:
         "reference_int 0.00025 % rounding".replace("reference_int", "norse ↔ integer reference"),
         "Loihi emulator ↔ Lava none",
         "no total: 200 pJ without spike",
-        "spike 5 – – no published figure",
+        "spike message 5 – – no published figure",
         "synaptic operation 100 2 pJ 200 pJ table 1",
         "Static power: 0.1 W",
         "axonc demo --seed 7 --out DIR",

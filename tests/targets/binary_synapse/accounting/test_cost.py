@@ -8,6 +8,7 @@ from binary_synapse_networks import chain, perceptron, spike_counts
 
 from axonc.targets.binary_synapse import BinarySynapse
 from axonc.targets.binary_synapse.accounting.cost import load_profile
+from axonc.toolchain.cost import Access, Memory, Stored, Way
 from axonc.toolchain.ir import (
     Input,
     IntegerAffine,
@@ -23,13 +24,13 @@ from axonc.toolchain.ir import (
 def test_memory_of_a_dense_network() -> None:
     target = BinarySynapse("edge")
     parts = target.cost(target.compile(perceptron([6, 5, 4]))).memory_bits.parts
-    assert parts["linear0.signs"] == 30
-    assert parts["linear1.signs"] == 20
-    assert "linear0.presence" not in parts
-    assert parts["neuron0.membranes"] == 5 * 24
-    assert parts["neuron0.accumulators"] == 5 * 16
-    assert parts["neuron0.thresholds"] == 24  # one for all neurons
-    assert "neuron0.biases" not in parts
+    assert parts[Stored("linear0", Memory.SIGNS)] == 30
+    assert parts[Stored("linear1", Memory.SIGNS)] == 20
+    assert Stored("linear0", Memory.PRESENCE) not in parts
+    assert parts[Stored("neuron0", Memory.MEMBRANES)] == 5 * 24
+    assert parts[Stored("neuron0", Memory.ACCUMULATORS)] == 5 * 16
+    assert parts[Stored("neuron0", Memory.THRESHOLDS)] == 24  # one for all neurons
+    assert Stored("neuron0", Memory.BIASES) not in parts
 
 
 def test_a_kernel_is_stored_once() -> None:
@@ -52,8 +53,8 @@ def test_a_kernel_is_stored_once() -> None:
     )
     target = BinarySynapse("edge")
     parts = target.cost(target.compile(graph)).memory_bits.parts
-    assert parts["conv.signs"] == parts["conv.presence"] == 18
-    assert parts["neuron.thresholds"] == 2 * 24
+    assert parts[Stored("conv", Memory.SIGNS)] == parts[Stored("conv", Memory.PRESENCE)] == 18
+    assert parts[Stored("neuron", Memory.THRESHOLDS)] == 2 * 24
     spikes = np.zeros((1, 1, 1, 9, 9), bool)
     spikes[0, 0, 0, 0, 0] = spikes[0, 0, 0, 4, 4] = True  # a corner (4 taps) and the middle (9)
     run = target.run(target.compile(graph), spikes)
@@ -95,7 +96,7 @@ def test_energy_is_counts_times_sourced_prices() -> None:
     assert horowitz.total_pj == pytest.approx(sum(horowitz.parts_pj.values()))
     small = (
         sum(
-            run.counters.get(f"{way}_bits/{memory}", 0)
+            run.accesses.get(Access(Way(way), Memory(memory)), 0)
             for way in ("read", "write")
             for memory in ("accumulators", "fifos")
         )
@@ -103,7 +104,7 @@ def test_energy_is_counts_times_sourced_prices() -> None:
     )
     middle = (
         sum(
-            run.counters.get(f"{way}_bits/{memory}", 0)
+            run.accesses.get(Access(Way(way), Memory(memory)), 0)
             for way in ("read", "write")
             for memory in ("membranes", "thresholds", "biases")
         )
@@ -112,10 +113,10 @@ def test_energy_is_counts_times_sourced_prices() -> None:
     # 1024 x 16 bits of accumulators, 1024 x 24 bits of membranes and 128 KB of signs.
     assert horowitz.parts_pj["memory_bit_8kb"] == pytest.approx((small + middle) * 10 / 64)
     assert horowitz.parts_pj["memory_bit_1mb"] == pytest.approx(
-        run.counters["read_bits/signs"] / 3 * 100 / 64
+        run.accesses[Access(Way.READ, Memory.SIGNS)] / 3 * 100 / 64
     )
     assert report.cycles is not None
-    assert report.cycles.total == pytest.approx((run.cycles or 0) / 3)
+    assert report.cycles.total == pytest.approx(run.cycles.total / 3)
 
 
 @pytest.mark.parametrize("name", ["horowitz_45nm", "odin_28nm"])

@@ -15,6 +15,7 @@ from axonc.targets.binary_synapse.machine.architecture import Dataflow, MeshPara
 from axonc.targets.binary_synapse.program.box import Grid
 from axonc.targets.binary_synapse.program.memory import memory_bits
 from axonc.targets.binary_synapse.program.program import BinaryProgram, Box, Route
+from axonc.toolchain.cost import Access, Memory, Stored, Way
 from axonc.toolchain.ir import Edge, Graph, Output
 from axonc.toolchain.reference import execute
 
@@ -46,7 +47,9 @@ def test_a_multicast_flit_is_copied_where_its_ways_part() -> None:
     assert many.totals.forks == 27
     # The first spike is popped 3 + 2 cycles after it was sent; three walks take 2 each.
     assert many.totals.phase_cycles[0] == 3 * (3 + 2 + 3 * 2)
-    assert many.counters["read_bits/fifos"] < one.counters["read_bits/fifos"]
+    assert (
+        many.accesses[Access(Way.READ, Memory.FIFOS)] < one.accesses[Access(Way.READ, Memory.FIFOS)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,8 @@ def test_a_flit_serves_all_banks_of_its_core(dataflow: str, per_event: int) -> N
     assert run.totals.block_walk_cycles.tolist() == [walked[0], walked[1] + own * hidden]
     assert run.totals.core_walk_cycles.tolist() == [5 * per_event + own * hidden]
     # Three banks in the core; spikes of the input name two of them, hidden ones the third.
-    assert memory_bits(program)["input.bank_sets"] == memory_bits(program)["neuron0.bank_sets"] == 3
+    bits = memory_bits(program)
+    assert [bits[Stored(name, Memory.BANK_SETS)] for name in ("input", "neuron0")] == [3, 3]
 
 
 @pytest.mark.parametrize("multicast", [False, True])

@@ -20,6 +20,7 @@ from axonc.targets.binary_synapse.machine.architecture import (
     MeshParameters,
     Schedule,
 )
+from axonc.toolchain.cost import Access, Memory, Phase, Way
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import (
     BIPOLAR,
@@ -66,7 +67,7 @@ def test_a_network_larger_than_the_chip_runs_in_parts() -> None:
     first = program.parts[0]
     assert signs < first.load_bits < signs + 2000
     assert first.load_cycles == -(-first.load_bits // 64)
-    assert run.counters["cycles/load"] == 3 * sum(part.load_cycles for part in program.parts)
+    assert run.cycles.load == 3 * sum(part.load_cycles for part in program.parts)
     fired = sum(int(expected.spikes[f"neuron{n}"].sum()) for n in range(4))
     assert run.counters["spikes"] == fired + int(spikes.sum())
     whole = BinarySynapse(shipped)
@@ -74,7 +75,7 @@ def test_a_network_larger_than_the_chip_runs_in_parts() -> None:
     assert run.synaptic_operations == whole_run.synaptic_operations
     report = target.cost(program, run)
     assert report.energy[0].parts_pj["external_bit"] > 0
-    assert report.cycles is not None and report.cycles.total == pytest.approx(run.cycles / 3)
+    assert report.cycles is not None and report.cycles.total == pytest.approx(run.cycles.total / 3)
 
 
 def test_a_layer_larger_than_the_chip_runs_in_parts_of_its_own() -> None:
@@ -154,8 +155,8 @@ def test_sums_of_more_cores_than_there_are_are_done_in_turns() -> None:
     assert [totals.first_output_cycle.tolist() for totals in run.part_totals] == [[-1, -1]] * 3
     loaded = sum(part.load_bits for part in program.parts)
     sums = run.counters["sums_to_host"] * machine.core.accumulator_bits
-    assert run.counters["read_bits/external"] == 2 * loaded + sums
-    assert run.counters["write_bits/external"] == sums
+    assert run.accesses[Access(Way.READ, Memory.EXTERNAL)] == 2 * loaded + sums
+    assert run.accesses[Access(Way.WRITE, Memory.EXTERNAL)] == sums
     spikes = spike_counts(graph, samples=2, steps=6)
     run = target.run(program, spikes, probes=["neuron0"])
     expected = execute(graph, spikes, probes=["neuron0"])
@@ -206,14 +207,17 @@ def test_parts_on_a_loop_take_turns_in_each_step() -> None:
     )
     run = target.run(program, np.zeros((5, 3, 4), bool))
     loads = sum(part.load_bits for part in program.parts)
-    assert run.counters["read_bits/external"] == 5 * (3 * loads + 2 * 192)
-    assert run.counters["write_bits/external"] == 5 * 2 * 192
-    assert run.counters["cycles/load"] == 5 * 3 * sum(part.load_cycles for part in program.parts)
-    assert run.counters["cycles/state"] == 5 * 2 * (4 + 4)
+    assert run.accesses[Access(Way.READ, Memory.EXTERNAL)] == 5 * (3 * loads + 2 * 192)
+    assert run.accesses[Access(Way.WRITE, Memory.EXTERNAL)] == 5 * 2 * 192
+    assert run.cycles.load == 5 * 3 * sum(part.load_cycles for part in program.parts)
+    assert run.cycles.state == 5 * 2 * (4 + 4)
     report = target.cost(program, run)
-    moved = run.counters["read_bits/external"] + run.counters["write_bits/external"]
+    moved = (
+        run.accesses[Access(Way.READ, Memory.EXTERNAL)]
+        + run.accesses[Access(Way.WRITE, Memory.EXTERNAL)]
+    )
     assert report.energy[0].counts["external_bit"] == moved / 5
-    assert report.cycles is not None and report.cycles.parts["state"] == 16
+    assert report.cycles is not None and report.cycles.parts[Phase.STATE] == 16
 
 
 @pytest.mark.parametrize(
@@ -289,7 +293,7 @@ def test_parts_beside_a_loop_run_once() -> None:
     np.testing.assert_array_equal(run.spikes["output"], expected.output)
     times = [1, 7, 7, 1]
     loads = [n * part.load_cycles for n, part in zip(times, program.parts, strict=True)]
-    assert run.counters["cycles/load"] == 3 * sum(loads)
+    assert run.cycles.load == 3 * sum(loads)
 
 
 def test_a_pipelined_loop_over_parts_is_refused() -> None:

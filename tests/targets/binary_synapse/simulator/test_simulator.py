@@ -43,6 +43,7 @@ from axonc.targets.binary_synapse.simulator.run import (
     simulate_batch,
 )
 from axonc.targets.binary_synapse.simulator.timing import EVERY_CYCLE, simulate_timing
+from axonc.toolchain.cost import Access, Memory, Phase, Wave, Way
 from axonc.toolchain.ir import IntegerNeuron
 from axonc.toolchain.reference import execute
 
@@ -97,15 +98,14 @@ def test_every_cycle_equals_the_naive_machine(layout: Layout) -> None:
         if part.program.handing_on is not None:
             np.testing.assert_array_equal(slow.sums[0], model.handed_on)
     bound = target.run(program, counts, engine="analytic")
-    assert 0 < (bound.cycles or 0) <= (run.cycles or 0)
+    assert 0 < bound.cycles.total <= run.cycles.total
 
     # The energy is the sum of its parts, and each part a count times its price.
     horowitz, odin = target.cost(program, run).energy
     assert horowitz.total_pj == pytest.approx(sum(horowitz.parts_pj.values()))
     assert odin.total_pj == pytest.approx(12.7 * run.counters["synapses_walked"])
-    parts = [count for name, count in run.counters.items() if name.startswith("cycles/")]
     cycles = sum(sum(model.cycles_of_step) for model in models)
-    assert sum(parts) == run.cycles == cycles + transferred(program, run, models)
+    assert run.cycles.total == cycles + transferred(program, run, models)
 
     spikes = dict.fromkeys(probes, 0)
     for block in (block for model in models for block in model.blocks):
@@ -149,9 +149,9 @@ def transferred(
         read += sums * machine.core.accumulator_bits + (model.host_flits - sums) * spike
         written += len(model.arrivals) * spike
         written += sum(map(len, model.handed_on)) * machine.core.accumulator_bits
-    assert run.counters["read_bits/external"] == read
-    assert run.counters["write_bits/external"] == written
-    assert run.counters["cycles/load"] + run.counters.get("cycles/state", 0) == cycles
+    assert run.accesses[Access(Way.READ, Memory.EXTERNAL)] == read
+    assert run.accesses[Access(Way.WRITE, Memory.EXTERNAL)] == written
+    assert run.cycles.load + run.cycles.state == cycles
     return cycles
 
 
@@ -216,7 +216,9 @@ def test_random_layouts_hold_what_is_rare() -> None:
         seen["loop over parts"] += bool(looped)
         seen["layer over parts"] += any(part.returned for part in looped)
         seen["held in a state"] += any(
-            "history" in name for part in looped for name in memory_bits(part.program)
+            stored.memory is Memory.HISTORY
+            for part in looped
+            for stored in memory_bits(part.program)
         )
         seen["sums on a loop"] += any(part.program.handing_on is not None for part in looped)
         program = parts[0]
@@ -246,7 +248,7 @@ def test_samples_do_not_disturb_one_another() -> None:
     counts = spike_counts(program.graph, samples=4, steps=10)
     together = target.run(program, counts)
     apart = [target.run(program, counts[[i]]) for i in range(4)]
-    assert together.cycles == sum(run.cycles or 0 for run in apart)
+    assert together.cycles.total == sum(run.cycles.total for run in apart)
     assert together.synaptic_operations == sum(run.synaptic_operations for run in apart)
     for name, value in together.counters.items():
         if name != "samples":
@@ -257,9 +259,11 @@ def test_cycles_are_the_sum_of_their_causes() -> None:
     target = BinarySynapse(load_architecture("edge"))
     program = target.compile(perceptron([20, 30, 5]))
     run = target.run(program, spike_counts(program.graph))
-    parts = {k: v for k, v in run.counters.items() if k.startswith("cycles/")}
-    assert set(parts) == {"cycles/input", "cycles/neuron0", "cycles/neuron1", "cycles/barrier"}
-    assert run.cycles == sum(parts.values())
+    parts = dict(run.cycles.parts())
+    first, second = Wave(0, ("neuron0",)), Wave(1, ("neuron1",))
+    assert list(parts) == [Phase.INPUT, first, second, Phase.BARRIER]
+    assert all(parts.values())
+    assert run.cycles.total == sum(parts.values()) == int(run.totals.step_cycles.sum())
 
 
 def machine(name: str, **core: object) -> Architecture:

@@ -17,6 +17,7 @@ from axonc.targets.binary_synapse.mapping.sequential import SequentialProgram
 from axonc.targets.binary_synapse.views.picture import draw_mesh
 from axonc.targets.binary_synapse.views.tables import core_rows, link_rows
 from axonc.targets.binary_synapse.views.trace import write_trace
+from axonc.toolchain.cost import Access, Memory, Way
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.ir import Edge
 
@@ -35,8 +36,8 @@ def test_rows_add_up(done) -> None:  # type: ignore[no-untyped-def]
     assert len(rows) == len(program.positions)
     for row in rows:
         used = row["walk_cycles"] + row["neuron_phase_cycles"]
-        assert used + row["idle_cycles"] == run.cycles
-        assert row["utilisation"] == pytest.approx(used / run.cycles)
+        assert used + row["idle_cycles"] == run.cycles.total
+        assert row["utilisation"] == pytest.approx(used / run.cycles.total)
     links = link_rows(program, run.totals)
     into_cores = sum(row["flits"] for row in links if row["output"] == "core")
     assert into_cores == sum(row["events"] for row in rows)
@@ -81,16 +82,16 @@ def test_tables_say_every_step_layer_core_link_and_memory(done) -> None:  # type
     tables = BinarySynapse("edge").tables(program, run)
     assert list(tables) == ["run", "steps", "layers", "cores", "links", "memories"]
     by_sample, first, last = tables["run"]
-    assert by_sample["mean"] * by_sample["samples"] == run.cycles
+    assert by_sample["mean"] * by_sample["samples"] == run.cycles.total
     assert first["least"] >= 0 and last["most"] < by_sample["most"]
-    assert sum(row["mean_cycles"] for row in tables["steps"]) * 2 == pytest.approx(run.cycles)
+    assert sum(row["mean_cycles"] for row in tables["steps"]) * 2 == pytest.approx(run.cycles.total)
     for column in ("synaptic_operations", "synapses_walked", "spikes"):
         assert sum(row.get(column, 0) for row in tables["layers"]) == run.counters[column]
     for memory in ("signs", "accumulators", "membranes", "thresholds", "fifos"):
         rows = [row for row in tables["memories"] if row["memory"] == memory]
         for kind in ("read", "write"):
             total = sum(row[f"{kind}_bits"] for row in rows)
-            assert total == run.counters.get(f"{kind}_bits/{memory}", 0)
+            assert total == run.accesses.get(Access(Way(kind), Memory(memory)), 0)
     assert {row["core"] for row in tables["memories"]} == {
         *range(len(program.positions)),
         "routers",
@@ -111,7 +112,7 @@ def test_timeline_opens_and_stays_within_its_phases(done, tmp_path: Path) -> Non
     assert walked == one.totals.core_walk_cycles.sum()
     end = max(event["ts"] + event["dur"] for event in slices) * mhz
     barrier = program.architecture.barrier_cycles
-    assert end + barrier == pytest.approx(one.cycles)
+    assert end + barrier == pytest.approx(one.cycles.total)
     updates = [e["dur"] * mhz for e in slices if e["name"] == "neuron phase" and e["tid"] == 1]
     np.testing.assert_allclose(updates, one.totals.block_phase_cycles[0] / 5)
     assert len(updates) == 5
@@ -148,7 +149,7 @@ def test_timeline_is_one_that_viewers_can_nest(
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
     one = target.run(program, spikes[:1])
     # The last part ends with a slice of its own; else the last slice is that of a phase.
-    cycles = (one.cycles or 0) - (0 if in_parts else machine.barrier_cycles)
+    cycles = one.cycles.total - (0 if in_parts else machine.barrier_cycles)
     assert end_of_nested(events) == round(1000 * cycles / machine.clock_mhz)
     loaded = sum(e["args"]["bits"] for e in events if e["name"].startswith("load part"))
     assert loaded == (sum(part.load_bits for part in program.parts) if in_parts else 0)
@@ -166,7 +167,7 @@ def test_timeline_of_parts_that_take_turns(tmp_path: Path) -> None:
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
     one = target.run(program, spikes[:1])
     clock = program.architecture.clock_mhz
-    assert end_of_nested(events) == round(1000 * (one.cycles or 0) / clock)
+    assert end_of_nested(events) == round(1000 * one.cycles.total / clock)
     names = [e["name"] for e in events if e["ph"] == "X" and " part " in e["name"]]
     numbers = [*program.rounds[0]]
     assert len(numbers) > 1
