@@ -298,6 +298,8 @@ def kill(bench: Bench, number: signal.Signals, after_s: float) -> None:
         process.wait(after_s)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
+    if process.returncode not in (0, 128 + number):  # done, or told; else before axonc began
+        assert process.returncode == -number or "KeyboardInterrupt" in errors, errors
     bench.require_whole_files()
     assert bench.living() == []
     marks = (f"-{process.pid}-", f"torch_{process.pid}_")
