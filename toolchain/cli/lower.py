@@ -98,7 +98,8 @@ def execute(options: argparse.Namespace) -> int:
     for step in passes:
         graph = run_passes(graph, [step], findings, between=between)
         if step.takes is Stage.IMPORTED and graph.stage is Stage.DISCRETE:
-            graph = split_host(graph, findings, real_input=options.real_input).chip
+            split = split_host(graph, findings.of("split-host"), real_input=options.real_input)
+            graph = split.chip
             started = time.perf_counter()
     if options.output:
         _write(graph, options.output)

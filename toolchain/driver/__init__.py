@@ -1,4 +1,4 @@
-"""The whole way of a graph: lower it, say what became of each node, run it, cost it.
+"""The steps from an imported graph to results: lower, give verdicts, deploy, run, cost.
 
 This is the only place, beside the demo and the command line, that knows targets, and it knows them
 by name.

@@ -1,4 +1,4 @@
-"""A lowered graph on one target: the program, and what it does, belong to one object."""
+"""A lowered graph on one target: compiles the program once, runs it and costs it."""
 
 from __future__ import annotations
 

@@ -181,7 +181,11 @@ def _joined(split: HostSplit, before: Recording | None, done: Run, probes: Seque
 
 
 def measure(
-    lowering: Lowering, spikes: Spikes, labels: np.ndarray | None = None, *, target: str = REFERENCE
+    lowering: Lowering,
+    spikes: Spikes,
+    labels: np.ndarray | None = None,
+    *,
+    target: Deployment | Target | str = REFERENCE,
 ) -> Measurement:
     """Run the discrete and the integer graph on the same spikes and compare every layer.
 

@@ -1,4 +1,4 @@
-"""What a pass is, and how passes follow each other.
+"""Passes: their interface, and the runner that applies them in order.
 
 A pass is a frozen dataclass whose fields are its options. It takes a graph and returns another;
 both are verified. What it found out about a node (folded, quantised, refused) it adds to

@@ -1,4 +1,4 @@
-"""What passes found out about the nodes they touched, and the verdict that each finding carries."""
+"""Findings of passes about nodes, each with a verdict."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Finding:
 
 @dataclass
 class Findings:
-    """The findings of all passes so far, in order.
+    """The findings of all steps so far, in order.
 
     found_by: the step of the lowering that is running, mostly a pass; it goes into each finding.
     """

@@ -1,4 +1,4 @@
-"""What cannot matter is left out: nodes that reach no output, neurons that can never spike."""
+"""Remove nodes from which no output is reached, and neurons that can never spike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a membrane potential can go: bounds that hold for every spike train."""
+"""Bounds of a membrane potential that hold for every spike train."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def membrane_range(
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return (lowest u, highest u, whether they hold for ever) for a spiking neuron.
 
-    A leaking membrane forgets: u >= (low + leak) / (1 - decay). Without leak (decay 1) the
-    potential can fall without end, so the bound is the one after `horizon_steps` steps and holds
-    that long only. Upwards a spike resets, so u <= decay * threshold + high + leak, and what a
-    subtracting reset leaves behind is bounded by the same limit as from below.
+    From below, with a decay under 1, u >= (low + leak) / (1 - decay). With decay 1 there is no
+    lower bound, so the one returned is reached after `horizon_steps` steps and holds that long
+    only. From above the reset bounds it: u <= decay * threshold + high + leak; the residue of a
+    subtracting reset has the same limit as the potential without a reset.
     """
     settle, current = node.settling_gain(horizon_steps), node.current_settling_gain(horizon_steps)
     if node.current_gain is not None:

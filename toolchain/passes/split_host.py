@@ -13,7 +13,7 @@ from .findings import Findings
 
 @dataclass(frozen=True)
 class HostSplit:
-    """One discrete graph as up to three that run one after the other, in every time step.
+    """One discrete graph as up to three that run in sequence in every time step.
 
     front: from real-valued inputs to the first spikes; its Output carries the spikes of the neuron
     that the chip's Input is named after. chip: spikes in, spikes out. back: the real-valued
