@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 EXAMPLES = int(os.environ.get("AXONC_FUZZ_EXAMPLES", "1000"))
@@ -71,6 +72,25 @@ def byte_mutants(content: bytes, count: int = EXAMPLES, seed: int = 0) -> Iterat
                     value = rng.choice((0, 1, (1 << 8 * width) - 1, 1 << 8 * width - 2))
                     data[at : at + width] = value.to_bytes(width, rng.choice(("little", "big")))
         yield bytes(data)
+
+
+def write_hdf5(document: Document, path: Path) -> None:
+    """Write a document as an HDF5 file: dicts as groups, bytes as arrays of one text."""
+
+    def store(group: h5py.Group, name: str, value: Document) -> None:
+        if isinstance(value, dict | list):
+            inner = group.create_group(name)
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                if str(key) and str(key) not in inner:
+                    store(inner, str(key).strip("/") or "a", item)
+        elif isinstance(value, bytes):
+            group[name] = np.array([value])
+        else:
+            group[name] = value
+
+    with h5py.File(path, "w") as file:
+        for key, value in document.items() if isinstance(document, dict) else ():
+            store(file, key.strip("/") or "a", value)
 
 
 def write_toml(document: Document, path: Path) -> None:

@@ -6,10 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
-from mutants import byte_mutants, mutants, survives
+from mutants import byte_mutants, mutants, survives, write_hdf5
 
 from axonc.targets.loihi import read_net
 from axonc.toolchain.errors import InputError, LoweringError
@@ -44,32 +43,15 @@ NETWORKS: dict[str, Any] = {
 }
 
 
-def write(document: Any, path: Path) -> None:
-    def store(group: h5py.Group, name: str, value: Any) -> None:
-        if isinstance(value, dict | list):
-            inner = group.create_group(name)
-            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-                if str(key) and str(key) not in inner:
-                    store(inner, str(key).strip("/") or "a", item)
-        elif isinstance(value, bytes):
-            group[name] = np.array([value])
-        else:
-            group[name] = value
-
-    with h5py.File(path, "w") as file:
-        for key, value in document.items() if isinstance(document, dict) else ():
-            store(file, key.strip("/") or "a", value)
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_structural_mutants(name: str, tmp_path: Path) -> None:
-    files = (partial(write, mutant) for mutant in mutants(NETWORKS[name]))
+    files = (partial(write_hdf5, mutant) for mutant in mutants(NETWORKS[name]))
     accepted, refused = survives(tmp_path / "a.net", files, read_net, (InputError, LoweringError))
     assert accepted and refused
 
 
 def test_mutants_of_the_bytes(tmp_path: Path) -> None:
-    write(NETWORKS["convolutional"], tmp_path / "a.net")
+    write_hdf5(NETWORKS["convolutional"], tmp_path / "a.net")
     content = (tmp_path / "a.net").read_bytes()
     files = (lambda path, c=c: path.write_bytes(c) for c in byte_mutants(content))
     accepted, refused = survives(tmp_path / "b.net", files, read_net, InputError)
