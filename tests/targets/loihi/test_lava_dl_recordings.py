@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from axonc.targets.loihi import Loihi, environment, read_net
+from axonc.targets.loihi.requirements import NETX
 from axonc.toolchain.driver import lower_foreign, run
 
 QUESTION = "import importlib.metadata as m; print(m.distribution('lava-dl').locate_file('tests'))"
@@ -20,9 +21,9 @@ QUESTION = "import importlib.metadata as m; print(m.distribution('lava-dl').loca
 
 @pytest.fixture(scope="module")
 def recordings():
-    if not environment.status(environment.NETX)["installed"]:
+    if not environment.status(NETX)["installed"]:
         pytest.skip("needs lava-dl: axonc doctor --install netx (5.6 GB), or AXONC_NETX_PYTHON")
-    python = environment.engine_python(environment.NETX)
+    python = environment.engine_python(NETX)
     done = subprocess.run([python, "-c", QUESTION], capture_output=True, text=True, check=True)
     return Path(done.stdout.strip()) / "lava/lib/dl/netx"
 
