@@ -13,6 +13,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from secrets import token_hex
 from ..errors import InputError
 
 _MARK = ".axonc-part"
+_ATTEMPTS = 20
 
 
 @contextmanager
@@ -156,8 +158,17 @@ def _locked_folder(parent: Path, start: str, prefix: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_tree(folder)
         os.close(descriptor)
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder into which a process that was just killed may still write."""
+    for _ in range(_ATTEMPTS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
 
 
 def _locked(descriptor: int, path: Path) -> bool:
