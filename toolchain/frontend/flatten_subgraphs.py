@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +13,7 @@ from ..errors import InputError
 from ..ir import fresh_name
 from .faults import MOST_SHOWN, described
 from .raw import RawNode
+from .tie_order import Key, natural, tie_keys
 
 Edges = list[tuple[str, str]]
 
@@ -32,29 +31,35 @@ class FlatGraph:
     dissolved: dict[str, RawNode] = field(default_factory=dict)
     sources_of: dict[str, list[str]] = field(default_factory=dict)
     in_order: bool = True
+    _ties: tuple[tuple[int, int], dict[str, Key]] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    @property
+    def ties(self) -> dict[str, Key]:
+        """A sort key of every node that does not depend on names; kept until the graph grows."""
+        size = (len(self.nodes), len(self.edges))
+        if self._ties is None or self._ties[0] != size:
+            self._ties = (size, tie_keys(self.nodes, self.edges))
+        return self._ties[1]
 
     @property
     def targets(self) -> dict[str, list[str]]:
-        """The names of the nodes that each node feeds, in natural order."""
+        """The names of the nodes that each node feeds, in the order of `ties`."""
         found: dict[str, list[str]] = {name: [] for name in self.nodes}
         for source, target in self.edges:
             found[source].append(target)
-        return {name: sorted(targets, key=natural) for name, targets in found.items()}
+        ties = self.ties
+        return {name: sorted(t, key=ties.__getitem__) for name, t in found.items()}
 
     @property
     def sources(self) -> dict[str, list[str]]:
-        """The names of the nodes that feed each node, in natural order."""
+        """The names of the nodes that feed each node, in the order of `ties`."""
         found: dict[str, list[str]] = {name: [] for name in self.nodes}
         for source, target in self.edges:
             found[target].append(source)
-        return {name: sorted(sources, key=natural) for name, sources in found.items()}
-
-
-@lru_cache(1 << 16)
-def natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key under which "10" comes after "2"."""
-    parts = re.split(r"(\d+)", name)
-    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p)
+        ties = self.ties
+        return {name: sorted(s, key=ties.__getitem__) for name, s in found.items()}
 
 
 def flattened(root: RawNode, most_edges: int) -> tuple[FlatGraph, list[InputError]]:

@@ -16,7 +16,7 @@ from .diagnostics import diagnose
 from .dialects import DialectOptions, dialect_of
 from .ends import add_missing_ends
 from .faults import described, raise_all
-from .flatten_subgraphs import FlatGraph, flattened, natural
+from .flatten_subgraphs import FlatGraph, flattened
 from .inclusive_threshold import firing_at_threshold
 from .nir_nodes import parsed
 from .objects import is_nir_object, read_object
@@ -24,6 +24,7 @@ from .raw import Limits, RawFile, RawNode
 from .reader_process import read_isolated, require_hdf5
 from .recurrence import delayed_edges, loop_without_neuron, order_along_edges
 from .shapes import ShapeInference
+from .tie_order import natural
 from .unscaled_drive import with_unit_gain
 
 
@@ -41,7 +42,8 @@ def load_graph(
     Weights keep their type (signed integers, float32, float64); nothing of `source` is changed.
     A file is read by a child process, so that a malicious one does no harm.
 
-    Nodes are ordered as in the file where it keeps an order, else along the edges.
+    Nodes are ordered as in the file where it keeps an order, else along the edges, and branches by
+    what they hold: names change nothing.
 
     Raises:
         InputError: `source` cannot be used; the text lists every fault that was found.

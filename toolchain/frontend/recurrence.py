@@ -1,10 +1,10 @@
 """Order along the edges, and the delay of one step that every feedback loop must have somewhere.
 
 NIR does not define when a spike that goes round a loop arrives; every simulator that steps lets it
-arrive one step later. Which edge takes the delay depends on names and edges alone: walk depth
-first from the inputs; an edge back to a node of the walk's own path closes a loop. Going back from
-there over connections, which have no memory, the delay is put on the edge that leaves a neuron, so
-that a recurrent weight (and its bias) multiplies the spikes of the step before:
+arrive one step later. Which edge takes the delay depends on nodes and edges, not on names: walk
+depth first from the inputs; an edge back to a node of the walk's own path closes a loop. Going back
+from there over connections, which have no memory, the delay is put on the edge that leaves a
+neuron, so that a recurrent weight (and its bias) multiplies the spikes of the step before:
 `lif -> w_rec -> lif` delays `lif -> w_rec`.
 """
 
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .flatten_subgraphs import FlatGraph, natural
+from .flatten_subgraphs import FlatGraph
+from .tie_order import Key, natural
 
 _NEURONS = frozenset(("I", "IF", "LI", "LIF", "CubaLI", "CubaLIF", "Threshold"))
 
@@ -22,7 +23,7 @@ Edge = tuple[str, str]
 def order_along_edges(graph: FlatGraph) -> list[str]:
     """Return all nodes, each before those that it feeds save over the edges that close a loop."""
     targets, sources = graph.targets, graph.sources
-    names = sorted(graph.nodes, key=natural)
+    names = sorted(graph.nodes, key=graph.ties.__getitem__)
     inputs = [name for name in names if graph.nodes[name].kind == "Input"]
     unfed = [name for name in names if not sources[name]]
     left: list[str] = []
@@ -103,7 +104,12 @@ def _moved_to_neurons(delayed: set[Edge], graph: FlatGraph, loops: Mapping[str, 
     into it that belong to the loop.
     """
     targets, sources = graph.targets, graph.sources
-    waiting = sorted(delayed)
+    ties = graph.ties
+
+    def tied(edge: Edge) -> tuple[Key, Key]:
+        return ties[edge[0]], ties[edge[1]]
+
+    waiting = sorted(delayed, key=tied)
     while waiting:
         source, _ = waiting.pop()
         outgoing = {(source, target) for target in targets[source]}
@@ -111,5 +117,5 @@ def _moved_to_neurons(delayed: set[Edge], graph: FlatGraph, loops: Mapping[str, 
         movable = graph.nodes[source].kind not in _NEURONS and outgoing <= delayed
         if movable and incoming and not incoming & delayed:
             delayed = (delayed - outgoing) | incoming
-            waiting += sorted(incoming)
+            waiting += sorted(incoming, key=tied)
     return delayed
