@@ -20,7 +20,7 @@ from .mapping.sequential import Part, SequentialProgram
 from .program.paths import paths_into, read_out_of, sum_range
 from .program.program import BinaryProgram
 from .simulator.run import Totals, simulate_batch, warm_up
-from .simulator.timing import BOUND, SHORTCUTS
+from .simulator.timing import Engine
 from .simulator.turns import settle, take_over
 
 MOST_SPIKES_PER_BIN = 255
@@ -69,9 +69,9 @@ def run_program(
     wanted = {*(source for source, _ in read_outs.values()), *probes}
     potentials: dict[str, np.ndarray] = {}
     totals: list[Totals] = []
-    method = SHORTCUTS if engine == "cycle" else BOUND
+    how = Engine.SHORTCUTS if engine == "cycle" else Engine.BOUND
     for part in parts:
-        warm_up(part.program, method)  # so that the clock tells the run alone
+        warm_up(part.program, how)  # so that the clock tells the run alone
     started = time.perf_counter()
     sums = None
     for turns in rounds_of(program):
@@ -86,7 +86,7 @@ def run_program(
                 spikes_of=sent if len(turns) == 1 else [],
                 potentials_of=[name for name in own if name in probes],
                 sums=sums,
-                method=method,
+                engine=how,
             )
             sums = result.sums
             take_over(result.spikes, rasters)
@@ -132,7 +132,9 @@ def placed(
             whole, inputs = part.program, part.inputs(rasters)
             if len(turns) == 1:
                 own = [*whole.reasons]
-                result = simulate_batch(whole, inputs, spikes_of=own, sums=sums, method=BOUND)
+                result = simulate_batch(
+                    whole, inputs, spikes_of=own, sums=sums, engine=Engine.BOUND
+                )
                 sums = result.sums
                 take_over(result.spikes, rasters)
             fired = inputs | {name: rasters[name] for name in whole.reasons}

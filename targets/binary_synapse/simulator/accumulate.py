@@ -12,20 +12,7 @@ from typing import Any
 import numpy as np
 
 from .compiled import inlined, uncounted
-from .image import (
-    CHANNELS,
-    COLUMN_TAPS,
-    COLUMNS,
-    EFFECTIVE,
-    FANOUT,
-    KERNEL_COLUMNS,
-    KERNEL_ROWS,
-    PRESENT,
-    ROW_TAPS,
-    SIGNS,
-    WORDS,
-    WORDS_AT_ONCE,
-)
+from .image import WORDS_AT_ONCE
 
 # Byte b -> 8 bytes, byte j of them holding bit j of b.
 SPREAD = np.array([sum(((b >> j) & 1) << (8 * j) for j in range(8)) for b in range(256)], np.uint64)
@@ -103,12 +90,12 @@ def add_rows(
     words: Any, bank: Any, rows: Any, n_rows: int, sums: Any, counts: Any, planes: Any
 ) -> None:
     """Add rows of a dense bank, given by their offsets in words, to `sums` (int32)."""
-    stride, present = bank[WORDS], bank[PRESENT]
+    stride, present = bank.words, bank.presence
     bytes_of = counts.view(np.uint8)
     first: Any = np.int64(0)  # not a literal, of which the compiler would make a version
     while first < n_rows:
         last = min(first + ROWS_AT_ONCE, n_rows)
-        count_ones(words, bank[SIGNS], stride, rows, first, last, counts, planes)
+        count_ones(words, bank.signs, stride, rows, first, last, counts, planes)
         missing = np.int32(last - first) if present < 0 else np.int32(0)
         for n in range(sums.size):
             sums[n] += np.int32(2) * np.int32(bytes_of[n]) - missing
@@ -128,19 +115,19 @@ def add_taps(
     Returns (taps, synapses, synapses that are not absent); a tap is one kernel position that
     meets one output position of the core.
     """
-    fanout = bank[FANOUT] + 3 * c
+    fanout = bank.fan_out + 3 * c
     first, outputs = table[fanout], table[fanout + 1]
     if outputs == 0:
         return 0, 0, 0
-    signs = bank[SIGNS] + table[fanout + 2]
-    present = bank[EFFECTIVE] + c * bank[KERNEL_ROWS] * bank[KERNEL_COLUMNS]
-    ys, xs = bank[ROW_TAPS], bank[COLUMN_TAPS]
+    signs = bank.signs + table[fanout + 2]
+    present = bank.effective + c * bank.kernel_rows * bank.kernel_columns
+    ys, xs = bank.row_taps, bank.column_taps
     taps = effective = 0
     for i in range(ys + table[ys + y], ys + table[ys + y + 1], 2):
         for j in range(xs + table[xs + x], xs + table[xs + x + 1], 2):
-            position = table[i] * bank[KERNEL_COLUMNS] + table[j]
+            position = table[i] * bank.kernel_columns + table[j]
             weights = signs + position * outputs
-            out = (table[i + 1] * bank[COLUMNS] + table[j + 1]) * bank[CHANNELS] + first
+            out = (table[i + 1] * bank.columns + table[j + 1]) * bank.channels + first
             # Slices: their indices cannot count from the end, so the loop becomes vectors.
             arriving, word = sums[out : out + outputs], kernel[weights : weights + outputs]
             for o in range(outputs):

@@ -13,27 +13,10 @@ import numpy as np
 
 from .accumulate import PLANES, add_rows, add_taps
 from .compiled import compiled, uncounted
-from .image import (
-    ACCEPTS,
-    DELAY,
-    DENSE,
-    EFFECTIVE,
-    FIRST_BANK,
-    FIRST_SLOT,
-    HANDED_ON,
-    HELPS,
-    LAST_BANK,
-    LAST_SLOT,
-    LISTED,
-    MOST_ROWS,
-    PLAIN,
-    START,
-    UNITS,
-    WORDS,
-    WORDS_AT_ONCE,
-)
+from .image import WORDS_AT_ONCE
 from .neurons import append_set, update_neurons
 from .positions import box_covers, position
+from .records import BANK_COUNTS, HANDED_ON
 
 
 class Behaviour(NamedTuple):
@@ -49,8 +32,7 @@ class Behaviour(NamedTuple):
     end: np.ndarray
     ids: np.ndarray
     slots: np.ndarray
-    counters: np.ndarray  # (4, banks): events taken; rows or taps walked; synapses walked, absent
-    # ones included; synapses that added or subtracted 1
+    bank_counts: np.ndarray  # (banks) of BANK_COUNTS
     overflows: np.ndarray  # (blocks) states saturated or wrapped
 
 
@@ -88,7 +70,7 @@ def simulate_behaviour(
     fired = np.zeros((steps, columns), np.bool_)
     potentials = np.zeros((steps, n_slots) if with_potentials else (0, 0), np.int64)
     begin, end = np.zeros((steps, n_units), np.int64), np.zeros((steps, n_units), np.int64)
-    counters, overflows = np.zeros((4, n_banks), np.int64), np.zeros(n_blocks, np.int64)
+    counts, overflows = np.zeros(n_banks, BANK_COUNTS), np.zeros(n_blocks, np.int64)
     sums = np.zeros(n_slots, np.int32)
     membranes, currents = np.zeros(n_slots, np.int64), np.zeros(n_slots, np.int64)
     most_events = np.int64(0)
@@ -124,12 +106,12 @@ def simulate_behaviour(
             noted,
             arriving[t],
             leaving[t],
-            counters,
+            counts,
             overflows,
             scratch,
         )
     return Behaviour(
-        fired, potentials, begin, end, ids[:used].copy(), slots[:used].copy(), counters, overflows
+        fired, potentials, begin, end, ids[:used].copy(), slots[:used].copy(), counts, overflows
     )
 
 
@@ -157,17 +139,17 @@ def _most(image: Any, input_columns: Any, events: Any) -> Any:
     for unit in range(n_blocks, image.units.shape[0]):
         neurons = max(neurons, input_columns[unit - n_blocks + 1] - input_columns[unit - n_blocks])
     for block in range(n_blocks):
-        neurons = max(neurons, image.blocks[block, LAST_SLOT] - image.blocks[block, FIRST_SLOT])
+        neurons = max(neurons, image.blocks[block].last_slot - image.blocks[block].first_slot)
     for bank in range(image.banks.shape[0] - 1):
         taken = np.int64(0)
-        for feed in range(image.banks[bank, UNITS], image.banks[bank + 1, UNITS]):
+        for feed in range(image.banks[bank].first_feed, image.banks[bank + 1].first_feed):
             unit = image.feeds[feed]
             if unit < n_blocks:
-                taken += image.blocks[unit, LAST_SLOT] - image.blocks[unit, FIRST_SLOT]
+                taken += image.blocks[unit].last_slot - image.blocks[unit].first_slot
             else:
                 taken += events
-        rows = max(rows, taken * image.banks[bank, MOST_ROWS])
-        words = max(words, image.banks[bank, WORDS])
+        rows = max(rows, taken * image.banks[bank].most_rows)
+        words = max(words, image.banks[bank].words)
     return rows, words, neurons
 
 
@@ -189,7 +171,7 @@ def _run_step(
     noted: Any,
     arriving: Any,
     leaving: Any,
-    counters: Any,
+    counts: Any,
     overflows: Any,
     scratch: Scratch,
 ) -> Any:
@@ -200,16 +182,16 @@ def _run_step(
         begin[t, unit] = used
         used = _take_inputs(inputs[first:last], ids, slots, used)
         end[t, unit] = used
-        column = units[unit, 0]
+        column = units[unit].first_column
         for e in range(begin[t, unit], used):
             fired[column + ids[e]] = True
     for block in image.order:
-        low, high = blocks[block, FIRST_SLOT], blocks[block, LAST_SLOT]
+        low, high = blocks[block].first_slot, blocks[block].last_slot
         if block == image.resuming:
             for n in range(high - low):
                 sums[low + n] += arriving[n]
-        for bank in range(blocks[block, FIRST_BANK], blocks[block, LAST_BANK]):
-            sent = t - banks[bank, DELAY]
+        for bank in range(blocks[block].first_bank, blocks[block].last_bank):
+            sent = t - banks[bank].delay
             if sent < 0:
                 continue
             n_rows = _take_events(
@@ -224,7 +206,7 @@ def _run_step(
                 ids,
                 scratch.rows,
                 sums[low:high],
-                counters,
+                counts,
             )
             if n_rows:
                 add_rows(
@@ -236,25 +218,25 @@ def _run_step(
                     scratch.counts,
                     scratch.planes,
                 )
-        owner = blocks[block, HELPS]
+        owner = blocks[block].helps
         if owner == HANDED_ON:
             for n in range(high - low):
                 leaving[n] = sums[low + n]
                 sums[low + n] = 0
             continue
         if owner >= 0:
-            helped = blocks[owner, FIRST_SLOT]
+            helped = blocks[owner].first_slot
             for n in range(high - low):
                 sums[helped + n] += sums[low + n]
                 sums[low + n] = 0
             continue
         overflows[block] += update_neurons(
-            blocks[block], image.slots, sums, membranes, currents, noted, scratch.fires
+            image, block, sums, membranes, currents, noted, scratch.fires
         )
         begin[t, block] = used
         used = append_set(scratch.fires[: high - low], slots, used)
         end[t, block] = used
-        column, own_ids = units[block, 0], image.slot_ids[low:high]
+        column, own_ids = units[block].first_column, image.slot_ids[low:high]
         for e in range(begin[t, block], used):
             neuron = own_ids[slots[e]]
             ids[e] = neuron
@@ -293,26 +275,26 @@ def _take_events(
     ids: Any,
     rows: Any,
     sums: Any,
-    counters: Any,
+    counts: Any,
 ) -> Any:
     """Add convolution events to `sums`; collect the rows of dense events. Count both."""
     bank = banks[number]
-    feeding = feeds[bank[UNITS] : banks[number + 1, UNITS]]
-    grid = units[feeding[0]]
-    plane, width = grid[2] * grid[3], grid[3]
-    low_c, high_c, low_y, high_y, low_x, high_x = bank[ACCEPTS : ACCEPTS + 6]
+    feeding = feeds[bank.first_feed : banks[number + 1].first_feed]
+    source_unit = units[feeding[0]]
+    plane, width = source_unit.rows * source_unit.columns, source_unit.columns
+    low_c, high_c, low_y, high_y, low_x, high_x = bank.accepts
     n_rows = events = taps = performed = effective = 0
     # Locals: the compiler cannot know that storing rows leaves the bank as it is.
     dense, starts, listed, words, weights = (
-        bank[DENSE],
-        bank[START],
-        bank[LISTED],
-        bank[WORDS],
-        bank[EFFECTIVE],
+        bank.is_dense,
+        bank.row_starts,
+        bank.row_numbers,
+        bank.words,
+        bank.effective,
     )
-    whole = box_covers(bank[ACCEPTS : ACCEPTS + 6], grid)
+    whole = box_covers(bank.accepts, source_unit)
     for unit in feeding:
-        if bank[PLAIN] == 1:
+        if bank.is_plain == 1:
             arrived = ids[begin[unit] : end[unit]]
             for e in range(arrived.size):
                 rows[n_rows + e] = arrived[e] * words
@@ -340,10 +322,11 @@ def _take_events(
                 taps += walked
                 performed += met
                 effective += present
-    counters[0, number] += events
-    counters[1, number] += n_rows + taps
-    counters[2, number] += performed + n_rows * sums.size
-    counters[3, number] += effective
+    counted = counts[number]
+    counted.events += events
+    counted.walks += n_rows + taps
+    counted.visited += performed + n_rows * sums.size
+    counted.effective += effective
     return n_rows
 
 

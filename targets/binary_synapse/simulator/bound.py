@@ -47,9 +47,12 @@ def bound_phase(
                     mesh.walk[core] += cycles
                     mesh.taken[core] += 1
                 else:
-                    mesh.outputs[0] += 1
-                    mesh.outputs[1] = arrives if mesh.outputs[1] < 0 else mesh.outputs[1]
-                    mesh.outputs[2] = max(mesh.outputs[2], arrives)
+                    outputs = mesh.outputs[0]
+                    outputs.spikes += 1
+                    outputs.first_cycle = (
+                        arrives if outputs.first_cycle < 0 else outputs.first_cycle
+                    )
+                    outputs.last_cycle = max(outputs.last_cycle, arrives)
                 soonest[place] = min(soonest[place], arrives)
                 load[place] += cycles
                 end = max(end, arrives + cycles)

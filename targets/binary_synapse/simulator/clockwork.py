@@ -9,20 +9,15 @@ import numpy as np
 from ..machine.architecture import Dataflow, MeshParameters, Schedule
 from ..program.program import HOST, BinaryProgram
 from .flits import EAST, NORTH, PORTS, SOUTH, WEST
-
-# Columns of `Clockwork.routes`.
-FIRST_TARGET, LAST_TARGET, FROM_BOX, HOLD, DELAY, CORES = 0, 1, 2, 8, 9, 10
-ROUTE_FIELDS = 11
+from .image import box_record
+from .records import ROUTE, TARGET
 
 
 class Clockwork(NamedTuple):
     """What the timing of a program follows, beside its image.
 
     Units are numbered as in the image: blocks, then input nodes. Senders are what puts flits into
-    a router: the cores by number, then the host, for all input nodes. A route is a row of `routes`:
-    the first and behind the last of its `targets`, box of sources (6), steps held, delay, how many
-    cores it reaches. A target is a destination core, a bank (of the image) and its block, the
-    targets in one core side by side; all -1 for the host.
+    a router: the cores by number, then the host, for all input nodes.
     """
 
     columns: int
@@ -39,8 +34,8 @@ class Clockwork(NamedTuple):
     link_cycles: np.ndarray  # (routers * PORTS) cycles from one flit to the next on each output
     unit_lag: np.ndarray  # (units) machine steps from a step of the input to this unit's phase
     unit_route: np.ndarray  # (units + 1) first route
-    routes: np.ndarray  # (routes, ROUTE_FIELDS), by unit, then by steps held
-    targets: np.ndarray  # (targets, 3)
+    routes: np.ndarray  # (routes) of ROUTE, by unit, then by steps held
+    targets: np.ndarray  # (targets) of TARGET, those in one core side by side
     event_overhead_cycles: int
     walk_cycles: int  # cycles of one group of synapses
     lanes: int  # synapses a group
@@ -72,12 +67,10 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         (
             first,
             last,
-            *route.accepts.channels,
-            *route.accepts.rows,
-            *route.accepts.columns,
             route.hold_steps,
             route.delay_steps,
             len(program.banks_by_core(route)),
+            box_record(route.accepts),
         )
         for route, first, last in zip(routes, ends[:-1], ends[1:], strict=True)
     ]
@@ -119,8 +112,8 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         link_cycles=np.where(between_chips(machine.mesh), machine.mesh.chip_link_cycles, 1),
         unit_lag=_integers(lags),
         unit_route=_integers(np.cumsum([0, *(len(routes) for routes in unit_routes)])),
-        routes=_integers(lines).reshape(-1, ROUTE_FIELDS),
-        targets=_integers(targets).reshape(-1, 3),
+        routes=np.array(lines, ROUTE),
+        targets=np.array(targets, TARGET),
         event_overhead_cycles=size.event_overhead_cycles,
         walk_cycles=0 if scans else size.access_cycles,
         lanes=size.synapse_lanes,

@@ -8,59 +8,26 @@ import numpy as np
 
 from axonc.toolchain.ir import IntegerNeuron, LeakyState, Overflow, Reset, Rounding, Taps
 
+from ..program.box import Box
 from ..program.program import HOST, Bank, BinaryProgram, Block
 from ..program.projections import ConvProjection, DenseProjection, RowProjection
+from .records import BANK, BLOCK, HANDED_ON, NO_BLOCK, STATE, UNIT
 
-# Columns of `Image.banks`. Offsets point into `table` unless another array is named.
-(
-    DENSE,  # 1 dense, 0 convolution
-    DELAY,  # steps
-    UNITS,  # first entry in `units`; the last is where the next bank begins
-    ACCEPTS,  # box of sources, six columns: channels, rows, columns, each first and last + 1
-    CHANNELS,  # of the block's box
-    ROWS,
-    COLUMNS,
-    SIGNS,  # dense: offset in `words` of the signs of present synapses; conv: offset in `kernel`
-    PRESENT,  # dense: offset in `words` of presence bits, or -1
-    WORDS,  # dense: 64-bit words a row
-    START,  # dense: row starts by flat source position, kept for those that the bank takes
-    LISTED,  # dense: the rows
-    EFFECTIVE,  # dense: present synapses by row; conv: by (channel, kernel row, kernel column)
-    ROW_TAPS,  # conv: starts by source row, then (kernel row, output row) pairs
-    COLUMN_TAPS,  # conv: the same for columns
-    FANOUT,  # conv: (first output channel, output channels, offset in the kernel) by channel
-    KERNEL_ROWS,
-    KERNEL_COLUMNS,
-    MOST_ROWS,  # dense: rows of the source that has most
-    PLAIN,  # dense: 1 if every source has the row of its own number, and no synapse is absent
-) = (0, 1, 2, 3, *range(9, 25))
-BANK_FIELDS = 25
-
-# Columns of `Image.blocks`.
-(
-    FIRST_SLOT,
-    LAST_SLOT,
-    FIRST_BANK,
-    LAST_BANK,
-    HELPS,
-    WAVE,
-    FRACTION_BITS,
-    SUBTRACTS,
-    HAS_CURRENT,
-    MEMBRANE,
-    CURRENT,
-) = (*range(10), 14)
-BLOCK_FIELDS = 19
-HANDED_ON = -2
-"""In HELPS: a later part goes on with the block's sums."""
-# Columns of a state, from MEMBRANE and from CURRENT on.
-SHIFT, FLOORS, MINIMUM, MAXIMUM, WRAPS = range(5)
-
-# Rows of `Image.slots`.
-MULTIPLIER, CURRENT_MULTIPLIER, THRESHOLD, BIAS, V_RESET = range(5)
+Fields = dict[str, Any]
+"""Values of a record by field."""
 
 WORDS_AT_ONCE = 16
 """Words that are added in a loop of constant length, which becomes vector instructions."""
+
+
+class Parameters(NamedTuple):
+    """The parameters of all neurons, each of shape (slots), int64."""
+
+    multiplier: np.ndarray
+    current_multiplier: np.ndarray
+    threshold: np.ndarray
+    bias: np.ndarray
+    v_reset: np.ndarray
 
 
 class Image(NamedTuple):
@@ -71,13 +38,15 @@ class Image(NamedTuple):
     ("fired" columns).
     """
 
-    units: np.ndarray  # (units, 4) first fired column and grid of the unit's node
+    units: np.ndarray  # (units) of UNIT
     resuming: int  # block that goes on with the sums of an earlier part, -1 without
     order: np.ndarray  # (blocks) order of evaluation: by wave, helpers before their owners
-    blocks: np.ndarray  # (blocks, BLOCK_FIELDS)
+    blocks: np.ndarray  # (blocks) of BLOCK
+    membranes: np.ndarray  # (blocks) of STATE
+    currents: np.ndarray  # (blocks) of STATE; that of the membrane where there is no current
     slot_ids: np.ndarray  # (slots) flat position in the node, int32
-    slots: np.ndarray  # (5, slots) neuron parameters
-    banks: np.ndarray  # (banks + 1, BANK_FIELDS)
+    slots: Parameters
+    banks: np.ndarray  # (banks + 1) of BANK
     feeds: np.ndarray  # the units that feed each bank
     table: np.ndarray  # int32
     words: np.ndarray  # uint64; zeros behind the last row: a row of nothing, and room to read
@@ -125,7 +94,7 @@ def build_image(program: BinaryProgram) -> Image:
     units_of |= {name: [len(blocks) + i] for i, name in enumerate(inputs)}
 
     table, words, kernel = _Tables(np.int32), _Tables(np.uint64), _Tables(np.int8)
-    banks: list[dict[int, int]] = []
+    banks: list[Fields] = []
     feeds: list[int] = []
     rows: list[tuple[int, ...]] = []
     slots = 0
@@ -134,12 +103,11 @@ def build_image(program: BinaryProgram) -> Image:
         slots += block.box.volume
         for bank in block.banks:
             fill = _conv_bank if isinstance(bank.projection, ConvProjection) else _dense_bank
-            box = (*bank.accepts.channels, *bank.accepts.rows, *bank.accepts.columns)
             banks.append(
                 fill(bank, block, table, words, kernel)
-                | dict(zip((CHANNELS, ROWS, COLUMNS), block.box.sizes, strict=True))
-                | {ACCEPTS + i: edge for i, edge in enumerate(box)}
-                | {DELAY: bank.projection.path.delay, UNITS: len(feeds)}
+                | dict(zip(("channels", "rows", "columns"), block.box.sizes, strict=True))
+                | {"accepts": box_record(bank.accepts)}
+                | {"delay": bank.projection.path.delay, "first_feed": len(feeds)}
             )
             feeds += units_of[bank.projection.path.source]
         neuron = _neuron(graph.nodes[block.layer])
@@ -149,29 +117,32 @@ def build_image(program: BinaryProgram) -> Image:
                 slots,
                 first_bank,
                 len(banks),
-                -1 if block.helps is None else HANDED_ON if block.helps == HOST else block.helps,
+                _helped(block),
                 block.wave,
                 neuron.fraction_bits,
                 neuron.reset is Reset.SUBTRACT,
                 neuron.current is not None,
-                *_state(neuron.membrane),
-                *_state(neuron.current or neuron.membrane),
             )
         )
-    banks.append({UNITS: len(feeds)})
-    bank_array = np.full((len(banks), BANK_FIELDS), -1, np.int64)
+    banks.append({"first_feed": len(feeds)})
+    bank_array = np.full(len(banks) * BANK.itemsize // 8, -1, np.int64).view(BANK)
     for number, fields in enumerate(banks):
         for field, value in fields.items():
-            bank_array[number, field] = value
+            bank_array[number][field] = value
+    neurons = [_neuron(graph.nodes[block.layer]) for block in blocks]
     return Image(
-        units=_integers([(columns[name], *program.grids[name]) for name in unit_nodes]),
+        units=np.array([(columns[name], *program.grids[name]) for name in unit_nodes], UNIT),
         resuming=-1 if program.resuming is None else program.resuming,
         order=_integers(sorted(range(len(blocks)), key=lambda unit: (blocks[unit].wave, unit))),
-        blocks=_integers(rows).reshape(-1, BLOCK_FIELDS),
+        blocks=np.array(rows, BLOCK),
+        membranes=np.array([_state(neuron.membrane) for neuron in neurons], STATE),
+        currents=np.array([_state(n.current or n.membrane) for n in neurons], STATE),
         slot_ids=np.concatenate([block.box.flat_ids(block.grid) for block in blocks]).astype(
             np.int32
         ),
-        slots=np.concatenate([_parameters(program, block) for block in blocks], axis=1),
+        slots=Parameters(
+            *np.concatenate([_parameters(program, block) for block in blocks], axis=1)
+        ),
         banks=bank_array,
         feeds=_integers(feeds),
         table=table.joined(),
@@ -182,7 +153,7 @@ def build_image(program: BinaryProgram) -> Image:
 
 def _dense_bank(
     bank: Bank, block: Block, table: _Tables, words: _Tables, kernel: _Tables
-) -> dict[int, int]:
+) -> Fields:
     projection = bank.projection
     assert isinstance(projection, RowProjection)
     start = rows_at = None
@@ -204,21 +175,19 @@ def _dense_bank(
         rows = np.searchsorted(stored, rows_at[kept])
     weights = projection.synapses(bank.accepts, block.box).T
     return {
-        DENSE: 1,
-        START: table.add(starts, (key, "starts")) - first,
-        LISTED: table.add(rows, (key, "rows")),
-        MOST_ROWS: int(np.diff(starts).max(initial=0)),
-        PLAIN: int(start is None and bool(accepted.all()) and bool(weights.all())),
-        WORDS: -(-weights.shape[1] // 64),
-        SIGNS: words.add(pack_rows(weights > 0)),
-        PRESENT: -1 if weights.all() else words.add(pack_rows(weights != 0)),
-        EFFECTIVE: table.add(np.count_nonzero(weights, axis=1)),
+        "is_dense": 1,
+        "row_starts": table.add(starts, (key, "starts")) - first,
+        "row_numbers": table.add(rows, (key, "rows")),
+        "most_rows": int(np.diff(starts).max(initial=0)),
+        "is_plain": int(start is None and bool(accepted.all()) and bool(weights.all())),
+        "words": -(-weights.shape[1] // 64),
+        "signs": words.add(pack_rows(weights > 0)),
+        "presence": -1 if weights.all() else words.add(pack_rows(weights != 0)),
+        "effective": table.add(np.count_nonzero(weights, axis=1)),
     }
 
 
-def _conv_bank(
-    bank: Bank, block: Block, table: _Tables, words: _Tables, kernel: _Tables
-) -> dict[int, int]:
+def _conv_bank(bank: Bank, block: Block, table: _Tables, words: _Tables, kernel: _Tables) -> Fields:
     projection = bank.projection
     assert isinstance(projection, ConvProjection)
     area = projection.kernel.shape[2:]
@@ -235,18 +204,18 @@ def _conv_bank(
             offset += word.size
     key = (id(projection), block.box.channels, bank.accepts.channels)
     return {
-        DENSE: 0,
-        SIGNS: kernel.add(np.concatenate(parts), (key, "kernel")),
-        FANOUT: table.add(channels, (key, "channels")),
-        EFFECTIVE: table.add(present, (key, "present")),
-        KERNEL_ROWS: area[0],
-        KERNEL_COLUMNS: area[1],
-        ROW_TAPS: _lay_taps(
+        "is_dense": 0,
+        "signs": kernel.add(np.concatenate(parts), (key, "kernel")),
+        "fan_out": table.add(channels, (key, "channels")),
+        "effective": table.add(present, (key, "present")),
+        "kernel_rows": area[0],
+        "kernel_columns": area[1],
+        "row_taps": _lay_taps(
             table,
             projection.row_taps.within(*block.box.rows),
             (id(projection), "y", block.box.rows),
         ),
-        COLUMN_TAPS: _lay_taps(
+        "column_taps": _lay_taps(
             table,
             projection.column_taps.within(*block.box.columns),
             (id(projection), "x", block.box.columns),
@@ -258,6 +227,18 @@ def _lay_taps(table: _Tables, taps: Taps, key: Any) -> int:
     """Lay starts, then (kernel, out) pairs; starts count from the beginning of the table."""
     pairs = np.stack([taps.kernel, taps.out], axis=1)
     return table.add(np.concatenate([len(taps.start) + 2 * taps.start, pairs.ravel()]), key)
+
+
+def box_record(box: Box) -> tuple[int, ...]:
+    """Return a box of sources as a record has it."""
+    return (*box.channels, *box.rows, *box.columns)
+
+
+def _helped(block: Block) -> int:
+    """Return the block that gets the partial sums of one, as a record has it."""
+    if block.helps is None:
+        return NO_BLOCK
+    return HANDED_ON if block.helps == HOST else block.helps
 
 
 def pack_rows(bits: np.ndarray) -> np.ndarray:

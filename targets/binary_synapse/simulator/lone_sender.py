@@ -83,7 +83,7 @@ def run_lone_sender(
     oldest_event, waiting_events = places.oldest_event, places.waiting_events
     served, free, walk, taken = mesh.served, mesh.free, mesh.walk, mesh.taken
     link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
-    outputs, link_free, link_cycles = mesh.outputs, mesh.link_free, clock.link_cycles
+    link_free, link_cycles = mesh.link_free, clock.link_cycles
     sender_router, router_x, router_y = clock.sender_router, clock.router_x, clock.router_y
     depth, event_depth = left.shape[1], popped.shape[1]
     home = sender_router[sender]
@@ -131,14 +131,18 @@ def run_lone_sender(
                 link_free[link] = leaves + link_cycles[link]
                 link_flits[link] += 1
                 link_waits[link] += leaves - at_head
-                mesh.waits[0 if out == LOCAL else 1] += leaves - at_head
+                if out == LOCAL:
+                    mesh.waits[0].event_fifos += leaves - at_head
+                else:
+                    mesh.waits[0].links += leaves - at_head
                 served[link] = port
                 gone = max(gone, leaves)
                 end = max(end, leaves + 1)
                 if out == TO_HOST:
-                    outputs[0] += 1
-                    outputs[1] = leaves if outputs[1] < 0 else outputs[1]
-                    outputs[2] = leaves
+                    outputs = mesh.outputs[0]
+                    outputs.spikes += 1
+                    outputs.first_cycle = leaves if outputs.first_cycle < 0 else outputs.first_cycle
+                    outputs.last_cycle = leaves
                 elif out == LOCAL:
                     while waiting_events[core] and popped[core, oldest_event[core]] <= leaves:
                         waiting_events[core] -= 1

@@ -52,7 +52,7 @@ def run_phase(
     link_free, pending = mesh.link_free, mesh.pending
     events_count, free, walk, taken = mesh.events_count, mesh.free, mesh.walk, mesh.taken
     link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
-    sent, send_waits, outputs = mesh.sent, mesh.send_waits, mesh.outputs
+    sent, send_waits = mesh.sent, mesh.send_waits
     sender_router, router_core, link_cycles = (
         clock.sender_router,
         clock.router_core,
@@ -117,14 +117,14 @@ def run_phase(
                 if room:
                     # The first input after the one served last: those above it, then those below.
                     above = ports >> (served[at] + 1) << (served[at] + 1)
-                    moves[n_moves, 0] = router * PORTS + LOWEST_BIT[above if above else ports]
-                    moves[n_moves, 1] = at
-                    moves[n_moves, 2] = target
+                    moves[n_moves].source = router * PORTS + LOWEST_BIT[above if above else ports]
+                    moves[n_moves].output = at
+                    moves[n_moves].target = target
                     n_moves += 1
                     waiting -= 1
                 if waiting:
-                    waits[n_waits, 0] = at
-                    waits[n_waits, 1] = waiting
+                    waits[n_waits].output = at
+                    waits[n_waits].heads = waiting
                     n_waits += 1
 
         # Cores and the host port decide.
@@ -154,9 +154,12 @@ def run_phase(
                 return -1 - now
             lasts = soonest - now
         for index in range(n_waits):
-            at = waits[index, 0]
-            link_waits[at] += lasts * waits[index, 1]
-            mesh.waits[0 if at % PORTS == LOCAL else 1] += lasts * waits[index, 1]
+            at = waits[index].output
+            link_waits[at] += lasts * waits[index].heads
+            if at % PORTS == LOCAL:
+                mesh.waits[0].event_fifos += lasts * waits[index].heads
+            else:
+                mesh.waits[0].links += lasts * waits[index].heads
         for index in range(n_stalls):
             send_waits[stalls[index]] += lasts
             mesh.unit_waits[queue.unit[first[stalls[index]]]] += lasts
@@ -172,7 +175,8 @@ def run_phase(
             walk[core] += cycles
             taken[core] += 1
         for index in range(n_moves):
-            source, out, target = moves[index, 0], moves[index, 1], moves[index, 2]
+            move = moves[index]
+            source, out, target = move.source, move.output, move.target
             flit = fifo[source, head[source]]
             router = source // PORTS
             if flit < 0:
@@ -194,9 +198,10 @@ def run_phase(
                     live[n_live] = router
                     n_live += 1
             elif out - router * PORTS == TO_HOST:
-                outputs[0] += 1
-                outputs[1] = now if outputs[1] < 0 else outputs[1]
-                outputs[2] = now
+                outputs = mesh.outputs[0]
+                outputs.spikes += 1
+                outputs.first_cycle = now if outputs.first_cycle < 0 else outputs.first_cycle
+                outputs.last_cycle = now
             else:
                 core = router_core[router]
                 at = events_head[core] + events_count[core]

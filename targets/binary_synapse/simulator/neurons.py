@@ -7,50 +7,36 @@ from typing import Any
 import numpy as np
 
 from .compiled import inlined, uncounted
-from .image import (
-    BIAS,
-    CURRENT,
-    CURRENT_MULTIPLIER,
-    FIRST_SLOT,
-    FLOORS,
-    FRACTION_BITS,
-    HAS_CURRENT,
-    LAST_SLOT,
-    MAXIMUM,
-    MEMBRANE,
-    MINIMUM,
-    MULTIPLIER,
-    SHIFT,
-    SUBTRACTS,
-    THRESHOLD,
-    V_RESET,
-    WRAPS,
-)
 
 
 @uncounted
 def update_neurons(
-    block: Any, parameters: Any, sums: Any, membranes: Any, currents: Any, noted: Any, fires: Any
+    image: Any, number: int, sums: Any, membranes: Any, currents: Any, noted: Any, fires: Any
 ) -> int:
-    """Update every neuron of a block and clear its sums; count the states that left their range.
+    """Update every neuron of block `number` and clear its sums; count states that left their range.
 
     fires: uint8, gets 1 for each neuron that fires, else 0. noted: gets u where it has room.
     """
-    first, last = block[FIRST_SLOT], block[LAST_SLOT]
-    fraction, lost = block[FRACTION_BITS], 0
+    block, parameters = image.blocks[number], image.slots
+    membrane, current_state = image.membranes[number], image.currents[number]
+    first, last = block.first_slot, block.last_slot
+    fraction, lost = block.fraction_bits, 0
     # Slices, whose indices cannot count from the end, and no branches: the loops become vectors.
     arriving, potential, current = sums[first:last], membranes[first:last], currents[first:last]
-    multiplier, threshold = parameters[MULTIPLIER][first:last], parameters[THRESHOLD][first:last]
-    bias, v_reset = parameters[BIAS][first:last], parameters[V_RESET][first:last]
-    shift, slack = block[MEMBRANE + SHIFT], _slack(block[MEMBRANE : MEMBRANE + 5])
-    low, high = block[MEMBRANE + MINIMUM], block[MEMBRANE + MAXIMUM]
-    wraps = block[MEMBRANE + WRAPS]
-    if block[HAS_CURRENT]:
-        state, decay = block[CURRENT : CURRENT + 5], parameters[CURRENT_MULTIPLIER][first:last]
+    multiplier, threshold = parameters.multiplier[first:last], parameters.threshold[first:last]
+    bias, v_reset = parameters.bias[first:last], parameters.v_reset[first:last]
+    shift, slack = membrane.shift, _slack(membrane)
+    low, high = membrane.minimum, membrane.maximum
+    wraps = membrane.wraps
+    if block.has_current:
+        decay = parameters.current_multiplier[first:last]
+        current_shift, current_slack = current_state.shift, _slack(current_state)
+        current_low, current_high = current_state.minimum, current_state.maximum
+        current_wraps = current_state.wraps
         for n in range(arriving.size):
-            exact = _leak(current[n], decay[n], state[SHIFT], _slack(state))
+            exact = _leak(current[n], decay[n], current_shift, current_slack)
             exact += np.int64(arriving[n]) << fraction
-            current[n] = _fit(exact, state[MINIMUM], state[MAXIMUM], state[WRAPS])
+            current[n] = _fit(exact, current_low, current_high, current_wraps)
             lost += current[n] != exact
             exact = _leak(potential[n], multiplier[n], shift, slack) + current[n] + bias[n]
             potential[n] = _fit(exact, low, high, wraps)
@@ -71,7 +57,7 @@ def update_neurons(
     if noted.size:
         for n in range(potential.size):
             noted[first + n] = potential[n]
-    subtracts = block[SUBTRACTS]
+    subtracts = block.subtracts
     for n in range(potential.size):
         spikes = potential[n] > threshold[n]
         after = potential[n] - threshold[n] if subtracts else v_reset[n]
@@ -102,7 +88,7 @@ def _leak(value: Any, multiplier: Any, shift: Any, slack: Any) -> Any:
 @inlined
 def _slack(state: Any) -> Any:
     """Return what turns an arithmetic shift of a negative number into rounding toward zero."""
-    return 0 if state[FLOORS] else (1 << state[SHIFT]) - 1
+    return 0 if state.floors else (1 << state.shift) - 1
 
 
 @inlined

@@ -113,8 +113,8 @@ def run_line(
             popped[event], taken_until = taken_at, taken_at + cycles
             worked += cycles
             event = event + 1 if event + 1 < event_depth else 0
-        elif mesh.outputs[1] < 0:
-            mesh.outputs[1] = last_left
+        elif mesh.outputs[0].first_cycle < 0:
+            mesh.outputs[0].first_cycle = last_left
     waits[length] = at_core
 
     mesh.sent[sender] += flits.size
@@ -124,15 +124,19 @@ def run_line(
         link = line.links[j]
         mesh.link_flits[link] += flits.size
         mesh.link_waits[link] += waits[j]
-        mesh.waits[0 if core >= 0 and j == length else 1] += waits[j]
+        if core >= 0 and j == length:
+            mesh.waits[0].event_fifos += waits[j]
+        else:
+            mesh.waits[0].links += waits[j]
         mesh.served[link] = line.ports[j]
     if core >= 0:
         mesh.events_most[core], free[core] = most, taken_until
         mesh.walk[core] += worked
         mesh.taken[core] += flits.size
     else:
-        mesh.outputs[0] += flits.size
-        mesh.outputs[2] = last_left
+        outputs = mesh.outputs[0]
+        outputs.spikes += flits.size
+        outputs.last_cycle = last_left
     end = last_left + 1
     for other in range(free.size):
         end = max(end, free[other])

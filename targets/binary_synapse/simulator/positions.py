@@ -19,13 +19,13 @@ def position(source: Any, plane: Any, width: Any) -> Any:
 
 
 @inlined
-def box_covers(box: Any, grid: Any) -> Any:
-    """Return whether all neurons of a unit's grid lie in a box of sources."""
+def box_covers(box: Any, unit: Any) -> Any:
+    """Return whether all neurons of a unit (a UNIT record) lie in a box of sources."""
     return (
         box[0] == 0
-        and box[1] == grid[1]
+        and box[1] == unit.channels
         and box[2] == 0
-        and box[3] == grid[2]
+        and box[3] == unit.rows
         and box[4] == 0
-        and box[5] == grid[3]
+        and box[5] == unit.columns
     )

@@ -16,11 +16,11 @@ from axonc.toolchain.errors import InternalError
 from ..program.program import HOST, BinaryProgram
 from .clockwork import Clockwork, build_clockwork
 from .flits import PORTS
-from .image import FIRST_SLOT, LAST_SLOT, Image, build_image
+from .image import Image, build_image
 from .lone_sender import new_places
 from .share import Tally, new_tally, simulate_share
 from .state import Mesh, new_mesh
-from .timing import SHORTCUTS
+from .timing import Engine
 
 PORT_NAMES = ("north", "east", "south", "west", "core", "host")
 
@@ -52,7 +52,6 @@ class Totals:
     samples: int
     steps: int
     bank_events: np.ndarray
-    bank_walks: np.ndarray
     bank_performed: np.ndarray
     bank_effective: np.ndarray
     block_overflows: np.ndarray
@@ -72,7 +71,11 @@ class Totals:
     unit_spikes: np.ndarray  # before they are sent to one or more places
     step_cycles: np.ndarray  # (samples, machine steps)
     step_phases: np.ndarray  # (machine steps, 2 + waves) input phase, each wave, barriers
-    step_causes: np.ndarray  # (machine steps, CAUSES), see `timing.py`
+    step_walk: np.ndarray  # (machine steps) cycles of walks, summed over cores
+    step_neuron_phase: np.ndarray
+    step_send_waits: np.ndarray
+    step_event_fifo_waits: np.ndarray
+    step_link_waits: np.ndarray
     first_output_cycle: np.ndarray  # (samples)
     last_output_cycle: np.ndarray
 
@@ -141,7 +144,7 @@ def _prepare(program: BinaryProgram) -> Prepared:
     slot_of = {name: np.zeros(int(np.prod(program.grids[name])), int) for name in program.reasons}
     for number, block in enumerate(program.blocks):
         if block.helps is None:
-            first, last = image.blocks[number, [FIRST_SLOT, LAST_SLOT]]
+            first, last = image.blocks[number][["first_slot", "last_slot"]]
             slot_of[block.layer][image.slot_ids[first:last]] = np.arange(first, last)
     return Prepared(
         image=image,
@@ -153,7 +156,7 @@ def _prepare(program: BinaryProgram) -> Prepared:
     )
 
 
-def warm_up(program: BinaryProgram, method: int) -> None:
+def warm_up(program: BinaryProgram, engine: Engine) -> None:
     """Build the program's image and have the kernels compiled, by one step without spikes.
 
     The first time on a machine compilation takes tens of seconds; it is kept on disk.
@@ -162,7 +165,7 @@ def warm_up(program: BinaryProgram, method: int) -> None:
         name: np.zeros((1, 1, int(np.prod(program.graph.shapes[name]))), np.uint8)
         for name in program.graph.inputs
     }
-    simulate_batch(program, silence, spikes_of=(), method=method, workers=1)
+    simulate_batch(program, silence, spikes_of=(), engine=engine, workers=1)
 
 
 def simulate_batch(
@@ -172,7 +175,7 @@ def simulate_batch(
     spikes_of: Sequence[str],
     potentials_of: Sequence[str] = (),
     sums: np.ndarray | None = None,
-    method: int = SHORTCUTS,
+    engine: Engine = Engine.SHORTCUTS,
     workers: int | None = None,
 ) -> BatchResult:
     """Run every sample of `inputs` (per input node: (batch, time, neurons), counts up to 255).
@@ -180,7 +183,7 @@ def simulate_batch(
     Args:
         sums: those that the part before left, (batch, time, neurons); used where the program goes
             on with them.
-        method: how cycles are counted, one of EVERY_CYCLE, SHORTCUTS and BOUND in `timing`.
+        engine: how cycles are found.
         workers: threads that share the samples, by default one a processor; the result is the
             same.
     """
@@ -205,7 +208,7 @@ def simulate_batch(
             arrays.clock,
             mesh,
             new_places(mesh),
-            method,
+            engine,
             joined[first:last],
             arrays.input_columns,
             arrays.columns,
@@ -221,7 +224,7 @@ def simulate_batch(
             text = deadlock_text(int(tally.deadlock[0]), mesh, arrays.clock.columns)
             raise InternalError(text)
         if program.handing_on is not None:
-            tally.ends[:] = -1  # what came out were sums
+            tally.outputs[:] = (0, -1, -1)  # what came out were sums
         return _totals_of(tally, mesh, steps)
 
     workers = min(workers or os.cpu_count() or 1, samples)
@@ -273,10 +276,9 @@ def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
     return Totals(
         samples=len(tally.step_cycles),
         steps=steps,
-        bank_events=tally.counters[0],
-        bank_walks=tally.counters[1],
-        bank_performed=tally.counters[2],
-        bank_effective=tally.counters[3],
+        bank_events=tally.bank_counts["events"],
+        bank_performed=tally.bank_counts["visited"],
+        bank_effective=tally.bank_counts["effective"],
         block_overflows=tally.overflows,
         block_phase_cycles=tally.block_phase,
         block_walk_cycles=tally.block_walk,
@@ -290,13 +292,17 @@ def _totals_of(tally: Tally, mesh: Mesh, steps: int) -> Totals:
         link_flits=mesh.link_flits,
         link_waits=mesh.link_waits,
         forks=int(tally.forks[0]),
-        output_spikes=int(mesh.outputs[0]),
+        output_spikes=int(mesh.outputs[0]["spikes"]),
         unit_spikes=tally.unit_spikes,
         step_cycles=tally.step_cycles,
         step_phases=tally.step_phases,
-        step_causes=tally.step_causes,
-        first_output_cycle=tally.ends[:, 0],
-        last_output_cycle=tally.ends[:, 1],
+        step_walk=tally.step_causes["walk"],
+        step_neuron_phase=tally.step_causes["neuron_phase"],
+        step_send_waits=tally.step_causes["send_waits"],
+        step_event_fifo_waits=tally.step_causes["event_fifo_waits"],
+        step_link_waits=tally.step_causes["link_waits"],
+        first_output_cycle=tally.outputs["first_cycle"],
+        last_output_cycle=tally.outputs["last_cycle"],
     )
 
 

@@ -6,24 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .clockwork import CORES, DELAY, FIRST_TARGET, FROM_BOX, HOLD, LAST_TARGET
 from .compiled import inlined, uncounted
 from .flits import FLIT_CORE_SHIFT
-from .image import (
-    CHANNELS,
-    COLUMN_TAPS,
-    COLUMNS,
-    DENSE,
-    FANOUT,
-    HANDED_ON,
-    HELPS,
-    PLAIN,
-    ROW_TAPS,
-    ROWS,
-    START,
-    WAVE,
-)
 from .positions import box_covers, position
+from .records import HANDED_ON, NO_BLOCK
 
 
 class Queue(NamedTuple):
@@ -41,7 +27,7 @@ class Queue(NamedTuple):
 def is_fired(
     blocks: Any, lag: Any, pipelined: Any, block: Any, step: Any, steps: Any, turn: Any
 ) -> Any:
-    own_turn = 0 if pipelined else blocks[block, WAVE] + 1
+    own_turn = 0 if pipelined else blocks[block].wave + 1
     return turn == own_turn and 0 <= step - lag[block] < steps
 
 
@@ -58,9 +44,9 @@ def most_flits(clock: Any, blocks: Any, resuming: int, begin: Any, end: Any) -> 
             spikes = max(spikes, end[step, unit] - begin[step, unit])
         for route in range(clock.unit_route[unit], clock.unit_route[unit + 1]):
             flits += spikes
-            if clock.routes[route, CORES] > 1:
-                branches += spikes * (1 + clock.routes[route, CORES])
-        if unit < clock.neurons.size and blocks[unit, HELPS] != -1:
+            if clock.routes[route].cores > 1:
+                branches += spikes * (1 + clock.routes[route].cores)
+        if unit < clock.neurons.size and blocks[unit].helps != NO_BLOCK:
             flits += clock.neurons[unit]
     if resuming >= 0:
         flits += clock.neurons[resuming]
@@ -98,7 +84,7 @@ def queue_step(
     )
     costs = (clock.event_overhead_cycles, clock.walk_cycles, clock.lanes, clock.group)
     neurons, block_core, pipelined = clock.neurons, clock.block_core, clock.pipelined
-    hold_of, unit_route, lag = routes[:, HOLD], clock.unit_route, clock.unit_lag
+    hold_of, unit_route, lag = routes[:].hold, clock.unit_route, clock.unit_lag
     block_cycles, group_cycles = clock.block_cycles, clock.group_cycles
     steps, n_blocks = begin.shape[0], block_core.size
     none: Any = np.int64(0)  # a literal would be compiled for apart
@@ -147,8 +133,8 @@ def queue_step(
                         continue
                     each = group_cycles[unit]
                     after, done = done + each, done + block_cycles[unit]
-                    owner = blocks[unit, HELPS]
-                    if owner != -1:
+                    owner = blocks[unit].helps
+                    if owner != NO_BLOCK:
                         cycles, flit = none, none
                         if owner != HANDED_ON:
                             cycles = clock.partial_sum_cycles
@@ -167,21 +153,21 @@ def queue_step(
                     route += 1
                 if route == run:
                     continue
-                sent, target = step - lag[unit], routes[run, FIRST_TARGET]
+                sent, target = step - lag[unit], routes[run].first_target
                 if (
                     route - run == 1
-                    and routes[run, LAST_TARGET] - target == 1
-                    and (targets[target, 0] < 0 or banks[targets[target, 1], DENSE] == 1)
+                    and routes[run].last_target - target == 1
+                    and (targets[target].core < 0 or banks[targets[target].bank].is_dense == 1)
                 ):
-                    if sent + routes[run, DELAY] >= steps:
+                    if sent + routes[run].delay >= steps:
                         continue
                     low_event, high_event = begin[sent, unit], end[sent, unit]
                     used = _queue_along(
                         costs,
                         units[unit],
-                        routes[run, FROM_BOX : FROM_BOX + 6],
+                        routes[run].accepts,
                         targets[target],
-                        banks[targets[target, 1]],
+                        banks[targets[target].bank],
                         table,
                         ids[low_event:high_event],
                         slots[low_event:high_event],
@@ -236,7 +222,7 @@ def queue_step(
 
 @uncounted
 def _queue_spikes(
-    grid: Any,
+    source_unit: Any,
     routes: Any,
     targets: Any,
     banks: Any,
@@ -266,37 +252,41 @@ def _queue_spikes(
     """
     flits, ready, branches = queue.flits, queue.ready, queue.branches
     overhead, walk_cycles, lanes, group = costs
-    steps, plane, width = begin.shape[0], grid[2] * grid[3], grid[3]
+    steps, plane, width = (
+        begin.shape[0],
+        source_unit.rows * source_unit.columns,
+        source_unit.columns,
+    )
     for e in range(begin[sent, unit], end[sent, unit]):
         source = np.int64(ids[e])
         c, y, x = position(source, plane, width)
         when = after + slots[e] // group * each
         for r in range(run, run_end):
             if not (
-                sent + routes[r, DELAY] < steps
-                and routes[r, FROM_BOX] <= c < routes[r, FROM_BOX + 1]
-                and routes[r, FROM_BOX + 2] <= y < routes[r, FROM_BOX + 3]
-                and routes[r, FROM_BOX + 4] <= x < routes[r, FROM_BOX + 5]
+                sent + routes[r].delay < steps
+                and routes[r].accepts[0] <= c < routes[r].accepts[1]
+                and routes[r].accepts[2] <= y < routes[r].accepts[3]
+                and routes[r].accepts[4] <= x < routes[r].accepts[5]
             ):
                 continue
-            target, stop = routes[r, FIRST_TARGET], routes[r, LAST_TARGET]
-            copies = routes[r, CORES]
+            target, stop = routes[r].first_target, routes[r].last_target
+            copies = routes[r].cores
             if copies > 1:
                 branches[branched] = copies
                 flits[used] = -1 - branched
                 branched += 1
             while target < stop:
-                core, first, cycles = targets[target, 0], target, 0
-                while target < stop and targets[target, 0] == core:
+                core, first, cycles = targets[target].core, target, 0
+                while target < stop and targets[target].core == core:
                     if core >= 0:
-                        walks, neurons = _walks(table, banks[targets[target, 1]], source, c, y, x)
+                        walks, neurons = _walks(table, banks[targets[target].bank], source, c, y, x)
                         walk = walks * ((neurons + lanes - 1) // lanes) * walk_cycles
-                        block_walk[targets[target, 2]] += walk
+                        block_walk[targets[target].block] += walk
                         cycles += walk
                     target += 1
                 if core >= 0:
                     more = max(overhead, 1 - cycles)  # the pop alone takes a cycle
-                    block_walk[targets[first, 2]] += more
+                    block_walk[targets[first].block] += more
                     core_shared[core] += target - first - 1
                     cycles += more
                 flit = (core + 1) << FLIT_CORE_SHIFT | cycles
@@ -313,7 +303,7 @@ def _queue_spikes(
 @uncounted
 def _queue_along(
     costs: Any,
-    grid: Any,
+    source_unit: Any,
     box: Any,
     target: Any,
     bank: Any,
@@ -330,16 +320,16 @@ def _queue_along(
     """Do what `_queue_spikes` does along one route to one dense bank or to the host."""
     flits, ready = queue.flits, queue.ready
     overhead, walk_cycles, lanes, group = costs
-    plane, width = grid[2] * grid[3], grid[3]
+    plane, width = source_unit.rows * source_unit.columns, source_unit.columns
     low_c, high_c, low_y, high_y, low_x, high_x = box
     leaves = target[0] < 0
-    flit, starts = (target[0] + 1) << FLIT_CORE_SHIFT, bank[START]
-    groups = (bank[CHANNELS] * bank[ROWS] * bank[COLUMNS] + lanes - 1) // lanes
+    flit, starts = (target[0] + 1) << FLIT_CORE_SHIFT, bank.row_starts
+    groups = (bank.channels * bank.rows * bank.columns + lanes - 1) // lanes
     each_row, walked = groups * walk_cycles, 0
     cycles = 0 if leaves else max(1, overhead + each_row)
     # Half a neuron from any border, the rounded product tells its group; a division would be slow.
     per_neuron, first = 1 / group, used
-    if box_covers(box, grid) and (leaves or bank[PLAIN] == 1):
+    if box_covers(box, source_unit) and (leaves or bank.is_plain == 1):
         for e in range(ids.size):
             flits[first + e] = flit | cycles
             ready[first + e] = after + each * np.int32((slots[e] + 0.5) * per_neuron)
@@ -368,10 +358,10 @@ def _queue_along(
 @inlined
 def _walks(table: Any, bank: Any, source: Any, c: Any, y: Any, x: Any) -> Any:
     """Return (rows or taps, neurons each adds to) of one event."""
-    if bank[DENSE]:
-        start = bank[START] + source
+    if bank.is_dense:
+        start = bank.row_starts + source
         rows = np.int64(table[start + 1] - table[start])
-        return rows, bank[CHANNELS] * bank[ROWS] * bank[COLUMNS]
-    ys, xs = bank[ROW_TAPS], bank[COLUMN_TAPS]
+        return rows, bank.channels * bank.rows * bank.columns
+    ys, xs = bank.row_taps, bank.column_taps
     taps = ((table[ys + y + 1] - table[ys + y]) >> 1) * ((table[xs + x + 1] - table[xs + x]) >> 1)
-    return np.int64(taps), np.int64(table[bank[FANOUT] + 3 * c + 1])
+    return np.int64(taps), np.int64(table[bank.fan_out + 3 * c + 1])

@@ -8,13 +8,14 @@ import numpy as np
 
 from .behaviour import simulate_behaviour
 from .compiled import compiled
-from .timing import CAUSES, simulate_timing
+from .records import BANK_COUNTS, CAUSES, OUTPUTS
+from .timing import Engine, simulate_timing
 
 
 class Tally(NamedTuple):
     """What a share of samples did; what the mesh counts it keeps itself."""
 
-    counters: np.ndarray  # (4, banks), as in `Behaviour`
+    bank_counts: np.ndarray  # (banks) of BANK_COUNTS
     overflows: np.ndarray  # (blocks)
     unit_spikes: np.ndarray  # (units)
     block_phase: np.ndarray  # (blocks)
@@ -22,8 +23,8 @@ class Tally(NamedTuple):
     core_shared: np.ndarray  # (cores), as in `Timing`
     step_cycles: np.ndarray  # (samples, machine steps)
     step_phases: np.ndarray  # (machine steps, 2 + waves) cycles of each phase, then of barriers
-    step_causes: np.ndarray  # (machine steps, CAUSES), as in `Timing`
-    ends: np.ndarray  # (samples, 2) cycle of the first and of the last output spike
+    step_causes: np.ndarray  # (machine steps) of CAUSES
+    outputs: np.ndarray  # (samples) of OUTPUTS
     forks: np.ndarray  # (1) copies of multicast flits beyond the first
     deadlock: np.ndarray  # (1) cycle, -1 without
 
@@ -37,7 +38,7 @@ def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
         return np.zeros(shape, np.int64)
 
     return Tally(
-        counters=zeros(4, len(image.banks) - 1),
+        bank_counts=np.zeros(len(image.banks) - 1, BANK_COUNTS),
         overflows=zeros(blocks),
         unit_spikes=zeros(units),
         block_phase=zeros(blocks),
@@ -45,8 +46,8 @@ def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
         core_shared=zeros(len(clock.sender_router) - 1),
         step_cycles=zeros(samples, machine_steps),
         step_phases=zeros(machine_steps, 2 + clock.waves),
-        step_causes=zeros(machine_steps, CAUSES),
-        ends=zeros(samples, 2),
+        step_causes=np.zeros(machine_steps, CAUSES),
+        outputs=np.zeros(samples, OUTPUTS),
         forks=zeros(1),
         deadlock=np.full(1, -1, np.int64),
     )
@@ -58,7 +59,7 @@ def simulate_share(
     clock: Any,
     mesh: Any,
     places: Any,
-    method: int,
+    engine: Engine,
     inputs: Any,
     input_columns: Any,
     columns: int,
@@ -87,15 +88,19 @@ def simulate_share(
             arriving[sample],
             leaving[sample],
         )
-        mesh.outputs[1:] = -1
+        mesh.outputs[0].first_cycle = mesh.outputs[0].last_cycle = -1
         timing = simulate_timing(
-            image, clock, mesh, places, method, done.begin, done.end, done.ids, done.slots, False
+            image, clock, mesh, places, engine, done.begin, done.end, done.ids, done.slots, False
         )
         if timing.deadlock[0] >= 0:
             tally.deadlock[0] = timing.deadlock[0]
             return
-        for kind in range(tally.counters.shape[0]):
-            _add(done.counters[kind], tally.counters[kind])
+        for bank in range(tally.bank_counts.size):
+            counted, total = done.bank_counts[bank], tally.bank_counts[bank]
+            total.events += counted.events
+            total.walks += counted.walks
+            total.visited += counted.visited
+            total.effective += counted.effective
         _add(done.overflows, tally.overflows)
         _add(timing.block_phase, tally.block_phase)
         _add(timing.block_walk, tally.block_walk)
@@ -104,12 +109,19 @@ def simulate_share(
         for t in range(phases.shape[0]):
             barriers = timing.step_cycles[t]
             for turn in range(times.shape[1]):
-                phases[t, turn] += times[t, turn, 1] - times[t, turn, 0]
-                barriers -= times[t, turn, 1] - times[t, turn, 0]
+                length = times[t, turn].quiet - times[t, turn].first
+                phases[t, turn] += length
+                barriers -= length
             phases[t, clock.waves + 1] += barriers
-            _add(causes[t], tally.step_causes[t])
+            cause, total_cause = causes[t], tally.step_causes[t]
+            total_cause.walk += cause.walk
+            total_cause.neuron_phase += cause.neuron_phase
+            total_cause.send_waits += cause.send_waits
+            total_cause.event_fifo_waits += cause.event_fifo_waits
+            total_cause.link_waits += cause.link_waits
         _add(timing.step_cycles, tally.step_cycles[sample])
-        _add(mesh.outputs[1:], tally.ends[sample])
+        tally.outputs[sample].first_cycle = mesh.outputs[0].first_cycle
+        tally.outputs[sample].last_cycle = mesh.outputs[0].last_cycle
         tally.forks[0] += timing.forks[0]
         begin, end, all_fired, all_potentials = done.begin, done.end, done.fired, done.potentials
         for t in range(inputs.shape[1]):

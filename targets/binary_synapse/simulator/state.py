@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .flits import PORTS
+from .records import MOVE, OUTPUTS, WAIT, WAITS
 
 
 class Work(NamedTuple):
@@ -20,8 +21,8 @@ class Work(NamedTuple):
     eats: np.ndarray  # (cores) those that take one
     live: np.ndarray  # (routers) those with flits
     is_live: np.ndarray  # (routers)
-    moves: np.ndarray  # (FIFOs, 3) input FIFO, output number, next FIFO
-    waits: np.ndarray  # (FIFOs, 2) output number, heads that wait for it
+    moves: np.ndarray  # (FIFOs) of MOVE
+    waits: np.ndarray  # (FIFOs) of WAIT
     wanting: np.ndarray  # (ports) bit mask of the inputs that want an output
 
 
@@ -50,8 +51,8 @@ class Mesh(NamedTuple):
     sent: np.ndarray  # (senders) flits sent
     send_waits: np.ndarray  # (senders) cycles that a ready flit waited for the router
     unit_waits: np.ndarray  # (units) the same by what had sent it
-    outputs: np.ndarray  # spikes that reached the host; cycle of the first, of the last
-    waits: np.ndarray  # cycles that heads waited for event FIFOs, for links: the sum of link_waits
+    outputs: np.ndarray  # (1) of OUTPUTS
+    waits: np.ndarray  # (1) of WAITS; their sum is that of link_waits
     work: Work  # scratch
 
 
@@ -82,8 +83,8 @@ def new_mesh(routers: int, cores: int, units: int, depth: int, event_depth: int)
         sent=zeros(cores + 1),
         send_waits=zeros(cores + 1),
         unit_waits=zeros(units),
-        outputs=np.array([0, -1, -1]),
-        waits=zeros(2),
+        outputs=np.array([(0, -1, -1)], OUTPUTS),
+        waits=np.zeros(1, WAITS),
         work=Work(
             unsent=zeros(cores + 1),
             speaking=zeros(cores + 1),
@@ -93,8 +94,8 @@ def new_mesh(routers: int, cores: int, units: int, depth: int, event_depth: int)
             eats=zeros(cores),
             live=zeros(routers),
             is_live=np.zeros(routers, bool),
-            moves=zeros(ports, 3),
-            waits=zeros(ports, 2),
+            moves=np.zeros(ports, MOVE),
+            waits=np.zeros(ports, WAIT),
             wanting=zeros(PORTS),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,28 +11,36 @@ from .bound import bound_phase
 from .compiled import compiled, inlined, uncounted
 from .lone_sender import Places, run_lone_sender
 from .mesh import run_phase
+from .records import CAUSES, CORE_TIME, PHASE_TIME
 from .sending import Queue, is_fired, most_flits, queue_step
 from .state import Mesh
 
-EVERY_CYCLE, SHORTCUTS, BOUND = range(3)
-"""How timing is found out: all three count the same events."""
 
-WALK, NEURON_PHASE, SEND_WAITS, EVENT_FIFO_WAITS, LINK_WAITS = range(5)
-CAUSES = 5
-"""What cycles of a step went to, each summed over all units that spent them so."""
+class Engine(IntEnum):
+    """How the cycles of a phase are found: all three count the same events.
+
+    Each is a function of (now, clock, mesh, flits to send) that returns the first quiet cycle, or
+    -1 - cycle of a deadlock.
+    """
+
+    EVERY_CYCLE = 0
+    """`mesh.run_phase`: one cycle after another."""
+    SHORTCUTS = 1
+    """The same result; a phase with one sender goes flit by flit (`lone_sender.py`)."""
+    BOUND = 2
+    """`bound.bound_phase`: at most as many cycles, and no waits."""
 
 
 class Timing(NamedTuple):
     """The cycles of one sample; what cores and links did is counted in the `Mesh`."""
 
     step_cycles: np.ndarray  # (machine steps)
-    phase_times: np.ndarray  # (machine steps, turns, 2) first cycle, first quiet cycle
-    step_causes: np.ndarray  # (machine steps, CAUSES)
+    phase_times: np.ndarray  # (machine steps, turns) of PHASE_TIME
+    step_causes: np.ndarray  # (machine steps) of CAUSES
     block_phase: np.ndarray  # (blocks) cycles in neuron phases
     block_walk: np.ndarray  # (blocks) cycles of events and partial sums
     core_shared: np.ndarray  # (cores) banks that events served beyond the first of each
-    core_times: np.ndarray  # (machine steps, turns, cores, 3) walk cycles, events, cycle in which
-    # the last one ends; (0, ...) where not asked for
+    core_times: np.ndarray  # (machine steps, turns, cores) of CORE_TIME; (0, ...) where not asked
     forks: np.ndarray  # (1) copies of multicast flits beyond the first
     deadlock: np.ndarray  # (1) cycle from which on nothing could ever move again, -1 without
 
@@ -42,7 +51,7 @@ def simulate_timing(
     clock: Any,
     mesh: Mesh,
     places: Places,
-    method: int,
+    engine: Engine,
     begin: Any,
     end: Any,
     ids: Any,
@@ -51,8 +60,7 @@ def simulate_timing(
 ) -> Timing:
     """Replay the events of one sample (see `Behaviour`) through an empty machine.
 
-    method: EVERY_CYCLE and SHORTCUTS (phases with one sender flit by flit) give the same result;
-    BOUND gives at most as many cycles, and no waits.
+    engine: how its cycles are found.
     """
     n_blocks, n_cores, n_senders = clock.block_core.size, mesh.free.size, clock.sender_router.size
     machine_steps, turns = begin.shape[0], 1 + clock.waves
@@ -69,16 +77,16 @@ def simulate_timing(
     )
     done = Timing(
         np.zeros(machine_steps, np.int64),
-        np.zeros((machine_steps, turns, 2), np.int64),
-        np.zeros((machine_steps, CAUSES), np.int64),
+        np.zeros((machine_steps, turns), PHASE_TIME),
+        np.zeros(machine_steps, CAUSES),
         np.zeros(n_blocks, np.int64),
         np.zeros(n_blocks, np.int64),
         np.zeros(n_cores, np.int64),
-        np.zeros((machine_steps if with_times else 0, turns, n_cores, 3), np.int64),
+        np.zeros((machine_steps if with_times else 0, turns, n_cores), CORE_TIME),
         np.zeros(1, np.int64),
         np.full(1, -1, np.int64),
     )
-    _run_steps(image, clock, mesh, places, method, begin, end, ids, slots, queue, done)
+    _run_steps(image, clock, mesh, places, engine, begin, end, ids, slots, queue, done)
     return done
 
 
@@ -88,7 +96,7 @@ def _run_steps(
     clock: Any,
     mesh: Mesh,
     places: Places,
-    method: int,
+    engine: Engine,
     begin: Any,
     end: Any,
     ids: Any,
@@ -114,10 +122,10 @@ def _run_steps(
             image, clock, step, begin, end, ids, slots, queue, done.block_walk, done.core_shared
         )
         for turn in range(turns):
-            phase_times[step, turn, 0] = now
+            phase_times[step, turn].first = now
             for core in range(free.size if core_times.size else 0):
-                core_times[step, turn, core, 0] -= mesh.walk[core]
-                core_times[step, turn, core, 1] -= mesh.taken[core]
+                core_times[step, turn, core].walk -= mesh.walk[core]
+                core_times[step, turn, core].events -= mesh.taken[core]
             fired = _fire(clock, image.blocks, step, steps, turn, now, free, done.block_phase)
             senders = lone = 0
             for sender in range(first.shape[1]):
@@ -126,13 +134,13 @@ def _run_steps(
                 waiting = ready[first[turn, sender] : last[turn, sender]]
                 for at in range(waiting.size):  # a slice, so that it becomes vectors
                     waiting[at] += now
-            if senders == 0 and method != EVERY_CYCLE:
+            if senders == 0 and engine != Engine.EVERY_CYCLE:
                 quiet = now
                 for core in range(free.size):
                     quiet = max(quiet, free[core])
-            elif method == BOUND:
+            elif engine == Engine.BOUND:
                 quiet = bound_phase(now, clock, mesh, first[turn], last[turn], queue)
-            elif method == SHORTCUTS and senders == 1:
+            elif engine == Engine.SHORTCUTS and senders == 1:
                 low, high = first[turn, lone], last[turn, lone]
                 quiet = run_lone_sender(
                     now,
@@ -151,11 +159,11 @@ def _run_steps(
                 done.deadlock[0] = -1 - quiet
                 return
             quiet = max(quiet, fired)
-            phase_times[step, turn, 1] = quiet
+            phase_times[step, turn].quiet = quiet
             for core in range(free.size if core_times.size else 0):
-                core_times[step, turn, core, 0] += mesh.walk[core]
-                core_times[step, turn, core, 1] += mesh.taken[core]
-                core_times[step, turn, core, 2] = free[core]
+                core_times[step, turn, core].walk += mesh.walk[core]
+                core_times[step, turn, core].events += mesh.taken[core]
+                core_times[step, turn, core].end = free[core]
             now = quiet + clock.barrier_cycles
         done.step_cycles[step] += now
         _count(causes[step], 1, mesh, done.block_phase)
@@ -165,13 +173,13 @@ def _run_steps(
 def _count(causes: Any, sign: int, mesh: Mesh, block_phase: Any) -> None:
     """Add what was counted so far, or subtract it."""
     for core in range(mesh.walk.size):
-        causes[WALK] += sign * mesh.walk[core]
+        causes.walk += sign * mesh.walk[core]
     for block in range(block_phase.size):
-        causes[NEURON_PHASE] += sign * block_phase[block]
+        causes.neuron_phase += sign * block_phase[block]
     for sender in range(mesh.send_waits.size):
-        causes[SEND_WAITS] += sign * mesh.send_waits[sender]
-    causes[EVENT_FIFO_WAITS] += sign * mesh.waits[0]
-    causes[LINK_WAITS] += sign * mesh.waits[1]
+        causes.send_waits += sign * mesh.send_waits[sender]
+    causes.event_fifo_waits += sign * mesh.waits[0].event_fifos
+    causes.link_waits += sign * mesh.waits[0].links
 
 
 @inlined

@@ -10,7 +10,7 @@ from axonc.toolchain.errors import InternalError
 
 from ..mapping.sequential import Part
 from .run import simulate_batch
-from .timing import BOUND
+from .timing import Engine
 
 
 def settle(parts: Sequence[Part], rasters: dict[str, np.ndarray]) -> None:
@@ -31,7 +31,9 @@ def settle(parts: Sequence[Part], rasters: dict[str, np.ndarray]) -> None:
             own = part.program.reasons
             before = {name: values for name, values in found.items() if name not in own}
             inputs = part.inputs(rasters | before)
-            result = simulate_batch(part.program, inputs, spikes_of=[*own], sums=sums, method=BOUND)
+            result = simulate_batch(
+                part.program, inputs, spikes_of=[*own], sums=sums, engine=Engine.BOUND
+            )
             sums = result.sums
             take_over(result.spikes, found)
         if all(np.array_equal(values, rasters[name]) for name, values in found.items()):

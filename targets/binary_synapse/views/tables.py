@@ -12,8 +12,6 @@ from ..program.program import HOST, BinaryProgram
 from ..simulator.flits import LOCAL, PORTS
 from ..simulator.run import PORT_NAMES, Totals
 
-_WAITS = ("send_wait_cycles", "event_fifo_wait_cycles", "link_wait_cycles")
-
 
 def run_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
     """Return what happened in a sample: mean, least and most of cycles and of latencies."""
@@ -50,7 +48,8 @@ def step_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
     rows = []
     for step, cycles in enumerate(totals.step_cycles.T):
         phases = totals.step_phases[step] / totals.samples
-        walk, neuron_phase, *waits = (totals.step_causes[step] / totals.samples).tolist()
+        walk = float(totals.step_walk[step]) / totals.samples
+        neuron_phase = float(totals.step_neuron_phase[step]) / totals.samples
         pipelined = program.architecture.schedule is Schedule.PIPELINED
         rows.append(
             {
@@ -64,7 +63,10 @@ def step_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:
                 "walk_cycles": walk,
                 "neuron_phase_cycles": neuron_phase,
                 "idle_cycles": max(0.0, cores * float(cycles.mean()) - walk - neuron_phase),
-                **dict(zip(_WAITS, waits, strict=True)),
+                "send_wait_cycles": float(totals.step_send_waits[step]) / totals.samples,
+                "event_fifo_wait_cycles": float(totals.step_event_fifo_waits[step])
+                / totals.samples,
+                "link_wait_cycles": float(totals.step_link_waits[step]) / totals.samples,
             }
         )
     return rows

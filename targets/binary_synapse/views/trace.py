@@ -18,7 +18,7 @@ from ..program.program import BinaryProgram
 from ..simulator.behaviour import simulate_behaviour
 from ..simulator.lone_sender import new_places
 from ..simulator.run import empty_mesh, new_sums, prepared
-from ..simulator.timing import SHORTCUTS, Timing, simulate_timing
+from ..simulator.timing import Engine, Timing, simulate_timing
 from ..simulator.turns import settle, take_over
 
 Track = tuple[int, int]
@@ -100,9 +100,10 @@ def _slices(
     walks = _EVENTS if clock.walks_in_phase else _CORES  # what overlaps needs tracks of its own
     pipelined = program.architecture.schedule is Schedule.PIPELINED
     steps = len(timing.step_cycles) - clock.waves * pipelined
-    begin -= int(timing.phase_times[machine_steps.start, 0, 0])
+    begin -= int(timing.phase_times[machine_steps.start, 0]["first"])
     for step in machine_steps:
-        for turn, (start, end) in enumerate((begin + timing.phase_times[step]).tolist()):
+        for turn, phase in enumerate(timing.phase_times[step]):
+            start, end = begin + int(phase["first"]), begin + int(phase["quiet"])
             kind = "step" if pipelined else "input" if turn == 0 else f"wave {turn - 1}"
             yield _slice(_PHASES, kind, start, end, step=step)
             for core in range(len(program.positions)):
@@ -173,7 +174,7 @@ def _turns(
                 arrays.clock,
                 mesh,
                 new_places(mesh),
-                SHORTCUTS,
+                Engine.SHORTCUTS,
                 done.begin,
                 done.end,
                 done.ids,
