@@ -11,7 +11,7 @@ import numpy as np
 from axonc.targets import REFERENCE, Run, Target
 
 from ..comparison import Measurement, measured
-from ..cost import Count, Workload, workload
+from ..cost import Count, Way, Workload, workload
 from ..errors import InputError
 from ..ir import Graph, Stage
 from ..passes import HostSplit
@@ -50,7 +50,11 @@ class Execution:
         }
         if self.run.cycles is not None:
             figures["cycles"] = self.run.cycles.total
-        return figures | {"counters": dict(self.run.counters)}
+        figures["counters"] = dict(self.run.counters)
+        for way in Way:
+            if moved := {a.memory: n for a, n in self.run.accesses.items() if a.way is way and n}:
+                figures[f"{way}_bits"] = moved
+        return figures
 
 
 _REAL: dict[str, Real] = {"float": np.float64, "float32": np.float32}

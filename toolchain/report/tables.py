@@ -43,8 +43,8 @@ def tables_text(
         if not isinstance(value, Mapping)
     }
     counters = {
-        key: cell(value)
-        for values in figures.values()
+        key if name == "counters" else f"{name}, {key}": cell(value)
+        for name, values in figures.items()
         if isinstance(values, Mapping)
         for key, value in values.items()
     }

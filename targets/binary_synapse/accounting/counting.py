@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from axonc.toolchain.cost import Access, Count, Cycles, Memory, Wave, Way
@@ -13,7 +13,7 @@ from ..machine.architecture import Dataflow, Schedule
 from ..program.memory import flit_bits
 from ..program.program import HOST, Bank, BinaryProgram, Block
 from ..simulator.clockwork import between_chips
-from ..simulator.flits import LOCAL, PORTS, TO_HOST
+from ..simulator.flits import LOCAL, PORTS
 from ..simulator.run import Totals
 
 
@@ -31,7 +31,8 @@ def count_events(program: BinaryProgram, totals: Totals) -> Counts:
     """Return what was counted in a run of one part of a network.
 
     Raises:
-        InternalError: the cycles by phase and wave do not add up to those that were simulated.
+        InternalError: cycles by phase and wave, or counts by layer, do not add up to those that
+            were simulated.
     """
     counters: Counter[Count] = Counter()
     layers: defaultdict[str, Counter[Count]] = defaultdict(Counter)
@@ -66,6 +67,7 @@ def count_events(program: BinaryProgram, totals: Totals) -> Counts:
         layers[name][Count.SPIKES] += int(totals.unit_spikes[number])
         layers[name][Count.SEND_WAIT_CYCLES] += int(totals.unit_waits[number])
     counters[Count.SPIKES] = int(totals.unit_spikes.sum())
+    _check_sums(totals, layers)
     accesses: Counter[Access] = Counter()
     for placed, bits in memory_accesses(program, totals).items():
         accesses[placed.access] += bits
@@ -82,16 +84,31 @@ _ADDED_UP = (
 """Counts of a run that are sums over its layers."""
 
 
+def _check_sums(totals: Totals, layers: Mapping[str, Counter[Count]]) -> None:
+    """Compare the sums over layers with what the simulator counted by bank, core and sender."""
+    simulated = {
+        Count.EVENTS: totals.bank_events,
+        Count.SYNAPTIC_OPERATIONS: totals.bank_effective,
+        Count.WALK_CYCLES: totals.core_walk_cycles,
+        Count.NEURON_PHASE_CYCLES: totals.block_phase_cycles,
+        Count.SEND_WAIT_CYCLES: totals.sender_waits,
+        Count.SPIKES: totals.unit_spikes,
+    }
+    for count, values in simulated.items():
+        by_layer, expected = sum(layer[count] for layer in layers.values()), int(values.sum())
+        if by_layer != expected:
+            raise InternalError(f"{count}: {by_layer} by layer, {expected} simulated")
+
+
 def _count_traffic(program: BinaryProgram, totals: Totals, counters: Counter[Count]) -> None:
     """Add what the mesh carried, and who waited for it."""
     links = totals.link_flits.reshape(-1, PORTS)
     chip_links = between_chips(program.architecture.mesh)
-    outputs = int(links[:, TO_HOST].sum())
     counters[Count.FLITS] = int(totals.sender_flits.sum())
     counters[Count.HOPS] = int(links[:, :LOCAL].sum())
     counters[Count.CHIP_HOPS] = int(totals.link_flits[chip_links].sum())
     counters[Count.FLITS_FROM_HOST] = int(totals.sender_flits[-1])
-    counters[Count.OUTPUT_SPIKES] = outputs - counters[Count.SUMS_TO_HOST]
+    counters[Count.OUTPUT_SPIKES] = totals.output_spikes - counters[Count.SUMS_TO_HOST]
     counters[Count.MESH_WAIT_CYCLES] = int(totals.link_waits.sum())
     counters[Count.EVENT_FIFO_WAIT_CYCLES] = int(totals.link_waits[LOCAL::PORTS].sum())
     counters[Count.SEND_WAIT_CYCLES] = int(totals.sender_waits.sum())

@@ -20,7 +20,7 @@ from axonc.targets.binary_synapse.machine.architecture import (
     MeshParameters,
     Schedule,
 )
-from axonc.toolchain.cost import Access, Memory, Phase, Way
+from axonc.toolchain.cost import Access, Count, Memory, Phase, Way
 from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import (
     BIPOLAR,
@@ -162,6 +162,9 @@ def test_sums_of_more_cores_than_there_are_are_done_in_turns() -> None:
     expected = execute(graph, spikes, probes=["neuron0"])
     np.testing.assert_array_equal(run.spikes["output"], expected.output)
     np.testing.assert_array_equal(run.potentials["neuron0"], expected.potentials["neuron0"])
+    bound = target.run(program, spikes, engine="analytic")
+    assert bound.accesses == run.accesses  # on a mesh of one core nothing hops
+    assert bound.counters[Count.OUTPUT_SPIKES] == run.spikes["output"].sum()
     placed = BinarySynapse(machine, Calibration(spikes)).compile(graph)
     np.testing.assert_array_equal(target.run(placed, spikes).spikes["output"], expected.output)
 
