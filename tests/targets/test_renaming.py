@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import graph_strategies as imported
 import numpy as np
 import pytest
 from binary_synapse_networks import convolutional_networks, counts_by_input, dense_networks
@@ -19,6 +20,7 @@ from axonc.targets.binary_synapse.machine.architecture import Schedule
 from axonc.toolchain.cost import chipless_cost, workload
 from axonc.toolchain.errors import InputError, LoweringError
 from axonc.toolchain.ir import Graph, verify
+from axonc.toolchain.passes import Findings, to_discrete, to_integer
 from axonc.toolchain.reference import execute
 from axonc.toolchain.report import cost_json
 
@@ -69,31 +71,41 @@ def on_target(target: Target, engine: str) -> Callable[..., object]:
         counts = sorted((str(count), value) for count, value in done.counters.items())
         layers = [sorted((str(c), n) for c, n in done.layers[x].items()) for x in done.layers]
         tables = numbers(target.tables(program, done))
-        return rasters, numbers(report), counts, layers, tables, len(program.cores())
+        moved = list(done.accesses.values())
+        return rasters, numbers(report), counts, layers, moved, tables, len(program.cores())
 
     return figures
 
 
-PIPELINED = load_architecture("edge").model_copy(update={"schedule": Schedule.PIPELINED})
+EDGE = load_architecture("edge")
+PIPELINED = EDGE.model_copy(update={"schedule": Schedule.PIPELINED})
+SMALL = EDGE.model_copy(
+    update={
+        "core": EDGE.core.model_copy(update={"neurons": 12, "blocks": 1}),
+        "mesh": EDGE.mesh.model_copy(update={"columns": 2, "rows": 1}),
+    }
+)
+"""Two cores of twelve neurons: most networks come in several parts."""
 MACHINES = {
     "reference": on_reference,
     "loihi": on_target(load_target("loihi"), "emulator"),
     "binary_synapse, edge": on_target(BinarySynapse("edge"), "cycle"),
     "binary_synapse, bound": on_target(BinarySynapse("edge"), "analytic"),
-    "binary_synapse, pipelined": on_target(
-        BinarySynapse(load_architecture("edge").model_copy(update={"schedule": "pipelined"})),
-        "cycle",
-    ),
+    "binary_synapse, pipelined": on_target(BinarySynapse(PIPELINED), "cycle"),
+    "binary_synapse, in parts": on_target(BinarySynapse(SMALL), "cycle"),
 }
 
 
-@pytest.mark.parametrize("machine", MACHINES)
-@settings(max_examples=12, deadline=None)
-@given(
-    graph=st.one_of(dense_networks(), convolutional_networks()),
-    names=st.permutations(HOSTILE),
-    seed=st.integers(0, 99),
+LOWERED = st.one_of(imported.dense_networks(), imported.convolutional_networks()).map(
+    lambda graph: to_integer(to_discrete(graph, Findings()), Findings())
 )
+"""What is lowered from NIR; the others hold much that Loihi refuses."""
+GRAPHS = st.one_of(dense_networks(), convolutional_networks(), LOWERED, LOWERED)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@settings(max_examples=20, deadline=None)
+@given(graph=GRAPHS, names=st.permutations(HOSTILE), seed=st.integers(0, 99))
 def test_renaming_changes_no_number(
     machine: str, graph: Graph, names: list[str], seed: int
 ) -> None:
