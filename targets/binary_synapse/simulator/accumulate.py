@@ -29,13 +29,20 @@ def _full_adder(a: Any, b: Any, c: Any) -> Any:
 
 
 @inlined
-def _place(rows: Any, i: Any, last: Any, base: Any, nothing: Any) -> Any:
+def _place(rows: np.ndarray, i: Any, last: Any, base: Any, nothing: Any) -> Any:
     return np.uint64(base + rows[i] if i < last else nothing)
 
 
 @uncounted
 def count_ones(
-    words: Any, base: int, stride: int, rows: Any, first: int, last: int, counts: Any, planes: Any
+    words: np.ndarray,
+    base: int,
+    stride: int,
+    rows: np.ndarray,
+    first: int,
+    last: int,
+    counts: np.ndarray,
+    planes: np.ndarray,
 ) -> None:
     """Set byte j of counts[8 * w ...] to how many of rows[first:last] have bit j of word w set.
 
@@ -87,7 +94,13 @@ def count_ones(
 
 @uncounted
 def add_rows(
-    words: Any, bank: Any, rows: Any, n_rows: int, sums: Any, counts: Any, planes: Any
+    words: np.ndarray,
+    bank: Any,
+    rows: np.ndarray,
+    n_rows: int,
+    sums: np.ndarray,
+    counts: np.ndarray,
+    planes: np.ndarray,
 ) -> None:
     """Add rows of a dense bank, given by their offsets in words, to `sums` (int32)."""
     stride, present = bank.words, bank.presence
@@ -108,7 +121,7 @@ def add_rows(
 
 @uncounted
 def add_taps(
-    table: Any, kernel: Any, bank: Any, c: int, y: int, x: int, sums: Any
+    table: np.ndarray, kernel: np.ndarray, bank: Any, c: int, y: int, x: int, sums: np.ndarray
 ) -> tuple[int, int, int]:
     """Add what one event at (c, y, x) contributes through a convolution.
 

@@ -12,28 +12,48 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .accumulate import PLANES, add_rows, add_taps
-from .compiled import compiled, uncounted
-from .image import WORDS_AT_ONCE
+from .compiled import compiled, inlined, uncounted
+from .events import Events
+from .image import WORDS_AT_ONCE, Image
 from .neurons import append_set, update_neurons
 from .positions import box_covers, position
 from .records import BANK_COUNTS, HANDED_ON
 
 
 class Behaviour(NamedTuple):
-    """Everything that one sample did.
-
-    Events of unit u in step t: entries begin[t, u] to end[t, u] of `ids` (flat position in the
-    node) and `slots` (number within the unit, in the order of its neuron phase).
-    """
+    """Everything that one sample did."""
 
     fired: np.ndarray  # (time, columns) bool: spikes of all nodes
     potentials: np.ndarray  # (time, slots) int64: u[t], or (0, 0) where not asked for
-    begin: np.ndarray
-    end: np.ndarray
-    ids: np.ndarray
-    slots: np.ndarray
+    events: Events
     bank_counts: np.ndarray  # (banks) of BANK_COUNTS
     overflows: np.ndarray  # (blocks) states saturated or wrapped
+
+
+class Step(NamedTuple):
+    """What goes into one step of a sample, and what comes out of it beside events."""
+
+    inputs: np.ndarray  # (all input neurons) uint8 spike counts, input nodes side by side
+    input_columns: np.ndarray  # (input nodes + 1) where each of them begins
+    fired: np.ndarray  # (columns) gets the spikes of all nodes
+    potentials: np.ndarray  # (slots) gets u[t], or (0) where not asked for
+    arriving: np.ndarray  # (neurons) sums that an earlier part has begun
+    leaving: np.ndarray  # (neurons) gets those that a later part ends
+
+
+class Neurons(NamedTuple):
+    """The state of all neurons, each of shape (slots)."""
+
+    sums: np.ndarray  # int32
+    membranes: np.ndarray
+    currents: np.ndarray
+
+
+class Counted(NamedTuple):
+    """What is counted on the way."""
+
+    banks: np.ndarray  # (banks) of BANK_COUNTS
+    overflows: np.ndarray  # (blocks)
 
 
 class Scratch(NamedTuple):
@@ -47,76 +67,61 @@ class Scratch(NamedTuple):
 
 @compiled
 def simulate_behaviour(
-    image: Any,
-    inputs: Any,
-    input_columns: Any,
+    image: Image,
+    inputs: np.ndarray,
+    input_columns: np.ndarray,
     columns: int,
     with_potentials: bool,
-    arriving: Any,
-    leaving: Any,
+    arriving: np.ndarray,
+    leaving: np.ndarray,
 ) -> Behaviour:
     """Run one sample from rest.
 
     Args:
-        inputs: uint8 (time, all input neurons) spike counts, input nodes side by side.
-        input_columns: (input nodes + 1) where each of them begins.
+        inputs: uint8 (time, all input neurons), see `Step`, as are `arriving` and `leaving`.
         columns: neurons of all spiking nodes.
-        arriving: (time, neurons) sums that an earlier part has begun.
-        leaving: (time, neurons) gets those that a later part ends.
     """
-    steps = inputs.shape[0]
-    n_blocks, n_slots, n_banks = image.order.size, image.slot_ids.size, image.banks.shape[0] - 1
-    n_units = image.units.shape[0]
+    steps, n_slots, n_units = inputs.shape[0], image.slot_ids.size, image.units.shape[0]
     fired = np.zeros((steps, columns), np.bool_)
     potentials = np.zeros((steps, n_slots) if with_potentials else (0, 0), np.int64)
     begin, end = np.zeros((steps, n_units), np.int64), np.zeros((steps, n_units), np.int64)
-    counts, overflows = np.zeros(n_banks, BANK_COUNTS), np.zeros(n_blocks, np.int64)
-    sums = np.zeros(n_slots, np.int32)
-    membranes, currents = np.zeros(n_slots, np.int64), np.zeros(n_slots, np.int64)
+    counted = Counted(
+        np.zeros(image.banks.shape[0] - 1, BANK_COUNTS), np.zeros(image.order.size, np.int64)
+    )
+    neurons = Neurons(
+        np.zeros(n_slots, np.int32), np.zeros(n_slots, np.int64), np.zeros(n_slots, np.int64)
+    )
     most_events = np.int64(0)
     for t in range(steps):
         most_events = max(most_events, _events_of(inputs[t]))
-    rows, words, neurons = _most(image, input_columns, most_events)
+    rows, words, most_neurons = _most(image, input_columns, most_events)
     scratch = Scratch(
         np.empty(rows, np.int64),
         np.empty(8 * words, np.uint64),
         np.empty(PLANES * WORDS_AT_ONCE, np.uint64),
-        np.empty(neurons, np.uint8),
+        np.empty(most_neurons, np.uint8),
     )
     ids, slots = np.empty(1024, np.int32), np.empty(1024, np.int32)
-    used: Any = np.int64(0)  # not a literal, of which the compiler would make a version of its own
+    used: Any = np.int64(0)  # of a literal the compiler would make a version of its own
     for t in range(steps):
-        noted = potentials[t] if with_potentials else membranes[:0]
         room = most_events + n_slots
         ids, slots = with_room(ids, used, room), with_room(slots, used, room)
-        used = _run_step(
-            image,
-            t,
+        step = Step(
             inputs[t],
             input_columns,
             fired[t],
-            begin,
-            end,
-            ids,
-            slots,
-            used,
-            sums,
-            membranes,
-            currents,
-            noted,
+            potentials[t] if with_potentials else neurons.membranes[:0],
             arriving[t],
             leaving[t],
-            counts,
-            overflows,
-            scratch,
         )
-    return Behaviour(
-        fired, potentials, begin, end, ids[:used].copy(), slots[:used].copy(), counts, overflows
-    )
+        events = Events(begin, end, ids, slots)
+        used = _run_step(image, t, step, events, used, neurons, counted, scratch)
+    events = Events(begin, end, ids[:used].copy(), slots[:used].copy())
+    return Behaviour(fired, potentials, events, counted.banks, counted.overflows)
 
 
 @uncounted
-def _events_of(counts: Any) -> Any:
+def _events_of(counts: np.ndarray) -> Any:
     """Return as many events as the counts of a step may make, or a few more."""
     most = np.uint8(0)
     for i in range(counts.size):
@@ -129,7 +134,7 @@ def _events_of(counts: Any) -> Any:
 
 
 @uncounted
-def _most(image: Any, input_columns: Any, events: Any) -> Any:
+def _most(image: Image, input_columns: np.ndarray, events: Any) -> Any:
     """Return the most rows that a bank takes in a step, words a row, neurons of a unit.
 
     events: the most that the inputs send in a step.
@@ -155,73 +160,35 @@ def _most(image: Any, input_columns: Any, events: Any) -> Any:
 
 @uncounted
 def _run_step(
-    image: Any,
+    image: Image,
     t: int,
-    inputs: Any,
-    input_columns: Any,
-    fired: Any,
-    begin: Any,
-    end: Any,
-    ids: Any,
-    slots: Any,
-    used: Any,
-    sums: Any,
-    membranes: Any,
-    currents: Any,
-    noted: Any,
-    arriving: Any,
-    leaving: Any,
-    counts: Any,
-    overflows: Any,
+    step: Step,
+    events: Events,
+    used: int,
+    neurons: Neurons,
+    counted: Counted,
     scratch: Scratch,
 ) -> Any:
-    """Run step t; return how many entries of `ids` are used then."""
-    units, blocks, banks, n_blocks = image.units, image.blocks, image.banks, image.order.size
-    for unit in range(n_blocks, units.shape[0]):
-        first, last = input_columns[unit - n_blocks], input_columns[unit - n_blocks + 1]
-        begin[t, unit] = used
-        used = _take_inputs(inputs[first:last], ids, slots, used)
-        end[t, unit] = used
-        column = units[unit].first_column
-        for e in range(begin[t, unit], used):
-            fired[column + ids[e]] = True
+    """Run step t; return how many entries of `events.ids` are used then."""
+    blocks, n_blocks, sums = image.blocks, image.order.size, neurons.sums
+    for unit in range(n_blocks, image.units.shape[0]):
+        first, last = step.input_columns[unit - n_blocks], step.input_columns[unit - n_blocks + 1]
+        events.begin[t, unit] = used
+        used = _take_inputs(step.inputs[first:last], events.ids, events.slots, used)
+        events.end[t, unit] = used
+        column = image.units[unit].first_column
+        for e in range(events.begin[t, unit], used):
+            step.fired[column + events.ids[e]] = True
     for block in image.order:
         low, high = blocks[block].first_slot, blocks[block].last_slot
         if block == image.resuming:
             for n in range(high - low):
-                sums[low + n] += arriving[n]
-        for bank in range(blocks[block].first_bank, blocks[block].last_bank):
-            sent = t - banks[bank].delay
-            if sent < 0:
-                continue
-            n_rows = _take_events(
-                units,
-                banks,
-                bank,
-                image.feeds,
-                image.table,
-                image.kernel,
-                begin[sent],
-                end[sent],
-                ids,
-                scratch.rows,
-                sums[low:high],
-                counts,
-            )
-            if n_rows:
-                add_rows(
-                    image.words,
-                    banks[bank],
-                    scratch.rows,
-                    n_rows,
-                    sums[low:high],
-                    scratch.counts,
-                    scratch.planes,
-                )
+                sums[low + n] += step.arriving[n]
+        _sum_banks(image, t, block, events, sums[low:high], counted.banks, scratch)
         owner = blocks[block].helps
         if owner == HANDED_ON:
             for n in range(high - low):
-                leaving[n] = sums[low + n]
+                step.leaving[n] = sums[low + n]
                 sums[low + n] = 0
             continue
         if owner >= 0:
@@ -230,22 +197,44 @@ def _run_step(
                 sums[helped + n] += sums[low + n]
                 sums[low + n] = 0
             continue
-        overflows[block] += update_neurons(
-            image, block, sums, membranes, currents, noted, scratch.fires
+        counted.overflows[block] += update_neurons(
+            image, block, sums, neurons.membranes, neurons.currents, step.potentials, scratch.fires
         )
-        begin[t, block] = used
-        used = append_set(scratch.fires[: high - low], slots, used)
-        end[t, block] = used
-        column, own_ids = units[block].first_column, image.slot_ids[low:high]
-        for e in range(begin[t, block], used):
-            neuron = own_ids[slots[e]]
-            ids[e] = neuron
-            fired[column + neuron] = True
+        events.begin[t, block] = used
+        used = append_set(scratch.fires[: high - low], events.slots, used)
+        events.end[t, block] = used
+        column, own_ids = image.units[block].first_column, image.slot_ids[low:high]
+        for e in range(events.begin[t, block], used):
+            neuron = own_ids[events.slots[e]]
+            events.ids[e] = neuron
+            step.fired[column + neuron] = True
     return used
 
 
+@inlined
+def _sum_banks(
+    image: Image,
+    t: int,
+    block: int,
+    events: Events,
+    sums: np.ndarray,
+    bank_counts: np.ndarray,
+    scratch: Scratch,
+) -> None:
+    """Add what the events of the banks of a block bring in step t to its sums."""
+    for number in range(image.blocks[block].first_bank, image.blocks[block].last_bank):
+        bank = image.banks[number]
+        sent = t - bank.delay
+        if sent >= 0:
+            n_rows = _take_events(image, number, sent, events, scratch.rows, sums, bank_counts)
+            if n_rows:
+                add_rows(
+                    image.words, bank, scratch.rows, n_rows, sums, scratch.counts, scratch.planes
+                )
+
+
 @uncounted
-def _take_inputs(counts: Any, ids: Any, slots: Any, used: Any) -> Any:
+def _take_inputs(counts: np.ndarray, ids: np.ndarray, slots: np.ndarray, used: Any) -> Any:
     """Append an event for each of the counted spikes; return how many are used then."""
     first, most = used, np.uint8(0)
     for i in range(counts.size):
@@ -262,28 +251,25 @@ def _take_inputs(counts: Any, ids: Any, slots: Any, used: Any) -> Any:
     return used
 
 
-@uncounted
+@inlined
 def _take_events(
-    units: Any,
-    banks: Any,
+    image: Image,
     number: int,
-    feeds: Any,
-    table: Any,
-    kernel: Any,
-    begin: Any,
-    end: Any,
-    ids: Any,
-    rows: Any,
-    sums: Any,
-    counts: Any,
+    sent: int,
+    events: Events,
+    rows: np.ndarray,
+    sums: np.ndarray,
+    bank_counts: np.ndarray,
 ) -> Any:
-    """Add convolution events to `sums`; collect the rows of dense events. Count both."""
+    """Add the convolution events of step `sent` to `sums`; collect the rows of dense events."""
+    units, banks, table, ids = image.units, image.banks, image.table, events.ids
+    begin, end = events.begin[sent], events.end[sent]
     bank = banks[number]
-    feeding = feeds[bank.first_feed : banks[number + 1].first_feed]
+    feeding = image.feeds[bank.first_feed : banks[number + 1].first_feed]
     source_unit = units[feeding[0]]
     plane, width = source_unit.rows * source_unit.columns, source_unit.columns
     low_c, high_c, low_y, high_y, low_x, high_x = bank.accepts
-    n_rows = events = taps = performed = effective = 0
+    n_rows = taken = taps = performed = effective = 0
     # Locals: the compiler cannot know that storing rows leaves the bank as it is.
     dense, starts, listed, words, weights = (
         bank.is_dense,
@@ -298,7 +284,7 @@ def _take_events(
             arrived = ids[begin[unit] : end[unit]]
             for e in range(arrived.size):
                 rows[n_rows + e] = arrived[e] * words
-            events += arrived.size
+            taken += arrived.size
             n_rows += arrived.size
             effective += arrived.size * sums.size
             continue
@@ -309,7 +295,7 @@ def _take_events(
                 c, y, x = position(source, plane, width)
                 if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
                     continue
-            events += 1
+            taken += 1
             if dense:
                 start = starts + source
                 for r in range(table[start], table[start + 1]):
@@ -318,12 +304,12 @@ def _take_events(
                     effective += table[weights + row]
                     n_rows += 1
             else:
-                walked, met, present = add_taps(table, kernel, bank, c, y, x, sums)
+                walked, met, present = add_taps(table, image.kernel, bank, c, y, x, sums)
                 taps += walked
                 performed += met
                 effective += present
-    counted = counts[number]
-    counted.events += events
+    counted = bank_counts[number]
+    counted.events += taken
     counted.walks += n_rows + taps
     counted.visited += performed + n_rows * sums.size
     counted.effective += effective
@@ -331,7 +317,7 @@ def _take_events(
 
 
 @compiled
-def with_room(array: Any, used: int, more: int) -> Any:
+def with_room(array: np.ndarray, used: Any, more: Any) -> Any:
     """Return the array, or a longer copy, with room for `more` entries after `used`."""
     if used + more <= array.size:
         return array

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from .clockwork import Clockwork
 from .compiled import uncounted
 from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES
 from .sending import Queue
@@ -14,7 +13,12 @@ from .state import Mesh
 
 @uncounted
 def bound_phase(
-    now: int, clock: Any, mesh: Mesh, queue_first: Any, queue_last: Any, queue: Queue
+    now: int,
+    clock: Clockwork,
+    mesh: Mesh,
+    queue_first: np.ndarray,
+    queue_last: np.ndarray,
+    queue: Queue,
 ) -> int:
     """Return a cycle before which the phase cannot end; count flits and walks on the way.
 

@@ -22,7 +22,9 @@ BITS_SET = np.array([mask.bit_count() for mask in range(1 << PORTS)])
 
 
 @inlined
-def output_towards(flit: Any, router: Any, sender_router: Any, router_x: Any, router_y: Any) -> Any:
+def output_towards(
+    flit: Any, router: Any, sender_router: np.ndarray, router_x: np.ndarray, router_y: np.ndarray
+) -> Any:
     """Return the output that a flit for one place wants: XY, then local or host."""
     core = (flit >> FLIT_CORE_SHIFT) - 1
     target = sender_router[core] if core >= 0 else 0
@@ -35,13 +37,13 @@ def output_towards(flit: Any, router: Any, sender_router: Any, router_x: Any, ro
 
 @uncounted
 def branch_outputs(
-    branches: Any,
+    branches: np.ndarray,
     flit: int,
     port: int,
     router: int,
-    sender_router: Any,
-    router_x: Any,
-    router_y: Any,
+    sender_router: np.ndarray,
+    router_x: np.ndarray,
+    router_y: np.ndarray,
 ) -> int:
     """Return the outputs (bit mask) that a multicast flit wants which came in by `port`.
 
@@ -67,7 +69,7 @@ def branch_outputs(
 
 
 @inlined
-def cycles_at(flit: Any, branches: Any, core: Any) -> Any:
+def cycles_at(flit: Any, branches: np.ndarray, core: Any) -> Any:
     """Return the cycles that the event of a flit takes at one of the cores that it goes to."""
     found = flit
     if flit < 0:

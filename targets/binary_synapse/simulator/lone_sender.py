@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .clockwork import Clockwork
 from .compiled import inlined
 from .flits import (
     LOCAL,
@@ -69,13 +70,13 @@ def new_places(mesh: Mesh) -> Places:
 def run_lone_sender(
     now: int,
     sender: int,
-    clock: Any,
+    clock: Clockwork,
     mesh: Mesh,
     places: Places,
-    flits: Any,
-    ready: Any,
+    flits: np.ndarray,
+    ready: np.ndarray,
     unit: Any,
-    branches: Any,
+    branches: np.ndarray,
 ) -> int:
     """Do what `run_phase` does where only `sender` sends `flits`, each once it is ready."""
     left, next_place, last_left = places.left, places.next_place, places.last_left

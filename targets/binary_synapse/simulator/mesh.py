@@ -19,8 +19,9 @@ advances to the next cycle in which something can; the cycles in between are cou
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
+from .clockwork import Clockwork
 from .compiled import inlined, uncounted
 from .flits import (
     BITS_SET,
@@ -41,230 +42,281 @@ NEVER = 1 << 62
 
 @uncounted
 def run_phase(
-    now: int, clock: Any, mesh: Mesh, queue_first: Any, queue_last: Any, queue: Queue
+    now: int,
+    clock: Clockwork,
+    mesh: Mesh,
+    queue_first: np.ndarray,
+    queue_last: np.ndarray,
+    queue: Queue,
 ) -> int:
     """Run until nothing is under way; return the first quiet cycle, or -1 - cycle of a deadlock.
 
     Sender s sends queue.flits[queue_first[s]:queue_last[s]] in order, each once it is ready.
     """
-    fifo, head, count, occupied = mesh.fifo, mesh.head, mesh.held, mesh.occupied
-    served, events, events_head = mesh.served, mesh.events, mesh.events_head
-    link_free, pending = mesh.link_free, mesh.pending
-    events_count, free, walk, taken = mesh.events_count, mesh.free, mesh.walk, mesh.taken
-    link_flits, link_waits, events_most = mesh.link_flits, mesh.link_waits, mesh.events_most
-    sent, send_waits = mesh.sent, mesh.send_waits
-    sender_router, router_core, link_cycles = (
-        clock.sender_router,
-        clock.router_core,
-        clock.link_cycles,
-    )
-    router_x, router_y, columns = clock.router_x, clock.router_y, clock.columns
-    flits, ready, branches = queue.flits, queue.ready, queue.branches
-    depth, event_depth = fifo.shape[1], events.shape[1]
-    n_senders, n_cores = sender_router.size, free.size
-    first, speaking, sends, stalls, hungry, eats, live, is_live, moves, waits, wanting = mesh.work
-
-    n_speaking = n_hungry = n_live = 0
-    for sender in range(n_senders):
-        first[sender] = queue_first[sender]
-        if first[sender] < queue_last[sender]:
-            speaking[n_speaking] = sender
-            n_speaking += 1
-
-    while n_speaking or n_live or n_hungry:
-        n_moves = n_waits = n_sends = n_stalls = n_eats = 0
-        soonest = NEVER
-
-        # Routers decide.
-        for index in range(n_live):
-            router = live[index]
-            ports = occupied[router]
-            wanted = 0
-            while ports:
-                port = LOWEST_BIT[ports]
-                ports &= ports - 1
-                at = router * PORTS + port
-                flit = fifo[at, head[at]]
-                if flit >= 0:
-                    outs = 1 << output_towards(flit, router, sender_router, router_x, router_y)
-                else:
-                    if pending[at] == 0:
-                        pending[at] = branch_outputs(
-                            branches, flit, port, router, sender_router, router_x, router_y
-                        )
-                    outs = pending[at]
-                while outs:
-                    out = LOWEST_BIT[outs]
-                    outs &= outs - 1
-                    wanting[out] = wanting[out] | 1 << port if wanted >> out & 1 else 1 << port
-                    wanted |= 1 << out
-            while wanted:
-                out = LOWEST_BIT[wanted]
-                wanted &= wanted - 1
-                at = router * PORTS + out
-                target = -1
-                if out == TO_HOST:
-                    room = True
-                elif out == LOCAL:
-                    room = events_count[router_core[router]] < event_depth
-                else:
-                    target = far_end(router, out, columns)
-                    room = count[target] < depth and link_free[at] <= now
-                    if link_free[at] > now:
-                        soonest = min(soonest, link_free[at])
-                ports = wanting[out]
-                waiting = BITS_SET[ports]
-                if room:
-                    # The first input after the one served last: those above it, then those below.
-                    above = ports >> (served[at] + 1) << (served[at] + 1)
-                    moves[n_moves].source = router * PORTS + LOWEST_BIT[above if above else ports]
-                    moves[n_moves].output = at
-                    moves[n_moves].target = target
-                    n_moves += 1
-                    waiting -= 1
-                if waiting:
-                    waits[n_waits].output = at
-                    waits[n_waits].heads = waiting
-                    n_waits += 1
-
-        # Cores and the host port decide.
-        for index in range(n_speaking):
-            sender = speaking[index]
-            port = LOCAL if sender < n_cores else TO_HOST
-            if ready[first[sender]] > now:
-                soonest = min(soonest, ready[first[sender]])
-            elif count[sender_router[sender] * PORTS + port] < depth:
-                sends[n_sends] = sender
-                n_sends += 1
-            else:
-                stalls[n_stalls] = sender
-                n_stalls += 1
-        for index in range(n_hungry):
-            core = hungry[index]
-            if free[core] <= now:
-                eats[n_eats] = core
-                n_eats += 1
-            else:
-                soonest = min(soonest, free[core])
-
+    work, lengths = mesh.work, mesh.work.lengths[0]
+    lengths.sending = lengths.loaded = lengths.live = 0
+    for sender in range(clock.sender_router.size):
+        work.first_unsent[sender] = queue_first[sender]
+        if queue_first[sender] < queue_last[sender]:
+            work.sending[lengths.sending] = sender
+            lengths.sending += 1
+    while lengths.sending + lengths.live + lengths.loaded:
+        soonest = min(
+            _decide_routers(now, clock, mesh, queue.branches),
+            _decide_senders(now, clock, mesh, queue.ready),
+            _decide_cores(now, mesh),
+        )
         # This state lasts one cycle if anything moves, else until something can.
         lasts = 1
-        if n_moves + n_sends + n_eats == 0:
+        if lengths.moves + lengths.sends + lengths.pops == 0:
             if soonest == NEVER:
                 return -1 - now
             lasts = soonest - now
-        for index in range(n_waits):
-            at = waits[index].output
-            link_waits[at] += lasts * waits[index].heads
-            if at % PORTS == LOCAL:
-                mesh.waits[0].event_fifos += lasts * waits[index].heads
-            else:
-                mesh.waits[0].links += lasts * waits[index].heads
-        for index in range(n_stalls):
-            send_waits[stalls[index]] += lasts
-            mesh.unit_waits[queue.unit[first[stalls[index]]]] += lasts
-
+        _count_waits(lasts, mesh, queue.unit)
         # Cores take events, then flits move, then new flits enter.
-        for index in range(n_eats):
-            core = eats[index]
-            at = events_head[core]
-            cycles = events[core, at]
-            events_head[core] = at + 1 if at + 1 < event_depth else 0
-            events_count[core] -= 1
-            free[core] = now + cycles
-            walk[core] += cycles
-            taken[core] += 1
-        for index in range(n_moves):
-            move = moves[index]
-            source, out, target = move.source, move.output, move.target
-            flit = fifo[source, head[source]]
-            router = source // PORTS
-            if flit < 0:
-                pending[source] &= ~(1 << (out - router * PORTS))
-            if pending[source] == 0:
-                head[source] = head[source] + 1 if head[source] + 1 < depth else 0
-                count[source] -= 1
-                if count[source] == 0:
-                    occupied[router] &= ~(1 << (source - router * PORTS))
-            served[out] = source - router * PORTS
-            link_flits[out] += 1
-            link_free[out] = now + link_cycles[out]
-            if target >= 0:
-                _push(fifo, head, count, target, flit, depth)
-                router = target // PORTS
-                occupied[router] |= 1 << (target - router * PORTS)
-                if not is_live[router]:
-                    is_live[router] = True
-                    live[n_live] = router
-                    n_live += 1
-            elif out - router * PORTS == TO_HOST:
-                outputs = mesh.outputs[0]
-                outputs.spikes += 1
-                outputs.first_cycle = now if outputs.first_cycle < 0 else outputs.first_cycle
-                outputs.last_cycle = now
-            else:
-                core = router_core[router]
-                at = events_head[core] + events_count[core]
-                cycles = cycles_at(flit, branches, core)
-                events[core, at if at < event_depth else at - event_depth] = cycles
-                if events_count[core] == 0 and not _listed(core, eats, n_eats):
-                    hungry[n_hungry] = core
-                    n_hungry += 1
-                events_count[core] += 1
-                events_most[core] = max(events_most[core], events_count[core])
-        for index in range(n_sends):
-            sender = sends[index]
-            router = sender_router[sender]
-            port = LOCAL if sender < n_cores else TO_HOST
-            _push(fifo, head, count, router * PORTS + port, flits[first[sender]], depth)
-            occupied[router] |= 1 << port
-            if not is_live[router]:
-                is_live[router] = True
-                live[n_live] = router
-                n_live += 1
-            first[sender] += 1
-            sent[sender] += 1
-
-        # Keep only those that still have something to do.
-        kept = 0
-        for index in range(n_live):
-            router = live[index]
-            if occupied[router]:
-                live[kept] = router
-                kept += 1
-            else:
-                is_live[router] = False
-        n_live, kept = kept, 0
-        for index in range(n_speaking):
-            sender = speaking[index]
-            if first[sender] < queue_last[sender]:
-                speaking[kept] = sender
-                kept += 1
-        n_speaking, kept = kept, 0
-        for index in range(n_hungry):
-            core = hungry[index]
-            if events_count[core]:
-                hungry[kept] = core
-                kept += 1
-        n_hungry = kept
+        _take_events(now, mesh)
+        _move_flits(now, clock, mesh, queue.branches)
+        _send_flits(clock, mesh, queue.flits)
+        _keep_busy(mesh, queue_last)
         now += lasts
-
-    for core in range(n_cores):
-        now = max(now, free[core])
+    for core in range(mesh.free.size):
+        now = max(now, mesh.free[core])
     return now
 
 
 @inlined
-def _push(fifo: Any, head: Any, count: Any, at: Any, flit: Any, depth: Any) -> None:
-    place = head[at] + count[at]
-    fifo[at, place if place < depth else place - depth] = flit
-    count[at] += 1
+def _decide_routers(now: int, clock: Clockwork, mesh: Mesh, branches: np.ndarray) -> int:
+    """List the flits that move, and the outputs that heads wait for; return when a link is free."""
+    work, lengths, soonest = mesh.work, mesh.work.lengths[0], NEVER
+    depth, event_depth = mesh.fifo.shape[1], mesh.events.shape[1]
+    n_moves = n_waits = 0
+    for index in range(lengths.live):
+        router = work.live[index]
+        wanted = _wanted_outputs(router, clock, mesh, branches)
+        while wanted:
+            out = LOWEST_BIT[wanted]
+            wanted &= wanted - 1
+            at = router * PORTS + out
+            target = -1
+            if out == TO_HOST:
+                room = True
+            elif out == LOCAL:
+                room = mesh.events_count[clock.router_core[router]] < event_depth
+            else:
+                target = far_end(router, out, clock.columns)
+                room = mesh.held[target] < depth and mesh.link_free[at] <= now
+                if mesh.link_free[at] > now:
+                    soonest = min(soonest, mesh.link_free[at])
+            ports = work.wanting[out]
+            waiting = BITS_SET[ports]
+            if room:
+                # The first input after the one served last: those above it, then those below.
+                above = ports >> (mesh.served[at] + 1) << (mesh.served[at] + 1)
+                move = work.moves[n_moves]
+                move.source = router * PORTS + LOWEST_BIT[above if above else ports]
+                move.output, move.target = at, target
+                n_moves += 1
+                waiting -= 1
+            if waiting:
+                work.waits[n_waits].output, work.waits[n_waits].heads = at, waiting
+                n_waits += 1
+    lengths.moves, lengths.waits = n_moves, n_waits
+    return soonest
 
 
 @inlined
-def _listed(core: Any, cores: Any, n: Any) -> Any:
-    """Whether a core that has just emptied its FIFO is still in the list of this cycle."""
-    found = False
-    for index in range(n):
-        found = found or cores[index] == core
-    return found
+def _wanted_outputs(router: int, clock: Clockwork, mesh: Mesh, branches: np.ndarray) -> int:
+    """Return the outputs (bit mask) that heads of a router want; list in `wanting` which heads."""
+    sender_router, router_x, router_y = clock.sender_router, clock.router_x, clock.router_y
+    wanting, ports, wanted = mesh.work.wanting, mesh.occupied[router], 0
+    while ports:
+        port = LOWEST_BIT[ports]
+        ports &= ports - 1
+        at = router * PORTS + port
+        flit = mesh.fifo[at, mesh.head[at]]
+        if flit >= 0:
+            outs = 1 << output_towards(flit, router, sender_router, router_x, router_y)
+        else:
+            if mesh.pending[at] == 0:
+                mesh.pending[at] = branch_outputs(
+                    branches, flit, port, router, sender_router, router_x, router_y
+                )
+            outs = mesh.pending[at]
+        while outs:
+            out = LOWEST_BIT[outs]
+            outs &= outs - 1
+            wanting[out] = wanting[out] | 1 << port if wanted >> out & 1 else 1 << port
+            wanted |= 1 << out
+    return wanted
+
+
+@inlined
+def _decide_senders(now: int, clock: Clockwork, mesh: Mesh, ready: np.ndarray) -> int:
+    """List the senders that send, and those that wait; return when the next flit is ready."""
+    work, lengths, soonest = mesh.work, mesh.work.lengths[0], NEVER
+    depth, n_cores, n_sends, n_stalls = mesh.fifo.shape[1], mesh.free.size, 0, 0
+    for index in range(lengths.sending):
+        sender = work.sending[index]
+        port = LOCAL if sender < n_cores else TO_HOST
+        if ready[work.first_unsent[sender]] > now:
+            soonest = min(soonest, ready[work.first_unsent[sender]])
+        elif mesh.held[clock.sender_router[sender] * PORTS + port] < depth:
+            work.sends[n_sends] = sender
+            n_sends += 1
+        else:
+            work.stalls[n_stalls] = sender
+            n_stalls += 1
+    lengths.sends, lengths.stalls = n_sends, n_stalls
+    return soonest
+
+
+@inlined
+def _decide_cores(now: int, mesh: Mesh) -> int:
+    """List the cores that take an event; return when the next one can."""
+    work, lengths, soonest, n_pops = mesh.work, mesh.work.lengths[0], NEVER, 0
+    for index in range(lengths.loaded):
+        core = work.loaded[index]
+        if mesh.free[core] <= now:
+            work.pops[n_pops] = core
+            n_pops += 1
+        else:
+            soonest = min(soonest, mesh.free[core])
+    lengths.pops = n_pops
+    return soonest
+
+
+@inlined
+def _count_waits(lasts: int, mesh: Mesh, unit: np.ndarray) -> None:
+    """Count who waits in a state that lasts so many cycles."""
+    work, lengths = mesh.work, mesh.work.lengths[0]
+    for index in range(lengths.waits):
+        at, heads = work.waits[index].output, work.waits[index].heads
+        mesh.link_waits[at] += lasts * heads
+        if at % PORTS == LOCAL:
+            mesh.waits[0].event_fifos += lasts * heads
+        else:
+            mesh.waits[0].links += lasts * heads
+    for index in range(lengths.stalls):
+        sender = work.stalls[index]
+        mesh.send_waits[sender] += lasts
+        mesh.unit_waits[unit[work.first_unsent[sender]]] += lasts
+
+
+@inlined
+def _take_events(now: int, mesh: Mesh) -> None:
+    """Let the listed cores take an event each."""
+    event_depth = mesh.events.shape[1]
+    for index in range(mesh.work.lengths[0].pops):
+        core = mesh.work.pops[index]
+        at = mesh.events_head[core]
+        cycles = mesh.events[core, at]
+        mesh.events_head[core] = at + 1 if at + 1 < event_depth else 0
+        mesh.events_count[core] -= 1
+        mesh.free[core] = now + cycles
+        mesh.walk[core] += cycles
+        mesh.taken[core] += 1
+
+
+@inlined
+def _move_flits(now: int, clock: Clockwork, mesh: Mesh, branches: np.ndarray) -> None:
+    """Move the listed flits: to the next router, into an event FIFO, or to the host."""
+    fifo, head, held, depth = mesh.fifo, mesh.head, mesh.held, mesh.fifo.shape[1]
+    for index in range(mesh.work.lengths[0].moves):
+        move = mesh.work.moves[index]
+        source, out, target = move.source, move.output, move.target
+        flit = fifo[source, head[source]]
+        router = source // PORTS
+        if flit < 0:
+            mesh.pending[source] &= ~(1 << (out - router * PORTS))
+        if mesh.pending[source] == 0:
+            head[source] = head[source] + 1 if head[source] + 1 < depth else 0
+            held[source] -= 1
+            if held[source] == 0:
+                mesh.occupied[router] &= ~(1 << (source - router * PORTS))
+        mesh.served[out] = source - router * PORTS
+        mesh.link_flits[out] += 1
+        mesh.link_free[out] = now + clock.link_cycles[out]
+        if target >= 0:
+            _enter(mesh, target, flit)
+        elif out - router * PORTS == TO_HOST:
+            outputs = mesh.outputs[0]
+            outputs.spikes += 1
+            outputs.first_cycle = now if outputs.first_cycle < 0 else outputs.first_cycle
+            outputs.last_cycle = now
+        else:
+            core = clock.router_core[router]
+            _enqueue_event(mesh, core, cycles_at(flit, branches, core))
+
+
+@inlined
+def _enqueue_event(mesh: Mesh, core: int, cycles: int) -> None:
+    """Put an event of so many cycles into the event FIFO of a core."""
+    work, lengths, event_depth = mesh.work, mesh.work.lengths[0], mesh.events.shape[1]
+    at = mesh.events_head[core] + mesh.events_count[core]
+    mesh.events[core, at if at < event_depth else at - event_depth] = cycles
+    if mesh.events_count[core] == 0 and not _is_listed(core, work.pops, lengths.pops):
+        work.loaded[lengths.loaded] = core
+        lengths.loaded += 1
+    mesh.events_count[core] += 1
+    mesh.events_most[core] = max(mesh.events_most[core], mesh.events_count[core])
+
+
+@inlined
+def _send_flits(clock: Clockwork, mesh: Mesh, flits: np.ndarray) -> None:
+    """Let the listed senders send a flit each."""
+    work = mesh.work
+    for index in range(work.lengths[0].sends):
+        sender = work.sends[index]
+        port = LOCAL if sender < mesh.free.size else TO_HOST
+        flit = flits[work.first_unsent[sender]]
+        _enter(mesh, clock.sender_router[sender] * PORTS + port, flit)
+        work.first_unsent[sender] += 1
+        mesh.sent[sender] += 1
+
+
+@inlined
+def _enter(mesh: Mesh, at: int, flit: int) -> None:
+    """Put a flit behind those that an input FIFO holds."""
+    work, lengths, depth, router = mesh.work, mesh.work.lengths[0], mesh.fifo.shape[1], at // PORTS
+    place = mesh.head[at] + mesh.held[at]
+    mesh.fifo[at, place if place < depth else place - depth] = flit
+    mesh.held[at] += 1
+    mesh.occupied[router] |= 1 << (at - router * PORTS)
+    if not work.is_live[router]:
+        work.is_live[router] = True
+        work.live[lengths.live] = router
+        lengths.live += 1
+
+
+@inlined
+def _keep_busy(mesh: Mesh, queue_last: np.ndarray) -> None:
+    """Keep in the lists only those that still have something to do."""
+    work, lengths, kept = mesh.work, mesh.work.lengths[0], 0
+    for index in range(lengths.live):
+        router = work.live[index]
+        if mesh.occupied[router]:
+            work.live[kept] = router
+            kept += 1
+        else:
+            work.is_live[router] = False
+    lengths.live, kept = kept, 0
+    for index in range(lengths.sending):
+        sender = work.sending[index]
+        if work.first_unsent[sender] < queue_last[sender]:
+            work.sending[kept] = sender
+            kept += 1
+    lengths.sending, kept = kept, 0
+    for index in range(lengths.loaded):
+        core = work.loaded[index]
+        if mesh.events_count[core]:
+            work.loaded[kept] = core
+            kept += 1
+    lengths.loaded = kept
+
+
+@inlined
+def _is_listed(number: int, numbers: np.ndarray, count: int) -> bool:
+    for index in range(count):
+        if numbers[index] == number:
+            return True
+    return False

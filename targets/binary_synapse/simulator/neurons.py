@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 
 from .compiled import inlined, uncounted
+from .image import Image
 
 
 @uncounted
 def update_neurons(
-    image: Any, number: int, sums: Any, membranes: Any, currents: Any, noted: Any, fires: Any
+    image: Image,
+    number: int,
+    sums: np.ndarray,
+    membranes: np.ndarray,
+    currents: np.ndarray,
+    noted: np.ndarray,
+    fires: np.ndarray,
 ) -> int:
     """Update every neuron of block `number` and clear its sums; count states that left their range.
 
@@ -67,7 +74,7 @@ def update_neurons(
 
 
 @uncounted
-def append_set(flags: Any, numbers: Any, used: Any) -> Any:
+def append_set(flags: np.ndarray, numbers: np.ndarray, used: Any) -> Any:
     """Append the numbers of the flags (uint8) that are 1; return how many are used then.
 
     No branches: which neurons spike cannot be predicted.

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .clockwork import Clockwork
 from .compiled import inlined
 from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES, LOCAL, PORTS, far_end, output_towards
 from .state import Mesh
@@ -43,7 +44,7 @@ def new_line(routers: int, depth: int, event_depth: int) -> Line:
 
 
 @inlined
-def find_line(router: int, port: int, clock: Any, flits: Any, line: Line) -> int:
+def find_line(router: int, port: int, clock: Clockwork, flits: np.ndarray, line: Line) -> int:
     """Return how many FIFOs flits pass that enter a router by `port`, and note which they are.
 
     0 if they do not all go to one place, or if a link on the way rests after a flit.
@@ -68,7 +69,14 @@ def find_line(router: int, port: int, clock: Any, flits: Any, line: Line) -> int
 
 @inlined
 def run_line(
-    now: int, sender: int, length: int, mesh: Mesh, line: Line, flits: Any, ready: Any, unit: Any
+    now: int,
+    sender: int,
+    length: int,
+    mesh: Mesh,
+    line: Line,
+    flits: np.ndarray,
+    ready: np.ndarray,
+    unit: Any,
 ) -> int:
     """Do what `run_phase` does where `sender` alone sends `flits`, all along the line."""
     core = (flits[0] >> FLIT_CORE_SHIFT) - 1

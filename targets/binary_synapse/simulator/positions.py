@@ -29,3 +29,9 @@ def box_covers(box: Any, unit: Any) -> Any:
         and box[4] == 0
         and box[5] == unit.columns
     )
+
+
+@inlined
+def in_box(box: Any, c: Any, y: Any, x: Any) -> Any:
+    """Return whether a position (channel, row, column) lies in a box of sources."""
+    return box[0] <= c < box[1] and box[2] <= y < box[3] and box[4] <= x < box[5]

@@ -96,6 +96,9 @@ MOVE = _record("source", "output", "target")
 WAIT = _record("output", "heads")
 """An output, and how many heads of FIFOs wait for it in this cycle."""
 
+LENGTHS = _record("sending", "sends", "stalls", "loaded", "pops", "live", "moves", "waits")
+"""How many entries of the lists of a cycle are in use."""
+
 OUTPUTS = _record("spikes", "first_cycle", "last_cycle")
 """What reached the host: how many spikes, and when the first and the last (-1: none)."""
 

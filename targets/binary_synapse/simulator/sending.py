@@ -6,9 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .clockwork import Clockwork
 from .compiled import inlined, uncounted
+from .events import Events
 from .flits import FLIT_CORE_SHIFT
-from .positions import box_covers, position
+from .image import Image
+from .positions import box_covers, in_box, position
 from .records import HANDED_ON, NO_BLOCK
 
 
@@ -23,16 +26,48 @@ class Queue(NamedTuple):
     branches: np.ndarray  # see `flits.py`
 
 
+class Delivery(NamedTuple):
+    """Where spikes go, how long they are walked there, and who is told of it."""
+
+    units: np.ndarray
+    banks: np.ndarray
+    table: np.ndarray
+    routes: np.ndarray
+    targets: np.ndarray
+    event_overhead_cycles: int
+    walk_cycles: int
+    lanes: int
+    group: int
+    block_walk: np.ndarray  # (blocks) gets the cycles that flits take at their destinations
+    core_shared: np.ndarray  # (cores) gets how many banks each flit serves beyond its first
+
+
+class Burst(NamedTuple):
+    """Spikes of one unit that are sent one after another.
+
+    Those of step `sent`, along the routes first_route to last_route - 1. The spikes of the first
+    group of neurons are ready `after` cycles into the turn, of each further group `each` more.
+    """
+
+    unit: int
+    first_route: int
+    last_route: int
+    sent: int
+    after: int
+    each: int
+
+
 @inlined
 def is_fired(
-    blocks: Any, lag: Any, pipelined: Any, block: Any, step: Any, steps: Any, turn: Any
-) -> Any:
-    own_turn = 0 if pipelined else blocks[block].wave + 1
-    return turn == own_turn and 0 <= step - lag[block] < steps
+    blocks: np.ndarray, clock: Clockwork, block: int, step: int, steps: int, turn: int
+) -> bool:
+    """Return whether a block has its neuron phase in a turn of a step."""
+    own_turn = 0 if clock.pipelined else blocks[block].wave + 1
+    return turn == own_turn and 0 <= step - clock.unit_lag[block] < steps
 
 
 @uncounted
-def most_flits(clock: Any, blocks: Any, resuming: int, begin: Any, end: Any) -> Any:
+def most_flits(clock: Clockwork, image: Image, events: Events) -> Any:
     """Return how many flits one step can have at most, and how long their branches are.
 
     In a step a unit sends along each of its routes the spikes of one step.
@@ -40,234 +75,219 @@ def most_flits(clock: Any, blocks: Any, resuming: int, begin: Any, end: Any) -> 
     flits = branches = np.int64(0)
     for unit in range(clock.unit_lag.size):
         spikes = np.int64(0)
-        for step in range(begin.shape[0]):
-            spikes = max(spikes, end[step, unit] - begin[step, unit])
+        for step in range(events.begin.shape[0]):
+            spikes = max(spikes, events.end[step, unit] - events.begin[step, unit])
         for route in range(clock.unit_route[unit], clock.unit_route[unit + 1]):
             flits += spikes
             if clock.routes[route].cores > 1:
                 branches += spikes * (1 + clock.routes[route].cores)
-        if unit < clock.neurons.size and blocks[unit].helps != NO_BLOCK:
+        if unit < clock.neurons.size and image.blocks[unit].helps != NO_BLOCK:
             flits += clock.neurons[unit]
-    if resuming >= 0:
-        flits += clock.neurons[resuming]
+    if image.resuming >= 0:
+        flits += clock.neurons[image.resuming]
     return flits, branches
 
 
 @inlined
 def queue_step(
-    image: Any,
-    clock: Any,
+    image: Image,
+    clock: Clockwork,
     step: int,
-    begin: Any,
-    end: Any,
-    ids: Any,
-    slots: Any,
+    events: Events,
     queue: Queue,
-    block_walk: Any,
-    core_shared: Any,
+    block_walk: np.ndarray,
+    core_shared: np.ndarray,
 ) -> int:
     """List what each sender sends in each turn of a step; `ready` counts from the turn's start.
 
     Turn 0 sends the input and what was held in history; a block's own turn (turn 0 when
     pipelined) sends its fresh spikes, each ready once its group of neurons is computed.
-    block_walk, core_shared: get the cycles that the flits will take at their destinations, and how
-    many banks each serves beyond its first. Returns the copies of multicast flits beyond the first.
+    block_walk, core_shared: see `Delivery`. Returns the copies of multicast flits beyond the first.
     """
-    first, last, flits, ready = queue.first, queue.last, queue.flits, queue.ready
-    unit_of, branches = queue.unit, queue.branches
-    blocks, units, banks, table = image.blocks, image.units, image.banks, image.table
-    members, sender_unit, routes, targets = (
-        clock.members,
-        clock.sender_unit,
+    first, last = queue.first, queue.last
+    delivery = Delivery(
+        image.units,
+        image.banks,
+        image.table,
         clock.routes,
         clock.targets,
+        clock.event_overhead_cycles,
+        clock.walk_cycles,
+        clock.lanes,
+        clock.group,
+        block_walk,
+        core_shared,
     )
-    costs = (clock.event_overhead_cycles, clock.walk_cycles, clock.lanes, clock.group)
-    neurons, block_core, pipelined = clock.neurons, clock.block_core, clock.pipelined
-    hold_of, unit_route, lag = routes[:].hold, clock.unit_route, clock.unit_lag
-    block_cycles, group_cycles = clock.block_cycles, clock.group_cycles
-    steps, n_blocks = begin.shape[0], block_core.size
-    none: Any = np.int64(0)  # a literal would be compiled for apart
+    none: Any = np.int64(0)  # of a literal the compiler would make a version of its own
     used, branched = none, none
     for turn in range(first.shape[0]):
         for sender in range(first.shape[1]):
             first[turn, sender] = used
-            low, high = sender_unit[sender], sender_unit[sender + 1]
-            for at in range(low, high if turn == 0 else low):  # held spikes, the oldest last
-                unit = members[at]
-                route, stop = unit_route[unit], unit_route[unit + 1]
-                while route < stop:
-                    run, hold = route, hold_of[route]
-                    while route < stop and hold_of[route] == hold:
-                        route += 1
-                    sent = step - lag[unit] - hold
-                    if hold > 0 and 0 <= sent < steps:
-                        used, branched = _queue_spikes(
-                            units[unit],
-                            routes,
-                            targets,
-                            banks,
-                            table,
-                            costs,
-                            unit,
-                            run,
-                            route,
-                            sent,
-                            begin,
-                            end,
-                            ids,
-                            slots,
-                            none,
-                            none,
-                            used,
-                            branched,
-                            queue,
-                            block_walk,
-                            core_shared,
-                        )
-            done = clock.phase_overhead_cycles
-            for at in range(low, high):
-                unit, after, each = members[at], none, none
-                if unit < n_blocks:
-                    if not is_fired(blocks, lag, pipelined, unit, step, steps, turn):
-                        continue
-                    each = group_cycles[unit]
-                    after, done = done + each, done + block_cycles[unit]
-                    owner = blocks[unit].helps
-                    if owner != NO_BLOCK:
-                        cycles, flit = none, none
-                        if owner != HANDED_ON:
-                            cycles = clock.partial_sum_cycles
-                            flit = (block_core[owner] + 1) << FLIT_CORE_SHIFT | cycles
-                            block_walk[owner] += neurons[unit] * cycles
-                        for slot in range(neurons[unit]):  # whatever its value
-                            flits[used] = flit
-                            ready[used] = after + slot // clock.group * each
-                            unit_of[used] = unit
-                            used += 1
-                        continue
-                elif turn > 0 or step >= steps:
-                    continue
-                route = run = unit_route[unit]
-                while route < unit_route[unit + 1] and hold_of[route] == 0:
-                    route += 1
-                if route == run:
-                    continue
-                sent, target = step - lag[unit], routes[run].first_target
-                if (
-                    route - run == 1
-                    and routes[run].last_target - target == 1
-                    and (targets[target].core < 0 or banks[targets[target].bank].is_dense == 1)
-                ):
-                    if sent + routes[run].delay >= steps:
-                        continue
-                    low_event, high_event = begin[sent, unit], end[sent, unit]
-                    used = _queue_along(
-                        costs,
-                        units[unit],
-                        routes[run].accepts,
-                        targets[target],
-                        banks[targets[target].bank],
-                        table,
-                        ids[low_event:high_event],
-                        slots[low_event:high_event],
-                        unit,
-                        after,
-                        each,
-                        used,
-                        queue,
-                        block_walk,
-                    )
-                    continue
-                used, branched = _queue_spikes(
-                    units[unit],
-                    routes,
-                    targets,
-                    banks,
-                    table,
-                    costs,
-                    unit,
-                    run,
-                    route,
-                    sent,
-                    begin,
-                    end,
-                    ids,
-                    slots,
-                    after,
-                    each,
-                    used,
-                    branched,
-                    queue,
-                    block_walk,
-                    core_shared,
+            if turn == 0:
+                used, branched = _queue_held(
+                    clock, step, sender, delivery, events, queue, used, branched
                 )
-            block = image.resuming
-            if block >= 0 and turn == 0 and sender == first.shape[1] - 1:
-                # The sums must arrive in the phase before the block is fired.
-                if 0 <= step - max(lag[block] - 1, 0) < steps:
-                    cycles = clock.partial_sum_cycles
-                    for _ in range(neurons[block]):
-                        flits[used] = (block_core[block] + 1) << FLIT_CORE_SHIFT | cycles
-                        ready[used], unit_of[used] = 0, block
-                        used += 1
-                    block_walk[block] += neurons[block] * cycles
+            used, branched = _queue_fresh(
+                image, clock, step, turn, sender, delivery, events, queue, used, branched
+            )
+            if image.resuming >= 0 and turn == 0 and sender == first.shape[1] - 1:
+                used = _queue_sums_of_earlier_part(
+                    image, clock, step, delivery, events, queue, used
+                )
             last[turn, sender] = used
     copies = 0
     if branched:
         for k in range(used):
-            copies += branches[-1 - flits[k]] - 1 if flits[k] < 0 else 0
+            copies += queue.branches[-1 - queue.flits[k]] - 1 if queue.flits[k] < 0 else 0
     return copies
+
+
+@inlined
+def _queue_held(
+    clock: Clockwork,
+    step: int,
+    sender: int,
+    delivery: Delivery,
+    events: Events,
+    queue: Queue,
+    used: int,
+    branched: int,
+) -> Any:
+    """Append what a sender's units held in history until this step, the oldest last."""
+    none: Any = np.int64(0)
+    routes, unit_route, steps = clock.routes, clock.unit_route, events.begin.shape[0]
+    for at in range(clock.sender_unit[sender], clock.sender_unit[sender + 1]):
+        unit = clock.members[at]
+        route, stop = unit_route[unit], unit_route[unit + 1]
+        while route < stop:
+            run, hold = route, routes[route].hold
+            while route < stop and routes[route].hold == hold:
+                route += 1
+            sent = step - clock.unit_lag[unit] - hold
+            if hold > 0 and 0 <= sent < steps:
+                burst = Burst(unit, run, route, sent, none, none)
+                used, branched = _queue_spikes(delivery, events, queue, burst, used, branched)
+    return used, branched
+
+
+@inlined
+def _queue_fresh(
+    image: Image,
+    clock: Clockwork,
+    step: int,
+    turn: int,
+    sender: int,
+    delivery: Delivery,
+    events: Events,
+    queue: Queue,
+    used: int,
+    branched: int,
+) -> Any:
+    """Append what a sender's units send of this step's spikes, and the partial sums of helpers."""
+    none: Any = np.int64(0)
+    routes, targets, steps = clock.routes, clock.targets, events.begin.shape[0]
+    done = clock.phase_overhead_cycles
+    for at in range(clock.sender_unit[sender], clock.sender_unit[sender + 1]):
+        unit, after, each = clock.members[at], none, none
+        if unit < clock.neurons.size:
+            if not is_fired(image.blocks, clock, unit, step, steps, turn):
+                continue
+            each = clock.group_cycles[unit]
+            after, done = done + each, done + clock.block_cycles[unit]
+            if image.blocks[unit].helps != NO_BLOCK:
+                used = _queue_partial_sums(image, clock, unit, after, each, delivery, queue, used)
+                continue
+        elif turn > 0 or step >= steps:
+            continue
+        route = run = clock.unit_route[unit]
+        while route < clock.unit_route[unit + 1] and routes[route].hold == 0:
+            route += 1
+        if route == run:
+            continue
+        burst = Burst(unit, run, route, step - clock.unit_lag[unit], after, each)
+        target = routes[run].first_target
+        alone = route - run == 1 and routes[run].last_target - target == 1
+        if alone and (targets[target].core < 0 or image.banks[targets[target].bank].is_dense == 1):
+            if burst.sent + routes[run].delay < steps:
+                used = _queue_along(delivery, events, queue, burst, used)
+            continue
+        used, branched = _queue_spikes(delivery, events, queue, burst, used, branched)
+    return used, branched
+
+
+@inlined
+def _queue_partial_sums(
+    image: Image,
+    clock: Clockwork,
+    unit: int,
+    after: int,
+    each: int,
+    delivery: Delivery,
+    queue: Queue,
+    used: int,
+) -> int:
+    """Append the sums of all neurons of a helper, whatever their value."""
+    owner = image.blocks[unit].helps
+    cycles: Any = np.int64(0)
+    flit: Any = np.int64(0)
+    if owner != HANDED_ON:
+        cycles = clock.partial_sum_cycles
+        flit = (clock.block_core[owner] + 1) << FLIT_CORE_SHIFT | cycles
+        delivery.block_walk[owner] += clock.neurons[unit] * cycles
+    for slot in range(clock.neurons[unit]):
+        queue.flits[used] = flit
+        queue.ready[used] = after + slot // clock.group * each
+        queue.unit[used] = unit
+        used += 1
+    return used
+
+
+@inlined
+def _queue_sums_of_earlier_part(
+    image: Image,
+    clock: Clockwork,
+    step: int,
+    delivery: Delivery,
+    events: Events,
+    queue: Queue,
+    used: int,
+) -> int:
+    """Append the sums that an earlier part has begun; they arrive before their block is fired."""
+    block = image.resuming
+    if 0 <= step - max(clock.unit_lag[block] - 1, 0) < events.begin.shape[0]:
+        cycles = clock.partial_sum_cycles
+        for _ in range(clock.neurons[block]):
+            queue.flits[used] = (clock.block_core[block] + 1) << FLIT_CORE_SHIFT | cycles
+            queue.ready[used], queue.unit[used] = 0, block
+            used += 1
+        delivery.block_walk[block] += clock.neurons[block] * cycles
+    return used
 
 
 @uncounted
 def _queue_spikes(
-    source_unit: Any,
-    routes: Any,
-    targets: Any,
-    banks: Any,
-    table: Any,
-    costs: Any,
-    unit: int,
-    run: int,
-    run_end: int,
-    sent: int,
-    begin: Any,
-    end: Any,
-    ids: Any,
-    slots: Any,
-    after: int,
-    each: int,
-    used: int,
-    branched: int,
-    queue: Queue,
-    block_walk: Any,
-    core_shared: Any,
+    delivery: Delivery, events: Events, queue: Queue, burst: Burst, used: int, branched: int
 ) -> Any:
-    """Append the flits of a unit's spikes of step `sent` along routes run to run_end - 1.
+    """Append the flits of a burst.
 
     A core walks all banks that a flit is for, one after another; the overhead of the event is
     counted with the block of the first.
-    The spikes of the first group are ready `after` cycles into the turn, of the others `each` more.
     """
-    flits, ready, branches = queue.flits, queue.ready, queue.branches
-    overhead, walk_cycles, lanes, group = costs
-    steps, plane, width = (
-        begin.shape[0],
-        source_unit.rows * source_unit.columns,
-        source_unit.columns,
+    routes, targets, banks, table = (
+        delivery.routes,
+        delivery.targets,
+        delivery.banks,
+        delivery.table,
     )
-    for e in range(begin[sent, unit], end[sent, unit]):
-        source = np.int64(ids[e])
+    flits, ready, branches = queue.flits, queue.ready, queue.branches
+    own, steps, sent = delivery.units[burst.unit], events.begin.shape[0], burst.sent
+    plane, width, lanes = own.rows * own.columns, own.columns, delivery.lanes
+    for e in range(events.begin[sent, burst.unit], events.end[sent, burst.unit]):
+        source = np.int64(events.ids[e])
         c, y, x = position(source, plane, width)
-        when = after + slots[e] // group * each
-        for r in range(run, run_end):
-            if not (
-                sent + routes[r].delay < steps
-                and routes[r].accepts[0] <= c < routes[r].accepts[1]
-                and routes[r].accepts[2] <= y < routes[r].accepts[3]
-                and routes[r].accepts[4] <= x < routes[r].accepts[5]
-            ):
+        when = burst.after + events.slots[e] // delivery.group * burst.each
+        for r in range(burst.first_route, burst.last_route):
+            if not (sent + routes[r].delay < steps and in_box(routes[r].accepts, c, y, x)):
                 continue
             target, stop = routes[r].first_target, routes[r].last_target
             copies = routes[r].cores
@@ -280,14 +300,14 @@ def _queue_spikes(
                 while target < stop and targets[target].core == core:
                     if core >= 0:
                         walks, neurons = _walks(table, banks[targets[target].bank], source, c, y, x)
-                        walk = walks * ((neurons + lanes - 1) // lanes) * walk_cycles
-                        block_walk[targets[target].block] += walk
+                        walk = walks * ((neurons + lanes - 1) // lanes) * delivery.walk_cycles
+                        delivery.block_walk[targets[target].block] += walk
                         cycles += walk
                     target += 1
                 if core >= 0:
-                    more = max(overhead, 1 - cycles)  # the pop alone takes a cycle
-                    block_walk[targets[first].block] += more
-                    core_shared[core] += target - first - 1
+                    more = max(delivery.event_overhead_cycles, 1 - cycles)  # popping takes a cycle
+                    delivery.block_walk[targets[first].block] += more
+                    delivery.core_shared[core] += target - first - 1
                     cycles += more
                 flit = (core + 1) << FLIT_CORE_SHIFT | cycles
                 if copies > 1:
@@ -295,50 +315,40 @@ def _queue_spikes(
                     branched += 1
                 else:
                     flits[used] = flit
-            ready[used], queue.unit[used] = when, unit
+            ready[used], queue.unit[used] = when, burst.unit
             used += 1
     return used, branched
 
 
 @uncounted
-def _queue_along(
-    costs: Any,
-    source_unit: Any,
-    box: Any,
-    target: Any,
-    bank: Any,
-    table: Any,
-    ids: Any,
-    slots: Any,
-    unit: int,
-    after: int,
-    each: int,
-    used: int,
-    queue: Queue,
-    block_walk: Any,
-) -> int:
+def _queue_along(delivery: Delivery, events: Events, queue: Queue, burst: Burst, used: int) -> int:
     """Do what `_queue_spikes` does along one route to one dense bank or to the host."""
-    flits, ready = queue.flits, queue.ready
-    overhead, walk_cycles, lanes, group = costs
-    plane, width = source_unit.rows * source_unit.columns, source_unit.columns
-    low_c, high_c, low_y, high_y, low_x, high_x = box
-    leaves = target[0] < 0
-    flit, starts = (target[0] + 1) << FLIT_CORE_SHIFT, bank.row_starts
+    flits, ready, table, lanes = queue.flits, queue.ready, delivery.table, delivery.lanes
+    own, route = delivery.units[burst.unit], delivery.routes[burst.first_route]
+    target = delivery.targets[route.first_target]
+    bank = delivery.banks[target.bank]
+    low, high = events.begin[burst.sent, burst.unit], events.end[burst.sent, burst.unit]
+    ids, slots = events.ids[low:high], events.slots[low:high]
+    plane, width = own.rows * own.columns, own.columns
+    leaves, after, each = target.core < 0, burst.after, burst.each
+    flit, starts = (target.core + 1) << FLIT_CORE_SHIFT, bank.row_starts
     groups = (bank.channels * bank.rows * bank.columns + lanes - 1) // lanes
-    each_row, walked = groups * walk_cycles, 0
+    each_row, walked = groups * delivery.walk_cycles, 0
+    overhead = delivery.event_overhead_cycles
     cycles = 0 if leaves else max(1, overhead + each_row)
     # Half a neuron from any border, the rounded product tells its group; a division would be slow.
-    per_neuron, first = 1 / group, used
-    if box_covers(box, source_unit) and (leaves or bank.is_plain == 1):
+    per_neuron, first = 1 / delivery.group, used
+    if box_covers(route.accepts, own) and (leaves or bank.is_plain == 1):
         for e in range(ids.size):
             flits[first + e] = flit | cycles
             ready[first + e] = after + each * np.int32((slots[e] + 0.5) * per_neuron)
         walked, used = cycles * ids.size, used + ids.size
     else:
+        box = route.accepts
         for e in range(ids.size):
             source = np.int64(ids[e])
             c, y, x = position(source, plane, width)
-            if not (low_c <= c < high_c and low_y <= y < high_y and low_x <= x < high_x):
+            if not in_box(box, c, y, x):
                 continue
             if not leaves:
                 rows = np.int64(table[starts + source + 1] - table[starts + source])
@@ -349,14 +359,14 @@ def _queue_along(
             used += 1
     mine = queue.unit[first:used]
     for k in range(mine.size):
-        mine[k] = unit
+        mine[k] = burst.unit
     if not leaves:
-        block_walk[target[2]] += walked
+        delivery.block_walk[target.block] += walked
     return used
 
 
 @inlined
-def _walks(table: Any, bank: Any, source: Any, c: Any, y: Any, x: Any) -> Any:
+def _walks(table: np.ndarray, bank: Any, source: Any, c: Any, y: Any, x: Any) -> Any:
     """Return (rows or taps, neurons each adds to) of one event."""
     if bank.is_dense:
         start = bank.row_starts + source

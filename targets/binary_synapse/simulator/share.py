@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .behaviour import simulate_behaviour
+from .clockwork import Clockwork
 from .compiled import compiled
+from .image import Image
+from .lone_sender import Places
 from .records import BANK_COUNTS, CAUSES, OUTPUTS
+from .state import Mesh
 from .timing import Engine, simulate_timing
 
 
@@ -29,7 +33,7 @@ class Tally(NamedTuple):
     deadlock: np.ndarray  # (1) cycle, -1 without
 
 
-def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
+def new_tally(image: Image, clock: Clockwork, samples: int, steps: int) -> Tally:
     """Return a tally of nothing."""
     units, blocks = len(clock.unit_lag), len(clock.neurons)
     machine_steps = steps + clock.waves * clock.pipelined
@@ -55,20 +59,20 @@ def new_tally(image: Any, clock: Any, samples: int, steps: int) -> Tally:
 
 @compiled
 def simulate_share(
-    image: Any,
-    clock: Any,
-    mesh: Any,
-    places: Any,
+    image: Image,
+    clock: Clockwork,
+    mesh: Mesh,
+    places: Places,
     engine: Engine,
-    inputs: Any,
-    input_columns: Any,
+    inputs: np.ndarray,
+    input_columns: np.ndarray,
     columns: int,
-    fired_columns: Any,
-    fired: Any,
-    potential_slots: Any,
-    potentials: Any,
-    arriving: Any,
-    leaving: Any,
+    fired_columns: np.ndarray,
+    fired: np.ndarray,
+    potential_slots: np.ndarray,
+    potentials: np.ndarray,
+    arriving: np.ndarray,
+    leaving: np.ndarray,
     tally: Tally,
 ) -> None:
     """Run all samples of `inputs` (samples, time, input neurons).
@@ -89,9 +93,7 @@ def simulate_share(
             leaving[sample],
         )
         mesh.outputs[0].first_cycle = mesh.outputs[0].last_cycle = -1
-        timing = simulate_timing(
-            image, clock, mesh, places, engine, done.begin, done.end, done.ids, done.slots, False
-        )
+        timing = simulate_timing(image, clock, mesh, places, engine, done.events, False)
         if timing.deadlock[0] >= 0:
             tally.deadlock[0] = timing.deadlock[0]
             return
@@ -123,7 +125,8 @@ def simulate_share(
         tally.outputs[sample].first_cycle = mesh.outputs[0].first_cycle
         tally.outputs[sample].last_cycle = mesh.outputs[0].last_cycle
         tally.forks[0] += timing.forks[0]
-        begin, end, all_fired, all_potentials = done.begin, done.end, done.fired, done.potentials
+        begin, end = done.events.begin, done.events.end
+        all_fired, all_potentials = done.fired, done.potentials
         for t in range(inputs.shape[1]):
             for unit in range(unit_spikes.size):
                 unit_spikes[unit] += end[t, unit] - begin[t, unit]
@@ -134,7 +137,7 @@ def simulate_share(
 
 
 @compiled
-def _add(more: Any, total: Any) -> None:
+def _add(more: np.ndarray, total: np.ndarray) -> None:
     """Add in place; of `total += more` the texts of all its errors would be compiled too."""
     for i in range(total.size):
         total[i] += more[i]

@@ -7,23 +7,27 @@ from typing import NamedTuple
 import numpy as np
 
 from .flits import PORTS
-from .records import MOVE, OUTPUTS, WAIT, WAITS
+from .records import LENGTHS, MOVE, OUTPUTS, WAIT, WAITS
 
 
 class Work(NamedTuple):
-    """Lists of a cycle, made once: a phase may last a few cycles only."""
+    """Lists of a cycle, made once: a phase may last a few cycles only.
 
-    unsent: np.ndarray  # (senders) first flit that was not sent
-    speaking: np.ndarray  # (senders) those that still have flits
-    sends: np.ndarray  # (senders) those that send, and
-    stalls: np.ndarray  # (senders) those that wait
-    hungry: np.ndarray  # (cores) those with events
-    eats: np.ndarray  # (cores) those that take one
+    `live`, `sending` and `loaded` are kept from cycle to cycle, the others are made in each.
+    """
+
+    first_unsent: np.ndarray  # (senders) the first flit that was not sent
+    sending: np.ndarray  # (senders) those that still have flits
+    sends: np.ndarray  # (senders) those that send in this cycle
+    stalls: np.ndarray  # (senders) those that wait in this cycle
+    loaded: np.ndarray  # (cores) those with events
+    pops: np.ndarray  # (cores) those that take one in this cycle
     live: np.ndarray  # (routers) those with flits
     is_live: np.ndarray  # (routers)
     moves: np.ndarray  # (FIFOs) of MOVE
     waits: np.ndarray  # (FIFOs) of WAIT
     wanting: np.ndarray  # (ports) bit mask of the inputs that want an output
+    lengths: np.ndarray  # (1) of LENGTHS, of the lists
 
 
 class Mesh(NamedTuple):
@@ -86,16 +90,17 @@ def new_mesh(routers: int, cores: int, units: int, depth: int, event_depth: int)
         outputs=np.array([(0, -1, -1)], OUTPUTS),
         waits=np.zeros(1, WAITS),
         work=Work(
-            unsent=zeros(cores + 1),
-            speaking=zeros(cores + 1),
+            first_unsent=zeros(cores + 1),
+            sending=zeros(cores + 1),
             sends=zeros(cores + 1),
             stalls=zeros(cores + 1),
-            hungry=zeros(cores),
-            eats=zeros(cores),
+            loaded=zeros(cores),
+            pops=zeros(cores),
             live=zeros(routers),
             is_live=np.zeros(routers, bool),
             moves=np.zeros(ports, MOVE),
             waits=np.zeros(ports, WAIT),
             wanting=zeros(PORTS),
+            lengths=np.zeros(1, LENGTHS),
         ),
     )

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .bound import bound_phase
+from .clockwork import Clockwork
 from .compiled import compiled, inlined, uncounted
+from .events import Events
+from .image import Image
 from .lone_sender import Places, run_lone_sender
 from .mesh import run_phase
 from .records import CAUSES, CORE_TIME, PHASE_TIME
@@ -47,26 +50,23 @@ class Timing(NamedTuple):
 
 @compiled
 def simulate_timing(
-    image: Any,
-    clock: Any,
+    image: Image,
+    clock: Clockwork,
     mesh: Mesh,
     places: Places,
     engine: Engine,
-    begin: Any,
-    end: Any,
-    ids: Any,
-    slots: Any,
+    events: Events,
     with_times: bool,
 ) -> Timing:
-    """Replay the events of one sample (see `Behaviour`) through an empty machine.
+    """Replay the events of one sample through an empty machine.
 
     engine: how its cycles are found.
     """
     n_blocks, n_cores, n_senders = clock.block_core.size, mesh.free.size, clock.sender_router.size
-    machine_steps, turns = begin.shape[0], 1 + clock.waves
+    machine_steps, turns = events.begin.shape[0], 1 + clock.waves
     if clock.pipelined:
         machine_steps, turns = machine_steps + clock.waves, 1
-    most, most_branches = most_flits(clock, image.blocks, image.resuming, begin, end)
+    most, most_branches = most_flits(clock, image, events)
     queue = Queue(
         np.zeros((turns, n_senders), np.int64),
         np.zeros((turns, n_senders), np.int64),
@@ -86,28 +86,25 @@ def simulate_timing(
         np.zeros(1, np.int64),
         np.full(1, -1, np.int64),
     )
-    _run_steps(image, clock, mesh, places, engine, begin, end, ids, slots, queue, done)
+    _run_steps(image, clock, mesh, places, engine, events, queue, done)
     return done
 
 
 @uncounted
 def _run_steps(
-    image: Any,
-    clock: Any,
+    image: Image,
+    clock: Clockwork,
     mesh: Mesh,
     places: Places,
     engine: Engine,
-    begin: Any,
-    end: Any,
-    ids: Any,
-    slots: Any,
+    events: Events,
     queue: Queue,
     done: Timing,
 ) -> None:
     """Fill in what was done; here, because counting references would cost more than the work."""
     first, last, flits, ready = queue.first, queue.last, queue.flits, queue.ready
     phase_times, causes, core_times = done.phase_times, done.step_causes, done.core_times
-    steps, turns, free = begin.shape[0], first.shape[0], mesh.free
+    steps, turns, free = events.begin.shape[0], first.shape[0], mesh.free
     now: Any = np.int64(0)  # not a literal, of which the compiler would make a version of its own
     for step in range(phase_times.shape[0]):
         if step == 0 or clock.in_turns:  # every arbiter is at rest
@@ -119,7 +116,7 @@ def _run_steps(
         _count(causes[step], -1, mesh, done.block_phase)
         done.step_cycles[step] -= now
         done.forks[0] += queue_step(
-            image, clock, step, begin, end, ids, slots, queue, done.block_walk, done.core_shared
+            image, clock, step, events, queue, done.block_walk, done.core_shared
         )
         for turn in range(turns):
             phase_times[step, turn].first = now
@@ -170,7 +167,7 @@ def _run_steps(
 
 
 @inlined
-def _count(causes: Any, sign: int, mesh: Mesh, block_phase: Any) -> None:
+def _count(causes: Any, sign: int, mesh: Mesh, block_phase: np.ndarray) -> None:
     """Add what was counted so far, or subtract it."""
     for core in range(mesh.walk.size):
         causes.walk += sign * mesh.walk[core]
@@ -184,7 +181,14 @@ def _count(causes: Any, sign: int, mesh: Mesh, block_phase: Any) -> None:
 
 @inlined
 def _fire(
-    clock: Any, blocks: Any, step: int, steps: int, turn: int, now: int, free: Any, block_phase: Any
+    clock: Clockwork,
+    blocks: np.ndarray,
+    step: int,
+    steps: int,
+    turn: int,
+    now: int,
+    free: np.ndarray,
+    block_phase: np.ndarray,
 ) -> int:
     """Start the neuron phases of this turn, block after block in each core; return their end.
 
@@ -195,7 +199,7 @@ def _fire(
         free[core] = done = now
         for at in range(clock.sender_unit[core], clock.sender_unit[core + 1]):
             block = clock.members[at]
-            if is_fired(blocks, clock.unit_lag, clock.pipelined, block, step, steps, turn):
+            if is_fired(blocks, clock, block, step, steps, turn):
                 cycles = clock.block_cycles[block]
                 if done == now:
                     cycles += clock.phase_overhead_cycles

@@ -175,10 +175,7 @@ def _turns(
                 mesh,
                 new_places(mesh),
                 Engine.SHORTCUTS,
-                done.begin,
-                done.end,
-                done.ids,
-                done.slots,
+                done.events,
                 True,
             )
             timings.append((number, timing))

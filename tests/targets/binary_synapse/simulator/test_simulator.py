@@ -308,10 +308,7 @@ def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
         mesh,
         new_places(mesh),
         Engine.EVERY_CYCLE,
-        done.begin,
-        done.end,
-        done.ids,
-        done.slots,
+        done.events,
         False,
     )
     assert timing.deadlock[0] > 0
