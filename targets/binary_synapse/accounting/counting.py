@@ -10,10 +10,10 @@ from axonc.toolchain.cost import Access, Count, Cycles, Memory, Wave, Way
 from axonc.toolchain.errors import InternalError
 
 from ..machine.architecture import Dataflow, Schedule
+from ..machine.mesh import LOCAL, PORTS
 from ..program.memory import flit_bits
 from ..program.program import HOST, Bank, BinaryProgram, Block
 from ..simulator.clockwork import between_chips
-from ..simulator.flits import LOCAL, PORTS
 from ..simulator.run import Totals
 
 

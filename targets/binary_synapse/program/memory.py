@@ -12,11 +12,10 @@ from axonc.toolchain.cost import Memory, Stored
 from axonc.toolchain.ir import IntegerNeuron, Reset
 
 from ..machine.architecture import Schedule
+from ..machine.mesh import PORTS, Position, xy_way
 from .box import Grid
 from .program import HOST, BinaryProgram, Block, Route
 
-PORTS = 6
-Position = tuple[int, int]
 Targets = tuple[tuple[int, int], ...]
 
 
@@ -124,7 +123,7 @@ def branch_lines(program: BinaryProgram) -> Counter[str]:
         cores = program.banks_by_core(route)
         if len(cores) > 1:
             ends = [(0, 0) if core == HOST else program.positions[core] for core in cores]
-            tree = {router for end in ends for router in _way(place, end)}
+            tree = {router for end in ends for router in xy_way(place, end)}
             visited[place, route.targets] = (name, len(tree))
     lines: Counter[str] = Counter()
     for name, routers in visited.values():
@@ -166,13 +165,6 @@ def _senders(program: BinaryProgram) -> Iterator[tuple[str, Position, Route]]:
         yield from ((block.layer, program.positions[block.core], route) for route in routes)
     for name, routes in program.host_routes.items():
         yield from ((name, (0, 0), route) for route in routes)
-
-
-def _way(start: Position, end: Position) -> Iterator[Position]:
-    """Yield the routers of an XY way."""
-    right, down = (1 if end[0] >= start[0] else -1), (1 if end[1] >= start[1] else -1)
-    yield from ((x, start[1]) for x in range(start[0], end[0] + right, right))
-    yield from ((end[0], y) for y in range(start[1], end[1] + down, down))
 
 
 def _banks_in(program: BinaryProgram, core: int) -> int:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..machine.architecture import Dataflow, MeshParameters, Schedule
+from ..machine.mesh import EAST, NORTH, PORTS, SOUTH, WEST
 from ..program.program import HOST, BinaryProgram
-from .flits import EAST, NORTH, PORTS, SOUTH, WEST
 from .image import box_record
 from .records import ROUTE, TARGET
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..machine.mesh import EAST, LOCAL, NORTH, PORTS, SOUTH, TO_HOST, WEST
 from .compiled import inlined, uncounted
 
-NORTH, EAST, SOUTH, WEST, LOCAL, TO_HOST = range(6)
-PORTS = 6
 FLIT_CORE_SHIFT = 32
 FLIT_CYCLES = (1 << FLIT_CORE_SHIFT) - 1
 LOWEST_BIT = np.array([0, *((mask & -mask).bit_length() - 1 for mask in range(1, 1 << PORTS))])

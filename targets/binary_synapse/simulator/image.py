@@ -174,15 +174,16 @@ def _dense_bank(
         starts = np.concatenate([[0], np.cumsum(kept)])[start]
         rows = np.searchsorted(stored, rows_at[kept])
     weights = projection.synapses(bank.accepts, block.box).T
+    absent = block.has_absent_synapses(bank)
     return {
         "is_dense": 1,
         "row_starts": table.add(starts, (key, "starts")) - first,
         "row_numbers": table.add(rows, (key, "rows")),
         "most_rows": int(np.diff(starts).max(initial=0)),
-        "is_plain": int(start is None and bool(accepted.all()) and bool(weights.all())),
+        "is_plain": int(start is None and bool(accepted.all()) and not absent),
         "words": -(-weights.shape[1] // 64),
         "signs": words.add(pack_rows(weights > 0)),
-        "presence": -1 if weights.all() else words.add(pack_rows(weights != 0)),
+        "presence": words.add(pack_rows(weights != 0)) if absent else -1,
         "effective": table.add(np.count_nonzero(weights, axis=1)),
     }
 

@@ -19,18 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..machine.mesh import LOCAL, PORTS, TO_HOST
 from .clockwork import Clockwork
 from .compiled import inlined
-from .flits import (
-    LOCAL,
-    LOWEST_BIT,
-    PORTS,
-    TO_HOST,
-    branch_outputs,
-    cycles_at,
-    far_end,
-    output_towards,
-)
+from .flits import LOWEST_BIT, branch_outputs, cycles_at, far_end, output_towards
 from .one_way import Line, find_line, new_line, run_line
 from .state import Mesh
 

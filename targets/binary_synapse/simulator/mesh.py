@@ -21,19 +21,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..machine.mesh import LOCAL, PORTS, TO_HOST
 from .clockwork import Clockwork
 from .compiled import inlined, uncounted
-from .flits import (
-    BITS_SET,
-    LOCAL,
-    LOWEST_BIT,
-    PORTS,
-    TO_HOST,
-    branch_outputs,
-    cycles_at,
-    far_end,
-    output_towards,
-)
+from .flits import BITS_SET, LOWEST_BIT, branch_outputs, cycles_at, far_end, output_towards
 from .sending import Queue
 from .state import Mesh
 

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..machine.mesh import LOCAL, PORTS
 from .clockwork import Clockwork
 from .compiled import inlined
-from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES, LOCAL, PORTS, far_end, output_towards
+from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES, far_end, output_towards
 from .state import Mesh
 
 

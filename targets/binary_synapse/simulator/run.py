@@ -13,16 +13,14 @@ import numpy as np
 
 from axonc.toolchain.errors import InternalError
 
+from ..machine.mesh import PORT_NAMES, PORTS
 from ..program.program import HOST, BinaryProgram
 from .clockwork import Clockwork, build_clockwork
-from .flits import PORTS
 from .image import Image, build_image
 from .lone_sender import new_places
 from .share import Tally, new_tally, simulate_share
 from .state import Mesh, new_mesh
 from .timing import Engine
-
-PORT_NAMES = ("north", "east", "south", "west", "core", "host")
 
 
 @dataclass(frozen=True)

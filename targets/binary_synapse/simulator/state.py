@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .flits import PORTS
+from ..machine.mesh import PORTS
 from .records import LENGTHS, MOVE, OUTPUTS, WAIT, WAITS
 
 

@@ -8,9 +8,9 @@ from axonc.toolchain.cost import Access, Way
 
 from ..accounting.counting import CoreAccess, memory_accesses
 from ..machine.architecture import Schedule
+from ..machine.mesh import LOCAL, PORT_NAMES, PORTS
 from ..program.program import HOST, BinaryProgram
-from ..simulator.flits import LOCAL, PORTS
-from ..simulator.run import PORT_NAMES, Totals
+from ..simulator.run import Totals
 
 
 def run_rows(program: BinaryProgram, totals: Totals) -> list[dict[str, Any]]:

@@ -27,13 +27,13 @@ from hypothesis import strategies as st
 from axonc.targets.base import Run
 from axonc.targets.binary_synapse import Architecture, BinarySynapse, Calibration, load_architecture
 from axonc.targets.binary_synapse.execution import parts_of, rounds_of
+from axonc.targets.binary_synapse.machine.mesh import LOCAL, PORTS
 from axonc.targets.binary_synapse.mapping.placement import links_travelled, measured_traffic
 from axonc.targets.binary_synapse.mapping.sequential import SequentialProgram
 from axonc.targets.binary_synapse.program.memory import memory_bits, spike_bits
 from axonc.targets.binary_synapse.program.paths import population_grids
 from axonc.targets.binary_synapse.program.program import BinaryProgram
 from axonc.targets.binary_synapse.simulator.behaviour import simulate_behaviour
-from axonc.targets.binary_synapse.simulator.flits import LOCAL, PORTS
 from axonc.targets.binary_synapse.simulator.lone_sender import new_places
 from axonc.targets.binary_synapse.simulator.run import (
     Totals,
@@ -303,13 +303,7 @@ def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
     mesh = empty_mesh(program)
     mesh.events_count[1] = 16
     timing = simulate_timing(
-        arrays.image,
-        arrays.clock,
-        mesh,
-        new_places(mesh),
-        Engine.EVERY_CYCLE,
-        done.events,
-        False,
+        arrays.image, arrays.clock, mesh, new_places(mesh), Engine.EVERY_CYCLE, done.events, False
     )
     assert timing.deadlock[0] > 0
     text = deadlock_text(timing.deadlock[0], mesh, arrays.clock.columns)
