@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from axonc.toolchain.cli import main
-from axonc.toolchain.comparison import accuracy, spike_mismatch
+from axonc.toolchain.comparison import Measurement, accuracy, spike_mismatch
 from axonc.toolchain.driver import lower, measure
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.frontend import load_graph
@@ -68,3 +68,17 @@ def test_accuracy_breaks_ties_towards_the_lowest_class() -> None:
     output = np.zeros((2, 4, 3), bool)
     output[0, :2, 1:] = True
     assert accuracy(output, np.array([1, 0])) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("figures", "loud"),
+    [
+        (dict(agreement=1.0, float_accuracy=0.90, int_accuracy=0.849), True),
+        (dict(agreement=0.5, float_accuracy=0.90, int_accuracy=0.851), False),
+        (dict(agreement=0.949, float_accuracy=None, int_accuracy=None), True),
+        (dict(agreement=0.951, float_accuracy=None, int_accuracy=None), False),
+    ],
+)
+def test_a_loss_of_five_points_is_an_alarm(figures: dict[str, float], loud: bool) -> None:
+    """With labels accuracy is what counts, without them agreement."""
+    assert (Measurement(mismatch={}, **figures).alarm is not None) is loud

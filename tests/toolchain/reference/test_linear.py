@@ -84,3 +84,16 @@ def test_pools_count_padding_as_zeros(kind: type[SumPool], area: int) -> None:
     x = np.arange(12.0).reshape(1, 1, 3, 4)
     expected = np.array([[[[0 + 1, 2 + 3], [4 + 5 + 8 + 9, 6 + 7 + 10 + 11]]]]) / area
     assert np.array_equal(linear_step(pool)(x), expected)
+
+
+@pytest.mark.parametrize("fan_in", [256, 257, 1024, 8192])
+def test_sums_of_wide_weights_are_exact_where_float32_is_not(fan_in: int) -> None:
+    """Around 2^24 and above, float32 holds every second or fourth integer only."""
+    rng = np.random.default_rng(fan_in)
+    weight = rng.integers(2**16 - 2**12, 2**16, (4, fan_in)) - 2**15
+    weight = (2 * weight + 1).clip(-(2**15), 2**15 - 1).astype(np.int16)
+    spikes = rng.random((50, fan_in)) < 0.97
+    step = linear_step(IntegerAffine(weight, narrowest_type(weight)))
+    expected = spikes.astype(np.int64) @ weight.T.astype(np.int64)
+    assert fan_in < 1024 or np.abs(expected).max() > 1 << 24
+    np.testing.assert_array_equal(step(spikes), expected)
