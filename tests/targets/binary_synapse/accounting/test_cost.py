@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from binary_synapse_networks import chain, perceptron, spike_counts
 
-from axonc.targets.binary_synapse import BinarySynapse
-from axonc.targets.binary_synapse.accounting.cost import load_profile
-from axonc.toolchain.cost import Access, Memory, Stored, Way
+from axonc.targets.binary_synapse import BinarySynapse, load_architecture
+from axonc.targets.binary_synapse.accounting.cost import component_events, load_profile
+from axonc.toolchain.cost import Access, Event, Memory, Stored, Way
 from axonc.toolchain.ir import (
     Input,
     IntegerAffine,
@@ -124,3 +124,49 @@ def test_every_price_has_a_source(name: str) -> None:
     profile = load_profile(name)
     assert profile.basis and profile.source
     assert all(entry.source for entry in profile.entries.values())
+
+
+@pytest.mark.parametrize("with_current", [False, True])
+@pytest.mark.parametrize("decays", [False, True])
+def test_updates_are_additions_and_products(with_current: bool, decays: bool) -> None:
+    """Sum, bias and compare; a product where the membrane leaks; one of each with a current."""
+    weight = np.array([[1, -1, 1], [1, 1, 1]], np.int8)
+    state = LeakyState(np.array([1 if decays else 2]), 1, -128, 127)
+    neuron = IntegerNeuron(
+        (2,),
+        np.array([2]),
+        np.array([0]),
+        np.array([0]),
+        state,
+        LeakyState(np.array([1]), 1, -128, 127) if with_current else None,
+    )
+    nodes = {
+        "input": Input((3,)),
+        "linear": IntegerAffine(weight, narrowest_type(weight)),
+        "neuron": neuron,
+        "output": Output((2,)),
+    }
+    target = BinarySynapse("edge")
+    program = target.compile(chain(nodes))
+    run = target.run(program, np.ones((1, 7, 3), bool))
+    counts = target.cost(program, run).energy[0].counts
+    assert counts[Event.ADD_32BIT] == 2 * 7 * (3 + with_current)
+    assert counts.get(Event.MULTIPLY_32BIT, 0) == 2 * 7 * (decays + with_current)
+    assert counts[Event.ADD_16BIT] == 7 * 3 * 2  # sums of 16 bits, a synapse each
+
+
+@pytest.mark.parametrize(
+    ("neurons", "event"),
+    [
+        (2048, Event.MEMORY_BIT_8KB),
+        (2049, Event.MEMORY_BIT_32KB),
+        (8192, Event.MEMORY_BIT_32KB),
+        (8193, Event.MEMORY_BIT_1MB),
+    ],
+)
+def test_a_memory_is_priced_as_the_smallest_that_holds_it(neurons: int, event: Event) -> None:
+    edge = load_architecture("edge")
+    core = edge.core.model_copy(update={"neurons": neurons, "membrane_bits": 32})
+    read = {Access(Way.READ, Memory.MEMBRANES): 5.0}
+    events = component_events(edge.model_copy(update={"core": core}), read, additions=0)
+    assert {which: count for which, count in events.items() if count} == {event: 5.0}
