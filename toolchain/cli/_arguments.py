@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..driver import Lowering
     from ..frontend import DialectOptions
     from ..ir import Graph
+    from ..reference import Spikes
 
 
 _OPTIONS_OF_PASSES = (
@@ -160,8 +161,8 @@ def loaded(options: argparse.Namespace) -> Graph:
     return load_graph(options.model, options=dialect_options(options))
 
 
-def lowered(options: argparse.Namespace) -> Lowering:
-    """Load the model that the options name, and lower it as far as it goes."""
+def lowered(options: argparse.Namespace, runs: Spikes | None = None) -> Lowering:
+    """Load the model that the options name, and lower it as far as it goes, for given input."""
     from ..driver import lower, lower_foreign, read_foreign
     from ..frontend import DialectOptions
     from ..passes import FixedPoint, IntegerWeights, pass_named
@@ -181,6 +182,7 @@ def lowered(options: argparse.Namespace) -> Lowering:
         fixed_point=fixed_point,
         real_input=options.real_input,
         calibration=calibration,
+        runs=runs,
     )
 
 

@@ -50,13 +50,14 @@ def execute(options: argparse.Namespace) -> int:
     from ..report import print_verdicts
     from ..spike_files import read_labelled_spikes
 
-    lowering = lowered(options)
+    given = read_labelled_spikes(options.input) if options.input else None
+    lowering = lowered(options, None if given is None else given[0])
     measurement = None
     rows = verdicts(lowering, options.target)
     refused = any(row.verdict is Verdict.UNSUPPORTED for row in rows)
-    if options.input and lowering.refusal is None:
+    if given and lowering.refusal is None:
         target = REFERENCE if refused else options.target
-        measurement = measure(lowering, *read_labelled_spikes(options.input), target=target)
+        measurement = measure(lowering, *given, target=target)
         rows = verdicts(lowering, options.target, measurement)
     dialect = lowering.imported.dialect
     if options.json:

@@ -34,7 +34,7 @@ def execute(options: argparse.Namespace) -> int:
     from ..spike_files import read_spikes
 
     spikes = read_spikes(options.input) if options.input else None
-    lowering = lowered(options)
+    lowering = lowered(options, spikes)
     report = cost_of(lowering, options.target, spikes)
     if options.json:
         print_json(cost_json(report))

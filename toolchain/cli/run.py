@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def execute(options: argparse.Namespace) -> int:
 
     _refuse_what_the_target_has_not(options)
     spikes = read_spikes(options.input)
-    lowering = lowered(options)
+    lowering = lowered(options, spikes)
     target = deploy(lowering, options.target) if options.target != REFERENCE else REFERENCE
     with progress_bar("steps", quiet=options.json) as progress:
         done = run(
@@ -124,6 +125,8 @@ def execute(options: argparse.Namespace) -> int:
     tables = deployment.tables(done.run) if deployment else {}
     if options.report:
         write_text(options.report, tables_text(options.report, title, done.summary(), tables))
+    for warning in done.warnings:
+        print(f"axonc: WARNING: {warning}", file=sys.stderr)
     if options.json:
         print_json(done.summary())
     else:

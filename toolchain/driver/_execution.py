@@ -17,14 +17,15 @@ from ..ir import Graph, Stage
 from ..passes import HostSplit
 from ..reference import Progress, Real, Recording, Spikes, execute, input_arrays
 from ._deployment import Deployment, deploy
-from ._lowering import Lowering
+from ._lowering import Lowering, fullest_bin, steps_of
 
 
 @dataclass(frozen=True)
 class Execution:
     """A run with its names: which target, which engine, and the graph that was executed.
 
-    deployment: what ran; None on the reference.
+    deployment: what ran; None on the reference. warnings: what the run breaks that its integer
+    graph assumes, so that results may differ from those of the network.
     """
 
     target: str
@@ -34,6 +35,7 @@ class Execution:
     batch: int
     steps: int
     deployment: Deployment | None = None
+    warnings: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, object]:
         """Return the figures of the run as JSON-ready values."""
@@ -50,6 +52,8 @@ class Execution:
         }
         if self.run.cycles is not None:
             figures["cycles"] = self.run.cycles.total
+        if self.warnings:
+            figures["warnings"] = list(self.warnings)
         figures["counters"] = dict(self.run.counters)
         for way in Way:
             if moved := {a.memory: n for a, n in self.run.accesses.items() if a.way is way and n}:
@@ -119,12 +123,26 @@ def run(
         done = deployment.run(spikes, engine=engine, probes=here)
     name = REFERENCE if deployment is None else deployment.target.name
     joined = _joined(split, before, done, probes)
-    return Execution(name, engine, graph, joined, *size, deployment)
+    warnings = _broken_assumptions(integer, spikes, done)
+    return Execution(name, engine, graph, joined, *size, deployment, warnings)
 
 
 def _batch_and_steps(lowering: Lowering, spikes: Spikes) -> tuple[int, int]:
     batch, steps = next(iter(input_arrays(lowering.discrete, spikes).values())).shape[:2]
     return batch, steps
+
+
+def _broken_assumptions(graph: Graph, spikes: Spikes, done: Run) -> tuple[str, ...]:
+    """Say how a run of an integer graph goes beyond what its widths were chosen for."""
+    counts, steps = fullest_bin(spikes), steps_of(spikes)
+    if graph.sized_for is None or graph.sized_for.covers(counts, steps):
+        return ()
+    return (
+        f"the integers of this network are made for {graph.sized_for}; this run has up to {counts} "
+        f"spikes a bin and {steps} steps, and {done.counters.get(Count.OVERFLOWS, 0)} states left "
+        "their range: its spikes may be wrong. Lower the network for this input (`runs` of lower, "
+        "--input of a command)",
+    )
 
 
 def _on_reference(

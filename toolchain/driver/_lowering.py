@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from axonc.targets import ForeignNetwork
 
@@ -75,6 +78,31 @@ def arriving_at(split: HostSplit | None, spikes: Spikes) -> Spikes:
     return spikes if split is None or split.front is None else execute(split.front, spikes).output
 
 
+def fullest_bin(spikes: Spikes) -> int:
+    """Return the most spikes in one bin of an input, at least 1; of real numbers 1."""
+    arrays = list(spikes.values()) if isinstance(spikes, Mapping) else [spikes]
+    most = 1
+    for array in map(np.asarray, arrays):
+        if array.dtype.kind in "iu" or (
+            array.dtype.kind == "f" and np.array_equal(array, np.round(array))
+        ):
+            most = max(most, int(np.abs(array).max(initial=0)))
+    return most
+
+
+def steps_of(spikes: Spikes) -> int:
+    """Return how many steps spikes of shape (batch, time, *shape) have."""
+    array = next(iter(spikes.values())) if isinstance(spikes, Mapping) else spikes
+    return int(np.shape(array)[1]) if np.ndim(array) > 1 else 1
+
+
+def sized_for_runs(fixed_point: FixedPoint, runs: Spikes, split: HostSplit) -> FixedPoint:
+    """Return the pass that makes membranes wide enough for what arrives at the chip's part."""
+    counts = 1 if split.front is not None else fullest_bin(runs)
+    steps = max(steps_of(runs), fixed_point.steps or 1, 1)
+    return replace(fixed_point, input_count=max(counts, fixed_point.input_count), steps=steps)
+
+
 def lower(
     imported: Graph,
     *,
@@ -83,10 +111,13 @@ def lower(
     real_input: bool = False,
     calibration: Spikes | None = None,
     mismatch: float = 1e-3,
+    runs: Spikes | None = None,
 ) -> Lowering:
     """Lower an imported graph as far as it goes.
 
     Args:
+        runs: the input of the runs to come, whose fullest bin and whose length the membranes are
+            made wide enough for; without, for one spike a bin and what `fixed_point` says.
         real_input: the input is real numbers, so what leads to the first spikes stays on the host.
         calibration: spikes (batch, time, *shape) of each input node to choose fraction bits by,
             layer by layer: the fewest that change at most a share `mismatch` of a layer's spikes.
@@ -100,6 +131,8 @@ def lower(
     split = arriving = None
     try:
         split = split_host(discrete, findings.of("split-host"), real_input=real_input)
+        if runs is not None:
+            fixed_point = sized_for_runs(fixed_point or FixedPoint(), runs, split)
         *folding, rounding = integer_pipeline(weights, fixed_point)
         folded = run_passes(split.chip, folding, findings)
         if calibration is not None:

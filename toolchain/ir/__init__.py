@@ -12,6 +12,7 @@ from .node import Node, Shape, ShapeError, compact, fresh_name
 from .paths import NoNeuronOnLoop, SignalPath, paths_into
 from .serialize import read_graph, save_graph
 from .signals import arriving_range, upstream
+from .sized_for import SizedFor
 from .stage import LEGAL_NODES, Stage
 from .structure import Delay, Flatten, Input, Output
 from .text import graph_text
@@ -62,6 +63,7 @@ __all__ = [
     "Scale",
     "Shape",
     "ShapeError",
+    "SizedFor",
     "Stage",
     "SumPool",
     "Taps",

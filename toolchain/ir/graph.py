@@ -15,6 +15,7 @@ from .dialect import Dialect
 from .discrete import Neuron
 from .integer import IntegerNeuron
 from .node import Node, Shape, ShapeError, fresh_name
+from .sized_for import SizedFor
 from .stage import Stage
 from .structure import Delay, Flatten, Input, Output
 
@@ -42,6 +43,8 @@ class Graph:
     edges: tuple[Edge, ...]
     dialect: Dialect | None = None
     name: str = "network"
+    sized_for: SizedFor | None = None
+    """Of an integer graph: the runs that its widths are for; None where nobody chose them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", MappingProxyType(dict(self.nodes)))

@@ -25,6 +25,7 @@ from .dtypes import WeightType, weight_type_named
 from .graph import Edge, Graph
 from .integer import LeakyState, Overflow, Rounding
 from .node import Node
+from .sized_for import SizedFor
 from .stage import LEGAL_NODES, Stage
 from .verify import faults_of
 from .window import Window
@@ -71,6 +72,9 @@ def save_graph(graph: Graph, path: Path) -> None:
             "w_in": str(dialect.w_in),
             "notes": list(dialect.notes),
         },
+        "sized_for": None
+        if graph.sized_for is None
+        else {"counts": graph.sized_for.counts, "steps": graph.sized_for.steps},
         "nodes": {name: _encode(node, arrays) for name, node in graph.nodes.items()},
         "edges": [list(edge) for edge in graph.edges],
     }
@@ -122,7 +126,15 @@ def _decode_graph(archive: ZippedArrays) -> Graph:
             tuple(map(str, dialect["notes"])),
         ),
         name=str(document["name"]),
+        sized_for=_sized_for(document.get("sized_for")),
     )
+
+
+def _sized_for(value: Any) -> SizedFor | None:
+    if value is None:
+        return None
+    steps = value["steps"]
+    return SizedFor(int(value["counts"]), None if steps is None else int(steps))
 
 
 def _encode(value: Any, arrays: list[np.ndarray]) -> Any:

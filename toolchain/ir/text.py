@@ -28,6 +28,8 @@ def graph_text(graph: Graph) -> str:
             f"dialect dt={d.dt:g} integrator={d.integrator} reset={d.reset} if={d.if_convention} "
             f"w_in={d.w_in}"
         )
+    if graph.sized_for is not None:
+        lines.append(f"sized for {graph.sized_for}")
     for name, node in graph.nodes.items():
         sources = ", ".join(
             f"%{edge.source}" + (f"@-{edge.delay}" if edge.delay else "")

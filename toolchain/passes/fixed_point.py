@@ -22,6 +22,7 @@ from ..ir import (
     Range,
     Reset,
     Rounding,
+    SizedFor,
     Stage,
     arriving_range,
     compact,
@@ -44,13 +45,16 @@ _SAME_DECAY = 2e-7  # files hold tau in float32: 1 - dt/tau carries its error of
 class RoundedNeuron:
     """A population before and after rounding.
 
-    real: in units of one synapse of weight 1. holds: whether the width suffices for ever, not for
-    the horizon's steps alone. refusals: why the integer form cannot be used.
+    real: in units of one synapse of weight 1. needed_bits: of its membrane. counts, steps: the runs
+    that its width suffices for, None where it does for any. refusals: why the integer form cannot
+    be used.
     """
 
     real: Neuron
     neuron: IntegerNeuron
-    holds: bool
+    needed_bits: int
+    counts: int | None
+    steps: int | None
     refusals: tuple[Refusal, ...]
 
     def report(self, name: str, horizon_steps: int, findings: Findings) -> None:
@@ -67,13 +71,21 @@ class RoundedNeuron:
             causes.append(
                 f"rounding moves the potential by at most {100 * share:.2g} % of threshold"
             )
-        if not self.holds:
-            causes.append(f"the membrane saturates at {membrane.bits} bits if driven for long")
+        if self.needed_bits > membrane.bits:
+            causes.append(f"the membrane saturates, for it would need {self.needed_bits} bits")
         form = f"{membrane.bits}-bit membrane, {self.neuron.fraction_bits} fraction bits"
+        if self.counts is not None or self.steps is not None:
+            form += f", enough for {self._runs()}"
         if causes:
             findings.approximate(name, f"{form}: " + "; ".join(causes))
         else:
             findings.exact(name, form)
+
+    def _runs(self) -> str:
+        """Return which runs the width suffices for."""
+        if self.counts is None:
+            return f"{self.steps} steps"
+        return SizedFor.text(self.counts, self.steps)
 
 
 @dataclass(frozen=True)
@@ -88,8 +100,9 @@ class FixedPoint(Pass):
         decay     = m / 2^s               exact with the smallest s, else nearest with s = 12
 
     Gains must not be negative (see positive-gains). The width B is the smallest that the range
-    analysis proves sufficient for any spike train; a membrane without leak, which no width holds
-    for ever, gets what `horizon_steps` steps need and saturates there.
+    analysis proves sufficient for any spike train with at most `input_count` spikes in a bin; a
+    membrane without leak, which no width holds for ever, gets what `steps` steps need (at least
+    `horizon_steps`) and saturates there. The graph keeps both as `sized_for`.
 
     F is what `fraction_bits_of` says of a node, else `fraction_bits`, else the smallest for which
     rounding moves a neuron's distance to its threshold by at most `tolerance` of it.
@@ -116,15 +129,20 @@ class FixedPoint(Pass):
         64, "steps that a membrane without leak is wide enough for", least=1, most=1 << 40
     )
     rounding: Rounding = choice(Rounding.TOWARD_ZERO, "how a decayed potential is rounded")
-    input_count: int = number(1, "most spikes of one input in a step", least=1, most=1 << 31)
+    input_count: int = number(1, "most spikes in one bin of an input", least=1, most=1 << 31)
+    steps: int | None = number(
+        None, "steps of the longest run (none: horizon-steps)", least=1, most=1 << 40
+    )
 
     def apply(self, graph: Graph, findings: Findings) -> Graph:
         refuse_what_has_no_integer_form(graph, findings)
         findings.raise_if_unsupported(graph, "made integer")
         made: dict[str, Node] = {}
+        limited = False
         for name, node in graph.of_type(Neuron).items():
             rounded = self.rounded(graph, name, node)
             made[name] = rounded.neuron
+            limited = limited or rounded.steps is not None
             for refusal in rounded.refusals:
                 findings.unsupported(name, *refusal)
             rounded.report(name, self.horizon_steps, findings)
@@ -132,7 +150,8 @@ class FixedPoint(Pass):
         for name, connection in graph.nodes.items():
             if isinstance(connection, (Affine, Conv)):
                 made[name] = _integer_connection(connection)
-        return graph.with_nodes(made, Stage.INTEGER)
+        sized_for = SizedFor(self.input_count, self._steps if limited else None)
+        return replace(graph.with_nodes(made, Stage.INTEGER), sized_for=sized_for)
 
     def rounded(self, graph: Graph, name: str, node: Neuron) -> RoundedNeuron:
         """Return the integer form of one population of `graph`; `neuron_refusals` must be empty."""
@@ -152,7 +171,8 @@ class FixedPoint(Pass):
         )
         fraction = dict(self.fraction_bits_of).get(name, self._fraction(normal))
         arriving = arriving_range(graph, name, self.input_count)
-        bits, holds, refusals = self._width(normal, arriving, fraction)
+        bits, needed_bits, holds, refusals = self._width(normal, arriving, fraction)
+        counts = self.input_count if _depends_on_counts(graph, name) else None
         one, top = 1 << fraction, (1 << bits - 1) - 1
         threshold = np.minimum(np.floor(theta * one), top)
         threshold = np.where(silent, top, threshold)
@@ -170,12 +190,18 @@ class FixedPoint(Pass):
             fraction_bits=fraction,
             reset=node.reset,
         )
-        return RoundedNeuron(normal, neuron, holds, refusals)
+        steps = None if holds else self._steps
+        return RoundedNeuron(normal, neuron, needed_bits, counts, steps, refusals)
+
+    @property
+    def _steps(self) -> int:
+        """The steps that a membrane is wide enough for if no width is for ever."""
+        return max(self.horizon_steps, self.steps or 0)
 
     def _width(
         self, node: Neuron, arriving: Range | None, fraction: int
-    ) -> tuple[int, bool, tuple[Refusal, ...]]:
-        """Return the bits of a membrane, whether they suffice for ever, and what is wrong."""
+    ) -> tuple[int, int, bool, tuple[Refusal, ...]]:
+        """Return the bits of a membrane, those needed, whether for ever, and what is wrong."""
         refusals: list[Refusal] = []
         if arriving is None:
             refusals.append(
@@ -186,13 +212,13 @@ class FixedPoint(Pass):
             )
             arriving = SPIKES
         assert node.v_reset is not None
-        lowest, highest, holds = membrane_range(node, arriving, self.horizon_steps)
+        lowest, highest, holds = membrane_range(node, arriving, self._steps)
         farthest = max(np.max(highest), -np.min(lowest), np.max(np.abs(node.v_reset)))
         # A fraction of one unit more on either side: bias and reset are rounded by half a unit.
         reach = int(farthest * (1 << fraction)) + 2
         bits = max(reach.bit_length() + 1, 2)
+        needed_bits = bits
         if self.membrane_bits is not None:
-            holds = holds and bits <= self.membrane_bits
             bits = self.membrane_bits
         if bits > _WIDEST_MEMBRANE:
             refusals.append(
@@ -202,7 +228,7 @@ class FixedPoint(Pass):
                 )
             )
             bits = _WIDEST_MEMBRANE
-        return bits, holds, tuple(refusals)
+        return bits, needed_bits, holds, tuple(refusals)
 
     def _fraction(self, node: Neuron) -> int:
         """Return F: the smallest with rounding errors below tolerance * |threshold|."""
@@ -216,6 +242,14 @@ class FixedPoint(Pass):
             ):
                 return fraction
         return _WIDEST_FRACTION
+
+
+def _depends_on_counts(graph: Graph, name: str) -> bool:
+    """Whether more spikes in a bin of an input bring more to a population, in the same step."""
+    one, two = arriving_range(graph, name, 1), arriving_range(graph, name, 2)
+    if one is None or two is None:
+        return False
+    return not (np.array_equal(one.low, two.low) and np.array_equal(one.high, two.high))
 
 
 def _rounding_error(node: Neuron, fraction: int, horizon_steps: int) -> np.ndarray:
