@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from glob import glob
 from multiprocessing import shared_memory
 from secrets import token_hex
@@ -265,20 +266,51 @@ class Watch(threading.Thread):
     def run(self):
         while not self.over.wait(0.2):
             for actor in self.actors:
+                if ENDING.is_set():
+                    return
                 if actor.exitcode is not None and not self.over.is_set():
                     error, trace = actor.exception or (None, f"exit code {actor.exitcode}")
                     print(f"{trace}\na Lava process died: {error}", file=sys.stderr, flush=True)
                     os._exit(3)
 
 
+ENDING = threading.Event()
+"""Set where the parent has exited: whoever fails from then on waits for the end."""
+
+
 def end_with_parent(folder, shm_prefix):
-    """Wait until the parent has exited, then remove all processes, shared memory and files."""
+    """Wait until the parent has exited, then remove all processes, shared memory and files.
+
+    The other processes first: one that still runs could make another segment.
+    """
     while os.read(0, 1):
         pass
+    ENDING.set()
+    while others := [pid for pid in living_in_group(os.getpgid(0)) if pid != os.getpid()]:
+        for pid in others:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
     for segment in glob(f"/dev/shm/{shm_prefix}*"):
         os.unlink(segment)
+    if os.path.islink(os.environ["TMPDIR"]):
+        os.unlink(os.environ["TMPDIR"])
     shutil.rmtree(folder, ignore_errors=True)
     os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def living_in_group(group):
+    """Return the processes of a group that have not ended."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                state, _, of_group = file.read().rsplit(")", 1)[1].split()[:3]
+        except OSError:  # it has ended meanwhile
+            continue
+        if state not in "ZX" and int(of_group) == group:
+            found.append(int(name))
+    return found
 
 
 def main(imported, build, packages):
@@ -297,6 +329,8 @@ def main(imported, build, packages):
     try:
         run(sys.argv[1], imported, build)
     except BaseException:
+        while ENDING.is_set():
+            time.sleep(1)
         # A regular exit would wait for Lava's processes, which wait for one another.
         traceback.print_exc()
         sys.stderr.flush()

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from glob import glob
@@ -78,8 +79,11 @@ def _worker(
     """Run the worker in a session of its own; end its processes and free its shared memory."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONNOUSERSITE": "1"}
     environment.pop("PYTHONPATH", None)
-    if len(str(folder)) <= LONGEST_SOCKET_FOLDER:
-        environment["TMPDIR"] = str(folder)
+    short = folder
+    if len(str(folder)) > LONGEST_SOCKET_FOLDER:
+        short = Path("/tmp") / f"axonc-{token_hex(4)}"
+        short.symlink_to(folder)
+    environment["TMPDIR"] = str(short)
     python, script = command
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(
@@ -97,11 +101,31 @@ def _worker(
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        _wait_for_group(process.pid)
+        if short is not folder:
+            short.unlink(missing_ok=True)
         if process.stdin is not None:
             process.stdin.close()
         for segment in glob(f"/dev/shm/{shm_prefix}*"):
             with suppress(FileNotFoundError):
                 os.unlink(segment)
+
+
+def _wait_for_group(group: int, patience_s: float = 5.0) -> None:
+    """Wait until the killed processes of a group have ended: one could still make a segment."""
+    deadline = time.monotonic() + patience_s
+    while any(_is_living(process, group) for process in Path("/proc").glob("[0-9]*")):
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.01)
+
+
+def _is_living(folder: Path, group: int) -> bool:
+    try:
+        state, _, of_group = (folder / "stat").read_text().rsplit(")", 1)[1].split()[:3]
+    except OSError:  # it has ended meanwhile
+        return False
+    return state not in "ZX" and int(of_group) == group
 
 
 def _log_tail(engine: str, folder: Path) -> str:
