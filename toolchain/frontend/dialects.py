@@ -80,12 +80,23 @@ def _choice(name: str, value: str | None, kind: type[Choice]) -> Choice | None:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What numbers in the file reveal: a time step, and the convention that wrote them."""
+    """What numbers in the file reveal: a time step, and the convention that wrote them.
+
+    confirmed: whether two independent constants agree on it; one may be round by chance.
+    """
 
     dt: float
     pattern: str
+    confirmed: bool
     integrator: Integrator | None = None
     if_convention: IFConvention | None = None
+
+    @property
+    def why(self) -> str:
+        """How sure the hint is, as notes say it."""
+        if self.confirmed:
+            return f"recognised by {self.pattern}"
+        return f"assumed: {self.pattern} makes it round, but no second constant confirms it"
 
 
 def dialect_of(
@@ -109,14 +120,14 @@ def dialect_of(
     if integrator is None:
         integrator = hint.integrator if hint and hint.integrator else Integrator.EULER
         if any(_taus(node) for node in neurons) and not ours:
-            why = f"recognised by {hint.pattern}" if hint and hint.integrator else "assumed"
+            why = hint.why if hint and hint.integrator else "assumed"
             notes.append(f"The integrator is {integrator}: {why}.")
     if_convention = options.if_convention
     if if_convention is None:
         known = hint.if_convention if hint else None
         if_convention = known or IFConvention.PER_STEP
         if any(isinstance(node, ir.IF | ir.I) for node in neurons):
-            why = f"recognised by {hint.pattern}" if hint and known else "assumed"
+            why = hint.why if hint and known else "assumed"
             notes.append(
                 f"Integrators without leak (I, IF) count their input {if_convention}: {why}."
             )
@@ -153,7 +164,7 @@ def _dt(
         notes.append(f"dt = {told:g} was read from the file's metadata.")
         return told
     if hint is not None:
-        notes.append(f"dt = {hint.dt:g} was recognised by {hint.pattern}.")
+        notes.append(f"dt = {hint.dt:g} was {hint.why}.")
         return hint.dt
     taus = [tau for node in neurons for tau in _taus(node)]
     if taus or any(isinstance(node, ir.Delay) for node in nodes.values()):
@@ -226,16 +237,20 @@ def _taus(node: Node) -> list[np.ndarray]:
 def _hint(neurons: list[ir.ContinuousNeuron], dt: float | None) -> Hint | None:
     """Return the convention under which r and w_in of every population imply one time step."""
     leaky = [node for node in neurons if _taus(node)]
+    taus = [tau.reshape(-1) for node in leaky for _, tau in _gains(node)]
+    distinct = np.unique(np.round(np.log(np.concatenate(taus or [np.ones(1)])), 4))
+    confirmed = dt is not None or len(distinct) > 1
     found = _agreeing(leaky, _euler_steps, dt)
     if found is not None:
-        return Hint(found, "r = tau/dt", Integrator.EULER)
+        return Hint(found, "r = tau/dt", confirmed, Integrator.EULER)
     found = _agreeing(leaky, _delta_steps, dt)
     if found is not None:
-        return Hint(found, "r = tau/dt * exp(-dt/tau)", Integrator.EXPONENTIAL_DELTA)
+        pattern = "r = tau/dt * exp(-dt/tau)"
+        return Hint(found, pattern, confirmed, Integrator.EXPONENTIAL_DELTA)
     integrators = [node for node in neurons if isinstance(node, ir.IF | ir.I)]
     found = _agreeing(integrators, _per_second_steps, dt)
     if found is not None:
-        return Hint(found, "r = 1/dt", None, IFConvention.PER_SECOND)
+        return Hint(found, "r = 1/dt", dt is not None, None, IFConvention.PER_SECOND)
     return None
 
 

@@ -36,12 +36,24 @@ SomeNeuron = TypeVar("SomeNeuron", ContinuousNeuron, Neuron)
 
 
 def in_type(node: SomeNeuron, real: Real) -> SomeNeuron:
-    """Return the neuron with its parameters in another floating type."""
+    """Return the neuron with its parameters in another floating type.
+
+    Thresholds are rounded down, so that `u > threshold` is what it was for every u of that type.
+    """
     found = {field.name: getattr(node, field.name) for field in fields(node)}
     arrays: dict[str, Any] = {
-        name: value.astype(real) for name, value in found.items() if isinstance(value, np.ndarray)
+        name: rounded_down(value, real) if "threshold" in name else value.astype(real)
+        for name, value in found.items()
+        if isinstance(value, np.ndarray)
     }
     return replace(node, **arrays)
+
+
+def rounded_down(value: np.ndarray, real: Real) -> np.ndarray:
+    """Return the largest numbers of type `real` that are not above `value`."""
+    nearest = value.astype(real)
+    lower: np.ndarray = np.where(nearest > value, np.nextafter(nearest, real(-np.inf)), nearest)
+    return lower
 
 
 def fire(
