@@ -14,7 +14,7 @@ from axonc.toolchain.reference import Spikes
 
 from ..base import NodeVerdict, Program, Run, Target
 from .accounting.cost import cost_report
-from .machine.architecture import Architecture, load_architecture
+from .machine.architecture import Architecture, load_architecture, require_valid
 from .mapping.layers import make_blocks
 from .mapping.mapper import map_graph
 from .mapping.packing import pack
@@ -33,6 +33,9 @@ class BinarySynapse(Target):
 
     architecture: a parsed one, the name of a shipped one, or the path of a TOML file.
     calibration: spikes by which cores are placed; without, they are placed in order.
+
+    Raises:
+        InputError: a parsed architecture whose parameters make no hardware.
     """
 
     name: ClassVar[str] = "binary_synapse"
@@ -40,6 +43,10 @@ class BinarySynapse(Target):
     draws_programs: ClassVar[bool] = False
     architecture: Architecture | str | Path = "edge"
     calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.architecture, Architecture):
+            require_valid(self.architecture)
 
     @property
     def machine(self) -> Architecture:

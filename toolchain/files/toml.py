@@ -19,11 +19,28 @@ def parse_toml(model: type[Model], text: str, what: str, *, expected: str, remed
         InputError: not TOML, or values that the model refuses; all faults are listed at once.
     """
     try:
-        return model.model_validate(tomllib.loads(text))
+        values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        faults = str(error)
-    except ValidationError as error:
-        faults = "; ".join(_described(dict(fault)) for fault in error.errors())
+        raise InputError(what, got=str(error), expected=expected, remedy=remedy) from None
+    return validated(model, values, what, expected=expected, remedy=remedy)
+
+
+def validated(
+    model: type[Model], values: dict[str, Any], what: str, *, expected: str, remedy: str
+) -> Model:
+    """Return the model that has `values`; `what` names it in messages.
+
+    Raises:
+        InputError: values that the model refuses; all faults are listed at once.
+    """
+    try:
+        return model.model_validate(values)
+    except (ValidationError, RecursionError) as error:
+        faults = (
+            "; ".join(_described(dict(fault)) for fault in error.errors())
+            if isinstance(error, ValidationError)
+            else str(error)
+        )
     raise InputError(what, got=faults, expected=expected, remedy=remedy)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from axonc.toolchain.errors import InputError
 from axonc.toolchain.files import FileKind
-from axonc.toolchain.files.toml import parse_toml
+from axonc.toolchain.files.toml import parse_toml, validated
 
 _FILE = FileKind(
     "architecture",
@@ -155,6 +155,29 @@ class Architecture(_Section):
                 f"{core.membrane_bits} bits; at most one bit more makes sense"
             )
         return self
+
+
+def require_valid(architecture: Architecture) -> None:
+    """Refuse an architecture that was changed by `model_copy`, which checks nothing.
+
+    Raises:
+        InputError: parameters that make no hardware, or that there are none of.
+    """
+    validated(
+        Architecture,
+        _values(architecture),
+        "architecture",
+        expected="parameters that make hardware",
+        remedy="docs/binary_synapse.md lists every parameter and its range",
+    )
+
+
+def _values(section: BaseModel) -> dict[str, Any]:
+    """Return all that was set, unknown names too, which pydantic's own dump leaves out."""
+    return {
+        name: _values(value) if isinstance(value, BaseModel) else value
+        for name, value in vars(section).items()
+    }
 
 
 def preset_names() -> list[str]:
