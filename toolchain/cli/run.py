@@ -85,12 +85,13 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run, write OUT.npz, print the figures."""
-    from axonc.targets import REFERENCE
+    from axonc.targets import REFERENCE, Verdict
 
     from ..cost import Count
-    from ..driver import deploy, run
+    from ..driver import deploy, run, verdicts
     from ..errors import InputError
     from ..files import write_text
+    from ..ir import Stage
     from ..report import print_figures, print_rows, progress_bar, tables_text
     from ..spike_files import read_spikes, write_arrays
 
@@ -125,6 +126,14 @@ def execute(options: argparse.Namespace) -> int:
     tables = deployment.tables(done.run) if deployment else {}
     if options.report:
         write_text(options.report, tables_text(options.report, title, done.summary(), tables))
+    if done.graph.stage is Stage.INTEGER:
+        rows = verdicts(lowering, options.target)
+        if rounded := [row.node for row in rows if row.verdict is Verdict.APPROXIMATE]:
+            print(
+                f"axonc: approximate: {', '.join(rounded)} were rounded to integers; axonc check "
+                "says how, and with --input what it changes",
+                file=sys.stderr,
+            )
     for warning in done.warnings:
         print(f"axonc: WARNING: {warning}", file=sys.stderr)
     if options.json:
@@ -145,6 +154,14 @@ def _refuse_what_the_target_has_not(options: argparse.Namespace) -> None:
 
     refuse_on_reference(options, "engine", "trace", "picture")
     if options.target == REFERENCE:
+        rounding = options.weight_bits is not None or options.fraction_bits is not None
+        if rounding and options.precision != "int":
+            raise InputError(
+                "--weight-bits or --fraction-bits on target reference",
+                got=f"--precision {options.precision or 'float'}, which rounds nothing",
+                expected="--precision int, which runs the integer graph",
+                remedy="add --precision int, or leave them out",
+            )
         return
     chip = load_target(options.target)
     chip.chosen_engine(options.engine)
