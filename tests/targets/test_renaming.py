@@ -57,7 +57,7 @@ def numbers(document: object) -> object:
 
 def on_reference(graph: Graph, spikes: Mapping[str, np.ndarray]) -> object:
     done = execute(graph, spikes)
-    work = workload(graph, done.spike_counts, done.samples, done.steps)
+    work = workload(graph, done.arrivals, done.spike_counts, done.samples, done.steps)
     rasters = [raster.tolist() for raster in done.outputs.values()]
     return rasters, numbers(cost_json(chipless_cost(graph, work, "reference")))
 

@@ -30,13 +30,19 @@ def chipless_cost(graph: Graph, work: Workload | None, target: str) -> CostRepor
     if work is None:
         return CostReport(target, memory)
     operations = Breakdown(work.per_inference(work.synaptic_operations))
+    products = Breakdown(work.per_inference(work.multiplications))
     updates = Breakdown(work.per_inference(work.neuron_updates))
     profile = shipped_profile(_PROFILES[graph.stage])
-    events = {Event.SYNAPTIC_OPERATION: operations.total, Event.NEURON_UPDATE: updates.total}
+    events = {
+        Event.SYNAPTIC_OPERATION: operations.total,
+        Event.MULTIPLY_ACCUMULATE: products.total,
+        Event.NEURON_UPDATE: updates.total,
+    }
     return CostReport(
         target,
         memory,
         synaptic_operations=operations,
+        multiplications=products if products.parts else None,
         neuron_updates=updates,
         spikes=Breakdown(work.per_inference(work.spikes)),
         energy=(profile.price(events),),

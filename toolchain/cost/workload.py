@@ -1,26 +1,42 @@
-"""What a network does, counted from its graph and its spikes: no chip, no guess.
+"""What a network does, counted from its graph and what arrived where: no chip, no guess.
 
-Synaptic operation: one present synapse reached by one spike, or, behind another connection without
-a neuron between them, by one number. Neuron update: one neuron in one step.
+Addition, or synaptic operation: one spike that arrives over one present synapse at a neuron that is
+updated within the run. Multiplication: one real number that does. Neuron update: one neuron in one
+step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from ..ir import Connection, Graph, IntegerNeuron, Neuron, upstream
+from ..ir import Connection, Graph, IntegerNeuron, Neuron
+
+
+class Arrived(Protocol):
+    """What arrived at a connection in time, as `reference.Arrivals` has it."""
+
+    @property
+    def spikes(self) -> np.ndarray: ...
+
+    @property
+    def numbers(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Totals over a batch of `samples` recordings of `steps` steps each, by node."""
+    """Totals over a batch of `samples` recordings of `steps` steps each, by node.
+
+    synaptic_operations are additions.
+    """
 
     samples: int
     steps: int
     synaptic_operations: Mapping[str, int]
+    multiplications: Mapping[str, int]
     neuron_updates: Mapping[str, int]
     spikes: Mapping[str, int]
 
@@ -30,25 +46,26 @@ class Workload:
 
 
 def workload(
-    graph: Graph, spike_counts: Mapping[str, np.ndarray], samples: int, steps: int
+    graph: Graph,
+    arrivals: Mapping[str, Arrived],
+    spike_counts: Mapping[str, np.ndarray],
+    samples: int,
+    steps: int,
 ) -> Workload:
     """Count the work of running `graph`.
 
     Args:
+        arrivals: by connection.
         spike_counts: spikes of every input and neuron node, summed over batch and time, each of
-            its node's shape, as a reference recording has them.
+            its node's shape. Both as a reference recording has them.
     """
-    numbers = {  # what is sent as a number in every step
-        name: np.full(graph.shapes[name], samples * steps)
-        for name, node in graph.nodes.items()
-        if isinstance(node, (Connection, Neuron, IntegerNeuron))
-    }
-    sent = {**numbers, **spike_counts}
-    operations = {}
+    additions, multiplications = {}, {}
     for name, node in graph.nodes.items():
         if isinstance(node, Connection):
-            arriving = _arriving(graph, name, sent)
-            operations[name] = int(round(float((node.fan_out(arriving.shape) * arriving).sum())))
+            fan_out, arrived = node.fan_out(graph.input_shape(name)), arrivals[name]
+            additions[name] = int((fan_out * arrived.spikes).sum())
+            if arrived.numbers:
+                multiplications[name] = int(fan_out.sum()) * arrived.numbers
     neurons = {
         name: node
         for name, node in graph.nodes.items()
@@ -57,12 +74,20 @@ def workload(
     return Workload(
         samples=samples,
         steps=steps,
-        synaptic_operations=operations,
+        synaptic_operations=additions,
+        multiplications=multiplications,
         neuron_updates={
             n: int(np.prod(node.shape)) * samples * steps for n, node in neurons.items()
         },
-        spikes={name: int(round(float(counts.sum()))) for name, counts in spike_counts.items()},
+        spikes={name: _spikes(counts) for name, counts in spike_counts.items()},
     )
+
+
+def _spikes(counts: np.ndarray) -> int:
+    """Return the sum of spike counts; numbers that are no counts are no spikes."""
+    if counts.dtype.kind == "f" and not (np.array_equal(counts, np.round(counts))):
+        return 0
+    return max(int(counts.sum()), 0)
 
 
 def synapse_count(graph: Graph, name: str) -> int:
@@ -70,20 +95,3 @@ def synapse_count(graph: Graph, name: str) -> int:
     node = graph.nodes[name]
     assert isinstance(node, Connection)
     return int(node.fan_out(graph.input_shape(name)).sum())
-
-
-def _arriving(graph: Graph, name: str, sent: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return how often something arrives at each element of a connection's input.
-
-    sent: how often each element of the nodes that compute something sends.
-    """
-    counts = dict(sent)
-    for here in upstream(graph, name, sent):
-        if here not in sent:
-            counts[here] = graph.nodes[here].passed_on(_total(graph, here, counts))
-    return _total(graph, name, counts)
-
-
-def _total(graph: Graph, name: str, counts: Mapping[str, np.ndarray]) -> np.ndarray:
-    total = np.sum([counts[source] for source in graph.sources(name)], axis=0, dtype=np.float64)
-    return np.asarray(total)

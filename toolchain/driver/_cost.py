@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from axonc.targets import REFERENCE, Target
 
 from ..cost import CostReport, chipless_cost
 from ..reference import Spikes, execute
 from ._deployment import Deployment, deploy
-from ._execution import workload_of
+from ._execution import run, workload_of
 from ._lowering import Lowering, arriving_at
 
 
@@ -20,10 +22,17 @@ def cost_of(
         LoweringError: the graph cannot be lowered to the target.
         InputError: no such target, or spikes that do not fit.
     """
-    arriving = None if spikes is None else arriving_at(lowering.split, spikes)
-    if target == REFERENCE:
-        graph = lowering.integer
-        work = None if arriving is None else workload_of(graph, execute(graph, arriving))
-        return chipless_cost(graph, work, REFERENCE)
-    deployment = target if isinstance(target, Deployment) else deploy(lowering, target)
-    return deployment.cost(None if arriving is None else deployment.run(arriving))
+    graph, deployment = lowering.integer, None
+    if target != REFERENCE:
+        deployment = target if isinstance(target, Deployment) else deploy(lowering, target)
+    if spikes is None:
+        return deployment.cost() if deployment else chipless_cost(graph, None, REFERENCE)
+    done = run(lowering, spikes, target=deployment or REFERENCE, precision="int")
+    if deployment:
+        report = deployment.cost(done.run)
+    else:
+        arriving = arriving_at(lowering.split, spikes)
+        report = chipless_cost(graph, workload_of(graph, execute(graph, arriving)), REFERENCE)
+    return replace(
+        report, host=tuple(chipless_cost(part, work, part.name) for part, work in done.host)
+    )

@@ -24,7 +24,8 @@ from ._lowering import Lowering, fullest_bin, steps_of
 class Execution:
     """A run with its names: which target, which engine, and the graph that was executed.
 
-    deployment: what ran; None on the reference. warnings: what the run breaks that its integer
+    host: the parts that the host computes, with their work. deployment: what ran; None on the
+    reference. warnings: what the run breaks that its integer
     graph assumes, so that results may differ from those of the network.
     """
 
@@ -36,6 +37,7 @@ class Execution:
     steps: int
     deployment: Deployment | None = None
     warnings: tuple[str, ...] = ()
+    host: tuple[tuple[Graph, Workload], ...] = ()
 
     def summary(self) -> dict[str, object]:
         """Return the figures of the run as JSON-ready values."""
@@ -52,6 +54,14 @@ class Execution:
         }
         if self.run.cycles is not None:
             figures["cycles"] = self.run.cycles.total
+        if products := self.run.counters.get(Count.MULTIPLICATIONS, 0):
+            figures["multiplications"] = products
+        if self.host:
+            work = [counted for _, counted in self.host]
+            figures["host"] = {
+                "multiplications": sum(sum(each.multiplications.values()) for each in work),
+                "synaptic_operations": sum(sum(each.synaptic_operations.values()) for each in work),
+            }
         if self.warnings:
             figures["warnings"] = list(self.warnings)
         figures["counters"] = dict(self.run.counters)
@@ -122,9 +132,14 @@ def run(
         graph = deployment.program.graph
         done = deployment.run(spikes, engine=engine, probes=here)
     name = REFERENCE if deployment is None else deployment.target.name
-    joined = _joined(split, before, done, probes)
+    joined, after = _joined(split, before, done, probes)
+    host = tuple(
+        (part, workload_of(part, recording))
+        for part, recording in ((split.front, before), (split.back, after))
+        if part is not None and recording is not None
+    )
     warnings = _broken_assumptions(integer, spikes, done)
-    return Execution(name, engine, graph, joined, *size, deployment, warnings)
+    return Execution(name, engine, graph, joined, *size, deployment, warnings, host)
 
 
 def _batch_and_steps(lowering: Lowering, spikes: Spikes) -> tuple[int, int]:
@@ -162,7 +177,10 @@ def _on_reference(
         latency_steps=0,
         wall_s=wall_s,
         synaptic_operations=sum(counted.synaptic_operations.values()),
-        counters={Count.OVERFLOWS: sum(recording.overflows.values())},
+        counters={
+            Count.OVERFLOWS: sum(recording.overflows.values()),
+            Count.MULTIPLICATIONS: sum(counted.multiplications.values()),
+        },
     )
 
 
@@ -186,20 +204,23 @@ def _on_host(split: HostSplit, name: str) -> bool:
     )
 
 
-def _joined(split: HostSplit, before: Recording | None, done: Run, probes: Sequence[str]) -> Run:
-    """Return the chip's run with the outputs and probes of the host's parts added."""
+def _joined(
+    split: HostSplit, before: Recording | None, done: Run, probes: Sequence[str]
+) -> tuple[Run, Recording | None]:
+    """Return the run with outputs and probes of the host's parts added, and what the back did."""
     signals: dict[str, np.ndarray] = {**done.spikes}
     potentials: dict[str, np.ndarray] = {**done.potentials}
     if before is not None:
         signals |= before.spikes
         potentials |= before.potentials
+    after = None
     if split.back is not None:
         handed_over = {name: signals.pop(split.handed_over[name]) for name in split.back.inputs}
         inside = [n for n in probes if n in split.back.nodes and n not in split.chip.nodes]
         after = execute(split.back, handed_over, probes=inside)
         signals = {**after.outputs, **signals, **after.spikes}
         potentials |= after.potentials
-    return replace(done, spikes=signals, potentials=potentials)
+    return replace(done, spikes=signals, potentials=potentials), after
 
 
 def measure(
@@ -241,4 +262,6 @@ def measure(
 
 def workload_of(graph: Graph, recording: Recording) -> Workload:
     """Return the counted work of a reference recording of `graph`."""
-    return workload(graph, recording.spike_counts, recording.samples, recording.steps)
+    return workload(
+        graph, recording.arrivals, recording.spike_counts, recording.samples, recording.steps
+    )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from ..errors import InputError
 from ..ir import ContinuousNeuron, Delay, Graph, Input, IntegerNeuron, Neuron, Output, Stage
+from .arrivals import ArrivalCounter
 from .linear import Real, linear_step
 from .neurons import ContinuousStepper, DelayStepper, IntegerNeuronStepper, NeuronStepper
 from .over_time import OverTime, Step, without_state
@@ -57,6 +60,7 @@ def execute(
         if not isinstance(node, (Input, Output))
     }
     recorder = _Recorder(graph, probes, functions)
+    counter = ArrivalCounter(graph, inputs, steps)
     longest = max((edge.delay for edge in graph.edges), default=0)
     # What each node sent before the first step: nothing.
     silence = {name: np.zeros((samples, 1, *graph.shapes[name]), real) for name in graph.nodes}
@@ -64,13 +68,13 @@ def execute(
     at_once = 1 if longest else _steps_at_once(graph, samples)
     for start in range(0, steps, at_once):
         block = {name: array[:, start : start + at_once] for name, array in inputs.items()}
-        sent = _sent(graph, functions, block, past, real)
+        sent = _sent(graph, functions, block, past, real, partial(counter.add, start=start))
         recorder.add(sent)
         if longest:
             past = [*past[1:], sent]
         if progress:
             progress(min(start + at_once, steps), steps)
-    return recorder.recording(samples, steps)
+    return replace(recorder.recording(samples, steps), arrivals=counter.arrivals())
 
 
 def _sent(
@@ -79,10 +83,11 @@ def _sent(
     inputs: Mapping[str, np.ndarray],
     past: Sequence[Mapping[str, np.ndarray]],
     real: Real,
+    count: Callable[..., None],
 ) -> dict[str, np.ndarray]:
     """Return what every node sends in a block of steps, each (batch, time, *shape).
 
-    past: what they sent in the blocks before, the latest last.
+    past: what they sent in the blocks before, the latest last. count: called with what arrives.
     """
     sent: dict[str, np.ndarray] = {}
     for name in graph.order:
@@ -98,6 +103,7 @@ def _sent(
             total = total.astype(real) + other
         if graph.stage is Stage.INTEGER and total.dtype.kind == "f":
             total = total.astype(np.int64)
+        count(name, arriving=total)
         sent[name] = total if name in graph.outputs else functions[name](total)
     return sent
 

@@ -39,8 +39,8 @@ class OverTime:
         size = max(1, _CACHED // prod(shape))
         parts = [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
         self._parts: list[tuple[slice, Any]] = [(p, stepper(p.stop - p.start)) for p in parts]
-        self._keeps_potential = keeps_potential
-        if keeps_potential and hasattr(self._parts[0][1], "potential"):
+        self._keeps_potential = keeps_potential and hasattr(self._parts[0][1], "potential")
+        if self._keeps_potential:
             self.potential = np.empty(0)
 
     def __call__(self, a: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..ir import Graph
+from .arrivals import Arrivals
 
 Spikes = np.ndarray | Mapping[str, np.ndarray]
 """(batch, time, *shape) of the only Input node, or of each by name."""
@@ -23,6 +24,7 @@ class Recording:
     potentials: per probed neuron, the membrane potential u[t] before reset, same layout.
     spike_counts: per input and neuron node, spikes summed over batch and time, of the node's shape.
     overflows: per integer neuron node, how often a state was saturated or wrapped.
+    arrivals: per connection, what arrived there in time to reach a neuron within the run.
     """
 
     samples: int
@@ -32,6 +34,7 @@ class Recording:
     potentials: Mapping[str, np.ndarray] = field(default_factory=dict)
     spike_counts: Mapping[str, np.ndarray] = field(default_factory=dict)
     overflows: Mapping[str, int] = field(default_factory=dict)
+    arrivals: Mapping[str, Arrivals] = field(default_factory=dict)
 
     @property
     def output(self) -> np.ndarray:

@@ -80,6 +80,7 @@ def print_cost(report: CostReport) -> None:
     _print_table(console, title, ("part", ">size"), memory)
     activity = {
         "synaptic operations": report.synaptic_operations,
+        "multiplications": report.multiplications,
         "neuron updates": report.neuron_updates,
         "spikes": report.spikes,
         "clock cycles": report.cycles,
@@ -102,8 +103,27 @@ def print_cost(report: CostReport) -> None:
         _print_energy(console, estimate)
     if report.time:
         _print_time(console, report.time)
+    for part in report.host:
+        console.print(Text(_host_text(part), style="yellow"))
     for note in report.notes:
         console.print(Text(f"note: {printable(note)}", style="dim"))
+
+
+def _host_text(part: CostReport) -> str:
+    """Return what the host computes of a network, in none of the target's figures."""
+    (energy,) = part.energy
+    counts = [
+        f"{count_text(figure.total)} {what}"
+        for figure, what in (
+            (part.multiplications, "multiplications"),
+            (part.synaptic_operations, "additions"),
+        )
+        if figure is not None
+    ]
+    return printable(
+        f"on the host, in none of these figures: {part.target}, {', '.join(counts)} an inference, "
+        f"{energy_text(energy.total_pj or 0.0)} of arithmetic in float32 ({energy.profile})"
+    )
 
 
 def print_doctor(report: Mapping[str, Any]) -> None:

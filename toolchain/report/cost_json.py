@@ -40,6 +40,7 @@ def cost_json(report: CostReport) -> dict[str, Any]:
     figures = {
         "memory_bits": report.memory_bits,
         "synaptic_operations": report.synaptic_operations,
+        "multiplications": report.multiplications,
         "neuron_updates": report.neuron_updates,
         "spikes": report.spikes,
         "cycles": report.cycles,
@@ -55,6 +56,8 @@ def cost_json(report: CostReport) -> dict[str, Any]:
     document["energy_pj"] = {estimate.profile: _energy(estimate) for estimate in report.energy}
     document["time_ns"] = {estimate.profile: _time(estimate) for estimate in report.time}
     document["notes"] = list(report.notes)
+    if report.host:
+        document["host"] = [cost_json(part) for part in report.host]
     return document
 
 

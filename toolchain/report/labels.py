@@ -39,6 +39,7 @@ _ENERGY_GROUPS = {
         Event.SYNAPTIC_OPERATION_SPARSE,
         Event.SYNAPTIC_OPERATION_CONV,
         Event.SYNAPSE_WALKED,
+        Event.MULTIPLY_ACCUMULATE,
     ),
     "neurons": (Event.NEURON_UPDATE, Event.NEURON_UPDATE_ACTIVE, Event.NEURON_UPDATE_INACTIVE),
     "memory": (
