@@ -84,3 +84,10 @@ def test_every_price_stands_in_the_document_on_energy() -> None:
         section = text.split(f"`{profile['name']}`", 1)[1].split("\n## ")[0]
         for event, entry in profile["event"].items():
             assert f"| `{event}` | {entry['pj']:g} |" in section, f"{profile['name']}: {event}"
+
+
+def test_files_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    named = re.findall(r"`((?:toolchain|targets|models)/[\w/.]*)`", text)
+    assert len(named) > 20
+    assert [path for path in named if not (ROOT / path).exists()] == []
