@@ -2,7 +2,8 @@
 
 Addition, or synaptic operation: one spike that arrives over one present synapse at a neuron that is
 updated within the run. Multiplication: one real number that does. Neuron update: one neuron in one
-step.
+step. Neurons joined by an edge alone have no synapse here; a chip that must store a weight of 1 for
+it adds, and counts, all the same.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from axonc.targets import REFERENCE, Run, Target
 from ..comparison import Measurement, measured
 from ..cost import Count, Way, Workload, workload
 from ..errors import InputError
-from ..ir import Graph, Stage
+from ..ir import Graph, SizedFor, Stage
 from ..passes import HostSplit
 from ..reference import Progress, Real, Recording, Spikes, execute, input_arrays
 from ._deployment import Deployment, deploy
@@ -153,8 +153,8 @@ def _broken_assumptions(graph: Graph, spikes: Spikes, done: Run) -> tuple[str, .
     if graph.sized_for is None or graph.sized_for.covers(counts, steps):
         return ()
     return (
-        f"the integers of this network are made for {graph.sized_for}; this run has up to {counts} "
-        f"spikes a bin and {steps} steps, and {done.counters.get(Count.OVERFLOWS, 0)} states left "
+        f"the integers of this network are made for {graph.sized_for}; this run has "
+        f"{SizedFor.text(counts, steps)}, and {done.counters.get(Count.OVERFLOWS, 0)} states left "
         "their range: its spikes may be wrong. Lower the network for this input (`runs` of lower, "
         "--input of a command)",
     )

@@ -76,7 +76,7 @@ def test_a_run_beyond_what_was_assumed_is_warned_of(target: str, most: int, step
     (warning,) = done.warnings
     assert warning.startswith(
         "the integers of this network are made for at most 1 spike a bin and 64 steps; this run "
-        f"has up to {most} spikes a bin and {steps} steps, and {done.run.counters['overflows']} "
+        f"has {SizedFor(most, steps)}, and {done.run.counters['overflows']} "
         "states left their range"
     )
     assert done.summary()["warnings"] == [warning]
