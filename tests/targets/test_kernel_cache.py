@@ -6,6 +6,7 @@ import resource
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 
 MODULE = """
@@ -21,6 +22,7 @@ def test_a_full_disk_costs_the_cache_alone(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "kernels_on_a_full_disk.py").write_text(MODULE)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")  # beside the module, whatever is set outside
     from kernels_on_a_full_disk import twice
 
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
