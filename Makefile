@@ -5,6 +5,8 @@
 # make lint    ruff, mypy, import-linter
 # make bench   speed against peers, as ratios
 # make bench-peers  training speed and memory against spikingjelly and snnTorch
+# make mutation  changes the code in thousands of places, one at a time, and lists the changes that no
+#              test notices (hours; a second run goes on where the first stopped)
 # make clean   remove the environment and all caches of this folder
 
 PYTHON ?= python3
@@ -18,7 +20,7 @@ GET_VENV = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
   echo "installing Debian's python3-venv, without which $(PYTHON) makes no environments" && \
   apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3-venv >/dev/null
 
-.PHONY: demo test test-peers lint bench bench-peers clean
+.PHONY: demo test test-peers lint bench bench-peers mutation clean
 
 demo: $(VENV)/.ready
 	$(BIN)/axonc demo --out axonc-demo
@@ -41,6 +43,14 @@ bench: $(VENV)/.ready
 bench-peers: $(VENV)-peers/.ready
 	OMP_NUM_THREADS=1 $(VENV)-peers/bin/python -m pytest tests/benchmarks/test_training_speed.py --benchmarks -s
 
+MUTATION := build/mutation
+mutation: $(VENV)-mutation/.ready
+	mkdir -p $(MUTATION)/src/axonc
+	cp -rp toolchain targets models $(MUTATION)/src/axonc/
+	cp -rp tests docs README.md pyproject.toml $(MUTATION)/
+	cd $(MUTATION) && OMP_NUM_THREADS=1 $(abspath $(VENV))-mutation/bin/mutmut run --max-children $(TEST_JOBS)
+	$(VENV)-mutation/bin/python tests/mutation/score.py $(MUTATION)
+
 # mypy finds the namespace package `axonc` through this link.
 .typeroot/axonc:
 	mkdir -p .typeroot
@@ -48,7 +58,8 @@ bench-peers: $(VENV)-peers/.ready
 
 $(VENV)/.ready: EXTRAS := train,dev
 $(VENV)-peers/.ready: EXTRAS := train,dev,peers
-$(VENV)/.ready $(VENV)-peers/.ready: pyproject.toml constraints.txt
+$(VENV)-mutation/.ready: EXTRAS := mutation
+$(VENV)/.ready $(VENV)-peers/.ready $(VENV)-mutation/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v < (3, 14))' || \
 	  { echo "axonc needs Python 3.11 to 3.13, $(PYTHON) is $$($(PYTHON) -V 2>&1). Remedy: make PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(@D) >/dev/null 2>&1 || { $(GET_VENV) && $(PYTHON) -m venv $(@D); } || \
@@ -58,5 +69,5 @@ $(VENV)/.ready $(VENV)-peers/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-peers .typeroot build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-mutation .typeroot build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

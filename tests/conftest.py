@@ -6,8 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+# For `make mutation`: any failure will do, the smallest need not be found.
+settings.register_profile(
+    "mutation", phases=(Phase.explicit, Phase.generate), database=None, deadline=None
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,42 +56,15 @@ def run_program(
 ) -> BinaryRun:
     """Run spikes through every part; see `BinarySynapse.run`."""
     graph, parts = program.graph, parts_of(program)
-    spiking = [*graph.inputs, *(name for part in parts for name in part.program.reasons)]
-    if unknown := [name for name in probes if name not in spiking]:
-        raise InputError(
-            "probe",
-            got=", ".join(map(repr, unknown)),
-            expected=f"a node that spikes: {', '.join(spiking)}",
-            remedy="probe one of them",
-        )
+    _check_probes(graph, parts, probes)
     rasters = checked_inputs(graph, parts, spikes)
     read_outs = {name: read_out_of(graph, name) for name in graph.outputs}
     wanted = {*(source for source, _ in read_outs.values()), *probes}
-    potentials: dict[str, np.ndarray] = {}
-    totals: list[Totals] = []
     how = Engine.SHORTCUTS if engine == "cycle" else Engine.BOUND
     for part in parts:
         warm_up(part.program, how)  # so that the clock tells the run alone
     started = time.perf_counter()
-    sums = None
-    for turns in rounds_of(program):
-        if len(turns) > 1:
-            settle(turns, rasters)
-        for part in turns:
-            own = list(part.program.reasons)
-            sent = [name for name in own if name in wanted or name in part.exported.values()]
-            result = simulate_batch(
-                part.program,
-                part.inputs(rasters),
-                spikes_of=sent if len(turns) == 1 else [],
-                potentials_of=[name for name in own if name in probes],
-                sums=sums,
-                engine=how,
-            )
-            sums = result.sums
-            take_over(result.spikes, rasters)
-            take_over(_of_own_neurons(part.program, result.potentials), potentials)
-            totals.append(result.totals)
+    potentials, totals = _run_rounds(program, rasters, how, wanted, probes)
     wall_s = time.perf_counter() - started
 
     def shaped(values: np.ndarray, node: str) -> np.ndarray:
@@ -118,19 +91,65 @@ def run_program(
     )
 
 
+def _check_probes(graph: Graph, parts: Sequence[Part], probes: Sequence[str]) -> None:
+    spiking = [*graph.inputs, *(name for part in parts for name in part.program.reasons)]
+    if unknown := [name for name in probes if name not in spiking]:
+        raise InputError(
+            "probe",
+            got=", ".join(map(repr, unknown)),
+            expected=f"a node that spikes: {', '.join(spiking)}",
+            remedy="probe one of them",
+        )
+
+
+def _run_rounds(
+    program: BinaryProgram | SequentialProgram,
+    rasters: dict[str, np.ndarray],
+    engine: Engine,
+    wanted: Set[str],
+    probes: Sequence[str],
+) -> tuple[dict[str, np.ndarray], list[Totals]]:
+    """Run every part; add the spikes of wanted nodes to `rasters`.
+
+    Returns the potentials of the probes, and the totals part by part.
+    """
+    potentials: dict[str, np.ndarray] = {}
+    totals: list[Totals] = []
+    sums = None
+    for parts in rounds_of(program):
+        if len(parts) > 1:
+            settle(parts, rasters)
+        for part in parts:
+            own = list(part.program.reasons)
+            sent = [name for name in own if name in wanted or name in part.exported.values()]
+            result = simulate_batch(
+                part.program,
+                part.inputs(rasters),
+                spikes_of=sent if len(parts) == 1 else [],
+                potentials_of=[name for name in own if name in probes],
+                sums=sums,
+                engine=engine,
+            )
+            sums = result.sums
+            take_over(result.spikes, rasters)
+            take_over(_of_own_neurons(part.program, result.potentials), potentials)
+            totals.append(result.totals)
+    return potentials, totals
+
+
 def placed(
     program: BinaryProgram | SequentialProgram, calibration: Calibration
 ) -> BinaryProgram | SequentialProgram:
     """Return the program with the cores of every part placed by what calibration spikes cause."""
-    parts = []
+    placed_parts = []
     rasters = checked_inputs(program.graph, parts_of(program), calibration.spikes)
     sums = None
-    for turns in rounds_of(program):
-        if len(turns) > 1:
-            settle(turns, rasters)
-        for part in turns:
+    for parts in rounds_of(program):
+        if len(parts) > 1:
+            settle(parts, rasters)
+        for part in parts:
             whole, inputs = part.program, part.inputs(rasters)
-            if len(turns) == 1:
+            if len(parts) == 1:
                 own = [*whole.reasons]
                 result = simulate_batch(
                     whole, inputs, spikes_of=own, sums=sums, engine=Engine.BOUND
@@ -139,10 +158,10 @@ def placed(
                 take_over(result.spikes, rasters)
             fired = inputs | {name: rasters[name] for name in whole.reasons}
             whole = place_by_traffic(whole, measured_traffic(whole, fired), calibration.seed)
-            parts.append(replace(part, program=whole))
+            placed_parts.append(replace(part, program=whole))
     if isinstance(program, SequentialProgram):
-        return replace(program, parts=tuple(parts))
-    return parts[0].program
+        return replace(program, parts=tuple(placed_parts))
+    return placed_parts[0].program
 
 
 def _of_own_neurons(

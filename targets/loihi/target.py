@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -139,12 +139,7 @@ class Loihi(Target):
         layers = _layers(program, emulation, inputs)
         overflows = _overflows(layers)
         if self.strict and overflows:
-            raise InputError(
-                f"run of graph {program.graph.name!r} on loihi",
-                got=f"{overflows} overflows of currents or membranes",
-                expected="none, since strict is set",
-                remedy="use fewer fraction bits or smaller weights, or allow overflows",
-            )
+            _refuse_overflows(program, overflows)
         outputs = {
             name: rasters[source].reshape(batch, steps, *program.graph.shapes[name])
             for name, source in network.outputs.items()
@@ -257,6 +252,15 @@ def _refuse_probes(names: Sequence[str]) -> None:
             expected="none: netx shows the output alone",
             remedy="leave --probe out, or probe on the emulator or on Lava",
         )
+
+
+def _refuse_overflows(program: LoihiProgram, overflows: int) -> NoReturn:
+    raise InputError(
+        f"run of graph {program.graph.name!r} on loihi",
+        got=f"{overflows} overflows of currents or membranes",
+        expected="none, since strict is set",
+        remedy="use fewer fraction bits or smaller weights, or allow overflows",
+    )
 
 
 def _compared(theirs: Mapping[str, np.ndarray], ours: Mapping[str, np.ndarray]) -> dict[Count, int]:

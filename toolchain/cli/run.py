@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from axonc.targets import Run
 
-    from ..driver import Lowering
+    from ..driver import Execution, Lowering
 
 _EPILOG = """\
 Spikes are .npz files, key `spikes`, shape (batch, time, *node shape), bool or counts; for a network
@@ -87,9 +87,7 @@ def execute(options: argparse.Namespace) -> int:
     """Run, write OUT.npz, print the figures."""
     from axonc.targets import REFERENCE, Verdict
 
-    from ..cost import Count
     from ..driver import deploy, run, verdicts
-    from ..errors import InputError
     from ..files import write_text
     from ..ir import Stage
     from ..report import print_figures, print_rows, progress_bar, tables_text
@@ -109,13 +107,8 @@ def execute(options: argparse.Namespace) -> int:
             probes=options.probe,
             progress=progress,
         )
-    if options.strict and (overflows := done.run.counters.get(Count.OVERFLOWS, 0)):
-        raise InputError(
-            f"run of {options.model} on {done.target}",
-            got=f"{overflows} overflows of integer states",
-            expected="none, since --strict is set",
-            remedy="use fewer fraction bits or smaller weights, or leave --strict out",
-        )
+    if options.strict:
+        _refuse_overflows(options.model, done)
     write_arrays(options.output, _arrays(lowering, done.run, options.probe))
     deployment = done.deployment
     if options.trace and deployment:
@@ -144,6 +137,19 @@ def execute(options: argparse.Namespace) -> int:
         if tables.get("run"):
             print_rows("Time of a sample; --report tells the rest", tables["run"])
     return 0
+
+
+def _refuse_overflows(model: Path, done: Execution) -> None:
+    from ..cost import Count
+    from ..errors import InputError
+
+    if overflows := done.run.counters.get(Count.OVERFLOWS, 0):
+        raise InputError(
+            f"run of {model} on {done.target}",
+            got=f"{overflows} overflows of integer states",
+            expected="none, since --strict is set",
+            remedy="use fewer fraction bits or smaller weights, or leave --strict out",
+        )
 
 
 def _refuse_what_the_target_has_not(options: argparse.Namespace) -> None:

@@ -68,33 +68,19 @@ def run_demo(
     spikes = models.encode(config, data.test.images, "test")
 
     nodes = list(lowering.imported.spiking)
-    rasters: dict[str, Rasters] = {}
-    engines: dict[str, EngineResult] = {}
-    executions: dict[str, Execution] = {}
+    jobs = _jobs(models, trained.network, lowering, chips, spikes, nodes, lava_images)
+    rasters, walls_s, executions = _run_jobs(jobs, quiet)
     output = _output_neuron(lowering)
-
-    def note(name: str, spikes_by_node: Rasters, wall_s: float) -> None:
-        rasters[name] = spikes_by_node
-        raster = spikes_by_node[output]
-        engines[name] = EngineResult(len(raster), accuracy(raster, labels), wall_s)
-
-    with progress_bar("running", quiet=quiet) as progress_of_runs:
-        jobs = _jobs(models, trained.network, lowering, chips, spikes, nodes, lava_images)
-        for done, (name, job) in enumerate(jobs.items()):
-            progress_of_runs(done, len(jobs))
-            spikes_by_node, wall_s, execution = job()
-            note(name, spikes_by_node, wall_s)
-            if execution is not None:
-                executions[name] = execution
-        progress_of_runs(len(jobs), len(jobs))
-
-    shown = dict(engines)
-    shown.pop("loihi_int")  # a stage of the proof, not an engine of its own
+    engines = {
+        name: EngineResult(len(raster[output]), accuracy(raster[output], labels), walls_s[name])
+        for name, raster in rasters.items()
+        if name != "loihi_int"  # a stage of the proof, not an engine of its own
+    }
     result = DemoResult(
         seed=seed,
         network=lowering.imported.name,
         steps=int(spikes.shape[1]),
-        engines=shown,
+        engines=engines,
         pairs=_compare(rasters, nodes),
         costs=_costs(lowering, chips, spikes, executions),
         verdicts={name: verdicts(lowering, name) for name in ("reference", *TARGETS)},
@@ -113,6 +99,23 @@ def run_demo(
 
 
 Job = Callable[[], tuple[Rasters, float, Execution | None]]
+
+
+def _run_jobs(
+    jobs: Mapping[str, Job], quiet: bool
+) -> tuple[dict[str, Rasters], dict[str, float], dict[str, Execution]]:
+    """Run one engine after another; return spikes by node, seconds, and executions on targets."""
+    rasters: dict[str, Rasters] = {}
+    walls_s: dict[str, float] = {}
+    executions: dict[str, Execution] = {}
+    with progress_bar("running", quiet=quiet) as progress:
+        for done, (name, job) in enumerate(jobs.items()):
+            progress(done, len(jobs))
+            rasters[name], walls_s[name], execution = job()
+            if execution is not None:
+                executions[name] = execution
+        progress(len(jobs), len(jobs))
+    return rasters, walls_s, executions
 
 
 def _jobs(

@@ -100,13 +100,8 @@ def run(
         InputError: no such target, engine or probe, or spikes that do not fit.
         LoweringError: the graph cannot be lowered to the target.
     """
-    if target == REFERENCE and engine is not None:
-        raise InputError(
-            "engine of target reference",
-            got=repr(engine),
-            expected="none: --precision float or int says how to run it",
-            remedy="leave --engine out",
-        )
+    if target == REFERENCE:
+        _refuse_engine(engine)
     if lowering.discrete.stage is Stage.INTEGER:
         precision = "int"
     size = _batch_and_steps(lowering, spikes)
@@ -140,6 +135,16 @@ def run(
     )
     warnings = _broken_assumptions(integer, spikes, done)
     return Execution(name, engine, graph, joined, *size, deployment, warnings, host)
+
+
+def _refuse_engine(engine: str | None) -> None:
+    if engine is not None:
+        raise InputError(
+            "engine of target reference",
+            got=repr(engine),
+            expected="none: --precision float or int says how to run it",
+            remedy="leave --engine out",
+        )
 
 
 def _batch_and_steps(lowering: Lowering, spikes: Spikes) -> tuple[int, int]:

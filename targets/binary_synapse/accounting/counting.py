@@ -13,8 +13,8 @@ from ..machine.architecture import Dataflow, Schedule
 from ..machine.mesh import LOCAL, PORTS
 from ..program.memory import flit_bits
 from ..program.program import HOST, Bank, BinaryProgram, Block
-from ..simulator.clockwork import between_chips
 from ..simulator.run import Totals
+from ..simulator.timing_tables import between_chips
 
 
 @dataclass(frozen=True)

@@ -271,13 +271,8 @@ def _take_events(
     low_c, high_c, low_y, high_y, low_x, high_x = bank.accepts
     n_rows = taken = taps = performed = effective = 0
     # Locals: the compiler cannot know that storing rows leaves the bank as it is.
-    dense, starts, listed, words, weights = (
-        bank.is_dense,
-        bank.row_starts,
-        bank.row_numbers,
-        bank.words,
-        bank.effective,
-    )
+    dense, starts, listed = bank.is_dense, bank.row_starts, bank.row_numbers
+    words, weights = bank.words, bank.effective
     whole = box_covers(bank.accepts, source_unit)
     for unit in feeding:
         if bank.is_plain == 1:

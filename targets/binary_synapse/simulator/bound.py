@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from .clockwork import Clockwork
 from .compiled import uncounted
 from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES
 from .sending import Queue
 from .state import Mesh
+from .timing_tables import TimingTables
 
 
 @uncounted
 def bound_phase(
     now: int,
-    clock: Clockwork,
+    tables: TimingTables,
     mesh: Mesh,
     queue_first: np.ndarray,
     queue_last: np.ndarray,
@@ -26,7 +26,7 @@ def bound_phase(
     sends one flit a cycle; a core works through its events one after another; the host takes one
     flit a cycle. The bound is the latest of these, each as if it were alone.
     """
-    sender_router, router_x, router_y = clock.sender_router, clock.router_x, clock.router_y
+    sender_router, router_x, router_y = tables.sender_router, tables.router_x, tables.router_y
     flits, ready, branches, n_cores = queue.flits, queue.ready, queue.branches, mesh.free.size
     soonest = mesh.work.sends  # first arrival at each core, at the host
     load = mesh.work.stalls  # cycles of work from then on

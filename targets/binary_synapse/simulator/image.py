@@ -78,6 +78,14 @@ class _Tables:
         return np.concatenate([*self.parts, np.zeros(margin, self.dtype)])
 
 
+class _Store(NamedTuple):
+    """The memories that banks are laid into."""
+
+    table: _Tables
+    words: _Tables
+    kernel: _Tables
+
+
 def build_image(program: BinaryProgram) -> Image:
     """Return the memory image of `program`."""
     graph, blocks = program.graph, program.blocks
@@ -85,38 +93,70 @@ def build_image(program: BinaryProgram) -> Image:
     for name, grid in program.grids.items():
         columns[name] = first
         first += int(np.prod(grid))
-    inputs = list(graph.inputs)
-    unit_nodes = [block.layer for block in blocks] + inputs
+    unit_nodes = [block.layer for block in blocks] + list(graph.inputs)
+    store = _Store(_Tables(np.int32), _Tables(np.uint64), _Tables(np.int8))
+    banks, feeds = _banks(program, store)
+    neurons = [_neuron(graph.nodes[block.layer]) for block in blocks]
+    ids = [block.box.flat_ids(block.grid) for block in blocks]
+    parameters = [_parameters(program, block) for block in blocks]
+    return Image(
+        units=np.array([(columns[name], *program.grids[name]) for name in unit_nodes], UNIT),
+        resuming=-1 if program.resuming is None else program.resuming,
+        order=_integers(sorted(range(len(blocks)), key=lambda unit: (blocks[unit].wave, unit))),
+        blocks=_block_records(program, neurons),
+        membranes=np.array([_state(neuron.membrane) for neuron in neurons], STATE),
+        currents=np.array([_state(n.current or n.membrane) for n in neurons], STATE),
+        slot_ids=np.concatenate(ids).astype(np.int32),
+        slots=Parameters(*np.concatenate(parameters, axis=1)),
+        banks=banks,
+        feeds=feeds,
+        table=store.table.joined(),
+        words=store.words.joined(2 * WORDS_AT_ONCE),
+        kernel=store.kernel.joined(),
+    )
+
+
+def _banks(program: BinaryProgram, store: _Store) -> tuple[np.ndarray, np.ndarray]:
+    """Lay all banks into the memories; return their records, one more at the end, and feeds."""
+    blocks, inputs = program.blocks, list(program.graph.inputs)
     units_of = {
         name: [u for u, b in enumerate(blocks) if b.layer == name and b.helps is None]
         for name in program.grids
     }
     units_of |= {name: [len(blocks) + i] for i, name in enumerate(inputs)}
-
-    table, words, kernel = _Tables(np.int32), _Tables(np.uint64), _Tables(np.int8)
     banks: list[Fields] = []
     feeds: list[int] = []
-    rows: list[tuple[int, ...]] = []
-    slots = 0
     for block in blocks:
-        first_bank, first_slot = len(banks), slots
-        slots += block.box.volume
         for bank in block.banks:
             fill = _conv_bank if isinstance(bank.projection, ConvProjection) else _dense_bank
             banks.append(
-                fill(bank, block, table, words, kernel)
+                fill(bank, block, store)
                 | dict(zip(("channels", "rows", "columns"), block.box.sizes, strict=True))
                 | {"accepts": box_record(bank.accepts)}
                 | {"delay": bank.projection.path.delay, "first_feed": len(feeds)}
             )
             feeds += units_of[bank.projection.path.source]
-        neuron = _neuron(graph.nodes[block.layer])
+    banks.append({"first_feed": len(feeds)})
+    records = np.full(len(banks) * BANK.itemsize // 8, -1, np.int64).view(BANK)
+    for number, fields in enumerate(banks):
+        for field, value in fields.items():
+            records[number][field] = value
+    return records, _integers(feeds)
+
+
+def _block_records(program: BinaryProgram, neurons: list[IntegerNeuron]) -> np.ndarray:
+    """Return a record of BLOCK for each block, whose neurons and banks are numbered through."""
+    rows: list[tuple[int, ...]] = []
+    banks = slots = 0
+    for block, neuron in zip(program.blocks, neurons, strict=True):
+        first_bank, first_slot = banks, slots
+        banks, slots = banks + len(block.banks), slots + block.box.volume
         rows.append(
             (
                 first_slot,
                 slots,
                 first_bank,
-                len(banks),
+                banks,
                 _helped(block),
                 block.wave,
                 neuron.fraction_bits,
@@ -124,37 +164,11 @@ def build_image(program: BinaryProgram) -> Image:
                 neuron.current is not None,
             )
         )
-    banks.append({"first_feed": len(feeds)})
-    bank_array = np.full(len(banks) * BANK.itemsize // 8, -1, np.int64).view(BANK)
-    for number, fields in enumerate(banks):
-        for field, value in fields.items():
-            bank_array[number][field] = value
-    neurons = [_neuron(graph.nodes[block.layer]) for block in blocks]
-    return Image(
-        units=np.array([(columns[name], *program.grids[name]) for name in unit_nodes], UNIT),
-        resuming=-1 if program.resuming is None else program.resuming,
-        order=_integers(sorted(range(len(blocks)), key=lambda unit: (blocks[unit].wave, unit))),
-        blocks=np.array(rows, BLOCK),
-        membranes=np.array([_state(neuron.membrane) for neuron in neurons], STATE),
-        currents=np.array([_state(n.current or n.membrane) for n in neurons], STATE),
-        slot_ids=np.concatenate([block.box.flat_ids(block.grid) for block in blocks]).astype(
-            np.int32
-        ),
-        slots=Parameters(
-            *np.concatenate([_parameters(program, block) for block in blocks], axis=1)
-        ),
-        banks=bank_array,
-        feeds=_integers(feeds),
-        table=table.joined(),
-        words=words.joined(2 * WORDS_AT_ONCE),
-        kernel=kernel.joined(),
-    )
+    return np.array(rows, BLOCK)
 
 
-def _dense_bank(
-    bank: Bank, block: Block, table: _Tables, words: _Tables, kernel: _Tables
-) -> Fields:
-    projection = bank.projection
+def _dense_bank(bank: Bank, block: Block, store: _Store) -> Fields:
+    projection, table = bank.projection, store.table
     assert isinstance(projection, RowProjection)
     start = rows_at = None
     if isinstance(projection, DenseProjection):
@@ -182,14 +196,14 @@ def _dense_bank(
         "most_rows": int(np.diff(starts).max(initial=0)),
         "is_plain": int(start is None and bool(accepted.all()) and not absent),
         "words": -(-weights.shape[1] // 64),
-        "signs": words.add(pack_rows(weights > 0)),
-        "presence": words.add(pack_rows(weights != 0)) if absent else -1,
+        "signs": store.words.add(pack_rows(weights > 0)),
+        "presence": store.words.add(pack_rows(weights != 0)) if absent else -1,
         "effective": table.add(np.count_nonzero(weights, axis=1)),
     }
 
 
-def _conv_bank(bank: Bank, block: Block, table: _Tables, words: _Tables, kernel: _Tables) -> Fields:
-    projection = bank.projection
+def _conv_bank(bank: Bank, block: Block, store: _Store) -> Fields:
+    projection, table = bank.projection, store.table
     assert isinstance(projection, ConvProjection)
     area = projection.kernel.shape[2:]
     # Kernel memory: source channel, kernel row, kernel column, output channel innermost.
@@ -206,7 +220,7 @@ def _conv_bank(bank: Bank, block: Block, table: _Tables, words: _Tables, kernel:
     key = (id(projection), block.box.channels, bank.accepts.channels)
     return {
         "is_dense": 0,
-        "signs": kernel.add(np.concatenate(parts), (key, "kernel")),
+        "signs": store.kernel.add(np.concatenate(parts), (key, "kernel")),
         "fan_out": table.add(channels, (key, "channels")),
         "effective": table.add(present, (key, "present")),
         "kernel_rows": area[0],

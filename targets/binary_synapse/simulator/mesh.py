@@ -22,11 +22,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..machine.mesh import LOCAL, PORTS, TO_HOST
-from .clockwork import Clockwork
 from .compiled import inlined, uncounted
 from .flits import BITS_SET, LOWEST_BIT, branch_outputs, cycles_at, far_end, output_towards
 from .sending import Queue
 from .state import Mesh
+from .timing_tables import TimingTables
 
 NEVER = 1 << 62
 
@@ -34,7 +34,7 @@ NEVER = 1 << 62
 @uncounted
 def run_phase(
     now: int,
-    clock: Clockwork,
+    tables: TimingTables,
     mesh: Mesh,
     queue_first: np.ndarray,
     queue_last: np.ndarray,
@@ -46,15 +46,15 @@ def run_phase(
     """
     work, lengths = mesh.work, mesh.work.lengths[0]
     lengths.sending = lengths.loaded = lengths.live = 0
-    for sender in range(clock.sender_router.size):
+    for sender in range(tables.sender_router.size):
         work.first_unsent[sender] = queue_first[sender]
         if queue_first[sender] < queue_last[sender]:
             work.sending[lengths.sending] = sender
             lengths.sending += 1
     while lengths.sending + lengths.live + lengths.loaded:
         soonest = min(
-            _decide_routers(now, clock, mesh, queue.branches),
-            _decide_senders(now, clock, mesh, queue.ready),
+            _decide_routers(now, tables, mesh, queue.branches),
+            _decide_senders(now, tables, mesh, queue.ready),
             _decide_cores(now, mesh),
         )
         # This state lasts one cycle if anything moves, else until something can.
@@ -66,8 +66,8 @@ def run_phase(
         _count_waits(lasts, mesh, queue.unit)
         # Cores take events, then flits move, then new flits enter.
         _take_events(now, mesh)
-        _move_flits(now, clock, mesh, queue.branches)
-        _send_flits(clock, mesh, queue.flits)
+        _move_flits(now, tables, mesh, queue.branches)
+        _send_flits(tables, mesh, queue.flits)
         _keep_busy(mesh, queue_last)
         now += lasts
     for core in range(mesh.free.size):
@@ -76,14 +76,14 @@ def run_phase(
 
 
 @inlined
-def _decide_routers(now: int, clock: Clockwork, mesh: Mesh, branches: np.ndarray) -> int:
+def _decide_routers(now: int, tables: TimingTables, mesh: Mesh, branches: np.ndarray) -> int:
     """List the flits that move, and the outputs that heads wait for; return when a link is free."""
     work, lengths, soonest = mesh.work, mesh.work.lengths[0], NEVER
     depth, event_depth = mesh.fifo.shape[1], mesh.events.shape[1]
     n_moves = n_waits = 0
     for index in range(lengths.live):
         router = work.live[index]
-        wanted = _wanted_outputs(router, clock, mesh, branches)
+        wanted = _wanted_outputs(router, tables, mesh, branches)
         while wanted:
             out = LOWEST_BIT[wanted]
             wanted &= wanted - 1
@@ -92,9 +92,9 @@ def _decide_routers(now: int, clock: Clockwork, mesh: Mesh, branches: np.ndarray
             if out == TO_HOST:
                 room = True
             elif out == LOCAL:
-                room = mesh.events_count[clock.router_core[router]] < event_depth
+                room = mesh.events_count[tables.router_core[router]] < event_depth
             else:
-                target = far_end(router, out, clock.columns)
+                target = far_end(router, out, tables.columns)
                 room = mesh.held[target] < depth and mesh.link_free[at] <= now
                 if mesh.link_free[at] > now:
                     soonest = min(soonest, mesh.link_free[at])
@@ -116,9 +116,9 @@ def _decide_routers(now: int, clock: Clockwork, mesh: Mesh, branches: np.ndarray
 
 
 @inlined
-def _wanted_outputs(router: int, clock: Clockwork, mesh: Mesh, branches: np.ndarray) -> int:
+def _wanted_outputs(router: int, tables: TimingTables, mesh: Mesh, branches: np.ndarray) -> int:
     """Return the outputs (bit mask) that heads of a router want; list in `wanting` which heads."""
-    sender_router, router_x, router_y = clock.sender_router, clock.router_x, clock.router_y
+    sender_router, router_x, router_y = tables.sender_router, tables.router_x, tables.router_y
     wanting, ports, wanted = mesh.work.wanting, mesh.occupied[router], 0
     while ports:
         port = LOWEST_BIT[ports]
@@ -142,7 +142,7 @@ def _wanted_outputs(router: int, clock: Clockwork, mesh: Mesh, branches: np.ndar
 
 
 @inlined
-def _decide_senders(now: int, clock: Clockwork, mesh: Mesh, ready: np.ndarray) -> int:
+def _decide_senders(now: int, tables: TimingTables, mesh: Mesh, ready: np.ndarray) -> int:
     """List the senders that send, and those that wait; return when the next flit is ready."""
     work, lengths, soonest = mesh.work, mesh.work.lengths[0], NEVER
     depth, n_cores, n_sends, n_stalls = mesh.fifo.shape[1], mesh.free.size, 0, 0
@@ -151,7 +151,7 @@ def _decide_senders(now: int, clock: Clockwork, mesh: Mesh, ready: np.ndarray) -
         port = LOCAL if sender < n_cores else TO_HOST
         if ready[work.first_unsent[sender]] > now:
             soonest = min(soonest, ready[work.first_unsent[sender]])
-        elif mesh.held[clock.sender_router[sender] * PORTS + port] < depth:
+        elif mesh.held[tables.sender_router[sender] * PORTS + port] < depth:
             work.sends[n_sends] = sender
             n_sends += 1
         else:
@@ -209,7 +209,7 @@ def _take_events(now: int, mesh: Mesh) -> None:
 
 
 @inlined
-def _move_flits(now: int, clock: Clockwork, mesh: Mesh, branches: np.ndarray) -> None:
+def _move_flits(now: int, tables: TimingTables, mesh: Mesh, branches: np.ndarray) -> None:
     """Move the listed flits: to the next router, into an event FIFO, or to the host."""
     fifo, head, held, depth = mesh.fifo, mesh.head, mesh.held, mesh.fifo.shape[1]
     for index in range(mesh.work.lengths[0].moves):
@@ -226,7 +226,7 @@ def _move_flits(now: int, clock: Clockwork, mesh: Mesh, branches: np.ndarray) ->
                 mesh.occupied[router] &= ~(1 << (source - router * PORTS))
         mesh.served[out] = source - router * PORTS
         mesh.link_flits[out] += 1
-        mesh.link_free[out] = now + clock.link_cycles[out]
+        mesh.link_free[out] = now + tables.link_cycles[out]
         if target >= 0:
             _enter(mesh, target, flit)
         elif out - router * PORTS == TO_HOST:
@@ -235,7 +235,7 @@ def _move_flits(now: int, clock: Clockwork, mesh: Mesh, branches: np.ndarray) ->
             outputs.first_cycle = now if outputs.first_cycle < 0 else outputs.first_cycle
             outputs.last_cycle = now
         else:
-            core = clock.router_core[router]
+            core = tables.router_core[router]
             _enqueue_event(mesh, core, cycles_at(flit, branches, core))
 
 
@@ -253,14 +253,14 @@ def _enqueue_event(mesh: Mesh, core: int, cycles: int) -> None:
 
 
 @inlined
-def _send_flits(clock: Clockwork, mesh: Mesh, flits: np.ndarray) -> None:
+def _send_flits(tables: TimingTables, mesh: Mesh, flits: np.ndarray) -> None:
     """Let the listed senders send a flit each."""
     work = mesh.work
     for index in range(work.lengths[0].sends):
         sender = work.sends[index]
         port = LOCAL if sender < mesh.free.size else TO_HOST
         flit = flits[work.first_unsent[sender]]
-        _enter(mesh, clock.sender_router[sender] * PORTS + port, flit)
+        _enter(mesh, tables.sender_router[sender] * PORTS + port, flit)
         work.first_unsent[sender] += 1
         mesh.sent[sender] += 1
 

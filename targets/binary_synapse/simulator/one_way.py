@@ -11,15 +11,15 @@ which is the recurrence of `lone_sender.py` where no link rests after a flit.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..machine.mesh import LOCAL, PORTS
-from .clockwork import Clockwork
 from .compiled import inlined
 from .flits import FLIT_CORE_SHIFT, FLIT_CYCLES, far_end, output_towards
 from .state import Mesh
+from .timing_tables import TimingTables
 
 
 class Line(NamedTuple):
@@ -30,6 +30,14 @@ class Line(NamedTuple):
     left: np.ndarray  # (D * longest way) cycles in which flit after flit left FIFO after FIFO
     waits: np.ndarray  # (longest way) cycles that heads waited
     popped: np.ndarray  # (event depth) cycles in which the core took its last events
+
+
+class Sends(NamedTuple):
+    """What one sender sends in a phase, in order; each of shape (flits)."""
+
+    flits: np.ndarray
+    ready: np.ndarray  # cycle from which on each can be sent
+    unit: np.ndarray  # block or input node that each comes from
 
 
 def new_line(routers: int, depth: int, event_depth: int) -> Line:
@@ -45,7 +53,7 @@ def new_line(routers: int, depth: int, event_depth: int) -> Line:
 
 
 @inlined
-def find_line(router: int, port: int, clock: Clockwork, flits: np.ndarray, line: Line) -> int:
+def find_line(router: int, port: int, tables: TimingTables, flits: np.ndarray, line: Line) -> int:
     """Return how many FIFOs flits pass that enter a router by `port`, and note which they are.
 
     0 if they do not all go to one place, or if a link on the way rests after a flit.
@@ -56,40 +64,27 @@ def find_line(router: int, port: int, clock: Clockwork, flits: np.ndarray, line:
     if flit < 0 or differing >> FLIT_CORE_SHIFT:
         return 0
     while out < LOCAL:
-        out = output_towards(flit, router, clock.sender_router, clock.router_x, clock.router_y)
+        out = output_towards(flit, router, tables.sender_router, tables.router_x, tables.router_y)
         link = router * PORTS + out
         length += 1
         line.links[length], line.ports[length] = link, port
-        if clock.link_cycles[link] > 1:
+        if tables.link_cycles[link] > 1:
             return 0
-        ahead = far_end(router, out, clock.columns)
+        ahead = far_end(router, out, tables.columns)
         router = ahead // PORTS
         port = ahead - router * PORTS
     return length
 
 
 @inlined
-def run_line(
-    now: int,
-    sender: int,
-    length: int,
-    mesh: Mesh,
-    line: Line,
-    flits: np.ndarray,
-    ready: np.ndarray,
-    unit: Any,
-) -> int:
-    """Do what `run_phase` does where `sender` alone sends `flits`, all along the line."""
+def run_line(now: int, sender: int, length: int, mesh: Mesh, line: Line, sends: Sends) -> int:
+    """Do what `run_phase` does where `sender` alone sends, all along the line."""
+    flits, ready, unit = sends.flits, sends.ready, sends.unit
     core = (flits[0] >> FLIT_CORE_SHIFT) - 1
     left, waits, popped, free = line.left, line.waits, line.popped, mesh.free
     event_depth, row = popped.size, length + 1
     size = left.size // waits.size * row  # a row for each of the last D flits
-    for j in range(row):
-        waits[j] = 0
-    for at in range(size):
-        left[at] = now - 1
-    for event in range(event_depth):
-        popped[event] = now - 1
+    _clear(now, row, size, line)
     taken_until, most = now, np.int64(1)
     if core >= 0:
         taken_until, most = free[core], max(most, mesh.events_most[core])
@@ -125,19 +120,10 @@ def run_line(
         elif mesh.outputs[0].first_cycle < 0:
             mesh.outputs[0].first_cycle = last_left
     waits[length] = at_core
-
-    mesh.sent[sender] += flits.size
     mesh.send_waits[sender] += waited
     mesh.unit_waits[whose] += waited - told
-    for j in range(1, length + 1):
-        link = line.links[j]
-        mesh.link_flits[link] += flits.size
-        mesh.link_waits[link] += waits[j]
-        if core >= 0 and j == length:
-            mesh.waits[0].event_fifos += waits[j]
-        else:
-            mesh.waits[0].links += waits[j]
-        mesh.served[link] = line.ports[j]
+    mesh.sent[sender] += flits.size
+    _count_links(length, flits.size, core >= 0, mesh, line)
     if core >= 0:
         mesh.events_most[core], free[core] = most, taken_until
         mesh.walk[core] += worked
@@ -150,3 +136,28 @@ def run_line(
     for other in range(free.size):
         end = max(end, free[other])
     return end
+
+
+@inlined
+def _clear(now: int, row: int, size: int, line: Line) -> None:
+    """Note that nothing waits, and that everything has left before `now`."""
+    for j in range(row):
+        line.waits[j] = 0
+    for at in range(size):
+        line.left[at] = now - 1
+    for event in range(line.popped.size):
+        line.popped[event] = now - 1
+
+
+@inlined
+def _count_links(length: int, flits: int, to_core: bool, mesh: Mesh, line: Line) -> None:
+    """Count flits and waits of every link of the line."""
+    for j in range(1, length + 1):
+        link = line.links[j]
+        mesh.link_flits[link] += flits
+        mesh.link_waits[link] += line.waits[j]
+        if to_core and j == length:
+            mesh.waits[0].event_fifos += line.waits[j]
+        else:
+            mesh.waits[0].links += line.waits[j]
+        mesh.served[link] = line.ports[j]

@@ -15,12 +15,12 @@ from axonc.toolchain.errors import InternalError
 
 from ..machine.mesh import PORT_NAMES, PORTS
 from ..program.program import HOST, BinaryProgram
-from .clockwork import Clockwork, build_clockwork
 from .image import Image, build_image
-from .lone_sender import new_places
+from .lone_sender import new_departures
 from .share import Tally, new_tally, simulate_share
 from .state import Mesh, new_mesh
 from .timing import Engine
+from .timing_tables import TimingTables, build_timing_tables
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Prepared:
     """A program as compiled code takes it."""
 
     image: Image
-    clock: Clockwork
+    tables: TimingTables
     input_columns: np.ndarray
     """Where each input node begins, side by side; then where the last ends."""
     columns: int
@@ -146,7 +146,7 @@ def _prepare(program: BinaryProgram) -> Prepared:
             slot_of[block.layer][image.slot_ids[first:last]] = np.arange(first, last)
     return Prepared(
         image=image,
-        clock=build_clockwork(program),
+        tables=build_timing_tables(program),
         input_columns=np.cumsum([0, *(len(column_of[name]) for name in program.graph.inputs)]),
         columns=columns,
         column_of=column_of,
@@ -191,39 +191,21 @@ def simulate_batch(
     arrays = prepared(program)
     columns, spike_cuts = _places_of(program, spikes_of, arrays.column_of)
     slots, potential_cuts = _places_of(program, potentials_of, arrays.slot_of)
-    fired = np.empty((samples, steps, len(columns)), bool)
-    potentials = np.empty((samples, steps, len(slots)), np.int64)
     arriving = new_sums(program, program.resuming, samples, steps)
     if sums is not None and program.resuming is not None:
         arriving = sums
-    leaving = new_sums(program, program.handing_on, samples, steps)
+    batch = _Batch(
+        inputs=joined,
+        fired_columns=columns,
+        fired=np.empty((samples, steps, len(columns)), bool),
+        potential_slots=slots,
+        potentials=np.empty((samples, steps, len(slots)), np.int64),
+        arriving=arriving,
+        leaving=new_sums(program, program.handing_on, samples, steps),
+    )
 
     def run_share(first: int, last: int) -> Totals:
-        mesh = empty_mesh(program)
-        tally = new_tally(arrays.image, arrays.clock, last - first, steps)
-        simulate_share(
-            arrays.image,
-            arrays.clock,
-            mesh,
-            new_places(mesh),
-            engine,
-            joined[first:last],
-            arrays.input_columns,
-            arrays.columns,
-            columns,
-            fired[first:last],
-            slots,
-            potentials[first:last],
-            arriving[first:last],
-            leaving[first:last],
-            tally,
-        )
-        if tally.deadlock[0] >= 0:
-            text = deadlock_text(int(tally.deadlock[0]), mesh, arrays.clock.columns)
-            raise InternalError(text)
-        if program.handing_on is not None:
-            tally.outputs[:] = (0, -1, -1)  # what came out were sums
-        return _totals_of(tally, mesh, steps)
+        return _run_share(program, arrays, engine, batch, slice(first, last))
 
     workers = min(workers or os.cpu_count() or 1, samples)
     cuts = [samples * part // workers for part in range(workers + 1)]
@@ -237,11 +219,57 @@ def simulate_batch(
         totals = totals.plus(part)
     _check_conservation(program, totals)
     return BatchResult(
-        {name: fired[:, :, cut] for name, cut in spike_cuts.items()},
-        {name: potentials[:, :, cut] for name, cut in potential_cuts.items()},
-        leaving,
+        {name: batch.fired[:, :, cut] for name, cut in spike_cuts.items()},
+        {name: batch.potentials[:, :, cut] for name, cut in potential_cuts.items()},
+        batch.leaving,
         totals,
     )
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What goes into a batch and comes out of it, sample by sample; see `simulate_share`."""
+
+    inputs: np.ndarray
+    fired_columns: np.ndarray
+    fired: np.ndarray
+    potential_slots: np.ndarray
+    potentials: np.ndarray
+    arriving: np.ndarray
+    leaving: np.ndarray
+
+
+def _run_share(
+    program: BinaryProgram, arrays: Prepared, engine: Engine, batch: _Batch, share: slice
+) -> Totals:
+    """Run some samples of a batch on a machine of their own."""
+    inputs = batch.inputs[share]
+    samples, steps = inputs.shape[:2]
+    mesh = empty_mesh(program)
+    tally = new_tally(arrays.image, arrays.tables, samples, steps)
+    simulate_share(
+        arrays.image,
+        arrays.tables,
+        mesh,
+        new_departures(mesh),
+        engine,
+        inputs,
+        arrays.input_columns,
+        arrays.columns,
+        batch.fired_columns,
+        batch.fired[share],
+        batch.potential_slots,
+        batch.potentials[share],
+        batch.arriving[share],
+        batch.leaving[share],
+        tally,
+    )
+    if tally.deadlock[0] >= 0:
+        text = deadlock_text(int(tally.deadlock[0]), mesh, arrays.tables.columns)
+        raise InternalError(text)
+    if program.handing_on is not None:
+        tally.outputs[:] = (0, -1, -1)  # what came out were sums
+    return _totals_of(tally, mesh, steps)
 
 
 def new_sums(program: BinaryProgram, block: int | None, samples: int, steps: int) -> np.ndarray:

@@ -6,19 +6,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .clockwork import Clockwork
 from .compiled import inlined, uncounted
 from .events import Events
 from .flits import FLIT_CORE_SHIFT
 from .image import Image
 from .positions import box_covers, in_box, position
 from .records import HANDED_ON, NO_BLOCK
+from .timing_tables import TimingTables
 
 
 class Queue(NamedTuple):
-    """What all senders send in a step: flits[first[turn, sender]:last[turn, sender]], in order."""
+    """All flits of a step; sender s sends flits[first[p, s]:last[p, s]] in phase p, in order."""
 
-    first: np.ndarray  # (turns, senders)
+    first: np.ndarray  # (phases, senders)
     last: np.ndarray
     flits: np.ndarray
     ready: np.ndarray  # cycle from which on each flit can be sent
@@ -46,7 +46,7 @@ class Burst(NamedTuple):
     """Spikes of one unit that are sent one after another.
 
     Those of step `sent`, along the routes first_route to last_route - 1. The spikes of the first
-    group of neurons are ready `after` cycles into the turn, of each further group `each` more.
+    group of neurons are ready `after` cycles into the phase, of each further group `each` more.
     """
 
     unit: int
@@ -59,48 +59,48 @@ class Burst(NamedTuple):
 
 @inlined
 def is_fired(
-    blocks: np.ndarray, clock: Clockwork, block: int, step: int, steps: int, turn: int
+    blocks: np.ndarray, tables: TimingTables, block: int, step: int, steps: int, phase: int
 ) -> bool:
-    """Return whether a block has its neuron phase in a turn of a step."""
-    own_turn = 0 if clock.pipelined else blocks[block].wave + 1
-    return turn == own_turn and 0 <= step - clock.unit_lag[block] < steps
+    """Return whether a block has its neuron phase in a phase of a step."""
+    own_phase = 0 if tables.pipelined else blocks[block].wave + 1
+    return phase == own_phase and 0 <= step - tables.unit_lag[block] < steps
 
 
 @uncounted
-def most_flits(clock: Clockwork, image: Image, events: Events) -> Any:
+def most_flits(tables: TimingTables, image: Image, events: Events) -> Any:
     """Return how many flits one step can have at most, and how long their branches are.
 
     In a step a unit sends along each of its routes the spikes of one step.
     """
     flits = branches = np.int64(0)
-    for unit in range(clock.unit_lag.size):
+    for unit in range(tables.unit_lag.size):
         spikes = np.int64(0)
         for step in range(events.begin.shape[0]):
             spikes = max(spikes, events.end[step, unit] - events.begin[step, unit])
-        for route in range(clock.unit_route[unit], clock.unit_route[unit + 1]):
+        for route in range(tables.unit_route[unit], tables.unit_route[unit + 1]):
             flits += spikes
-            if clock.routes[route].cores > 1:
-                branches += spikes * (1 + clock.routes[route].cores)
-        if unit < clock.neurons.size and image.blocks[unit].helps != NO_BLOCK:
-            flits += clock.neurons[unit]
+            if tables.routes[route].cores > 1:
+                branches += spikes * (1 + tables.routes[route].cores)
+        if unit < tables.neurons.size and image.blocks[unit].helps != NO_BLOCK:
+            flits += tables.neurons[unit]
     if image.resuming >= 0:
-        flits += clock.neurons[image.resuming]
+        flits += tables.neurons[image.resuming]
     return flits, branches
 
 
 @inlined
 def queue_step(
     image: Image,
-    clock: Clockwork,
+    tables: TimingTables,
     step: int,
     events: Events,
     queue: Queue,
     block_walk: np.ndarray,
     core_shared: np.ndarray,
 ) -> int:
-    """List what each sender sends in each turn of a step; `ready` counts from the turn's start.
+    """List what each sender sends in each phase of a step; `ready` counts from the phase's start.
 
-    Turn 0 sends the input and what was held in history; a block's own turn (turn 0 when
+    Phase 0 sends the input and what was held in history; a block's own phase (phase 0 when
     pipelined) sends its fresh spikes, each ready once its group of neurons is computed.
     block_walk, core_shared: see `Delivery`. Returns the copies of multicast flits beyond the first.
     """
@@ -109,32 +109,32 @@ def queue_step(
         image.units,
         image.banks,
         image.table,
-        clock.routes,
-        clock.targets,
-        clock.event_overhead_cycles,
-        clock.walk_cycles,
-        clock.lanes,
-        clock.group,
+        tables.routes,
+        tables.targets,
+        tables.event_overhead_cycles,
+        tables.walk_cycles,
+        tables.lanes,
+        tables.group,
         block_walk,
         core_shared,
     )
     none: Any = np.int64(0)  # of a literal the compiler would make a version of its own
     used, branched = none, none
-    for turn in range(first.shape[0]):
+    for phase in range(first.shape[0]):
         for sender in range(first.shape[1]):
-            first[turn, sender] = used
-            if turn == 0:
+            first[phase, sender] = used
+            if phase == 0:
                 used, branched = _queue_held(
-                    clock, step, sender, delivery, events, queue, used, branched
+                    tables, step, sender, delivery, events, queue, used, branched
                 )
             used, branched = _queue_fresh(
-                image, clock, step, turn, sender, delivery, events, queue, used, branched
+                image, tables, step, phase, sender, delivery, events, queue, used, branched
             )
-            if image.resuming >= 0 and turn == 0 and sender == first.shape[1] - 1:
+            if image.resuming >= 0 and phase == 0 and sender == first.shape[1] - 1:
                 used = _queue_sums_of_earlier_part(
-                    image, clock, step, delivery, events, queue, used
+                    image, tables, step, delivery, events, queue, used
                 )
-            last[turn, sender] = used
+            last[phase, sender] = used
     copies = 0
     if branched:
         for k in range(used):
@@ -144,7 +144,7 @@ def queue_step(
 
 @inlined
 def _queue_held(
-    clock: Clockwork,
+    tables: TimingTables,
     step: int,
     sender: int,
     delivery: Delivery,
@@ -155,15 +155,15 @@ def _queue_held(
 ) -> Any:
     """Append what a sender's units held in history until this step, the oldest last."""
     none: Any = np.int64(0)
-    routes, unit_route, steps = clock.routes, clock.unit_route, events.begin.shape[0]
-    for at in range(clock.sender_unit[sender], clock.sender_unit[sender + 1]):
-        unit = clock.members[at]
+    routes, unit_route, steps = tables.routes, tables.unit_route, events.begin.shape[0]
+    for at in range(tables.sender_unit[sender], tables.sender_unit[sender + 1]):
+        unit = tables.members[at]
         route, stop = unit_route[unit], unit_route[unit + 1]
         while route < stop:
             run, hold = route, routes[route].hold
             while route < stop and routes[route].hold == hold:
                 route += 1
-            sent = step - clock.unit_lag[unit] - hold
+            sent = step - tables.unit_lag[unit] - hold
             if hold > 0 and 0 <= sent < steps:
                 burst = Burst(unit, run, route, sent, none, none)
                 used, branched = _queue_spikes(delivery, events, queue, burst, used, branched)
@@ -173,9 +173,9 @@ def _queue_held(
 @inlined
 def _queue_fresh(
     image: Image,
-    clock: Clockwork,
+    tables: TimingTables,
     step: int,
-    turn: int,
+    phase: int,
     sender: int,
     delivery: Delivery,
     events: Events,
@@ -185,26 +185,26 @@ def _queue_fresh(
 ) -> Any:
     """Append what a sender's units send of this step's spikes, and the partial sums of helpers."""
     none: Any = np.int64(0)
-    routes, targets, steps = clock.routes, clock.targets, events.begin.shape[0]
-    done = clock.phase_overhead_cycles
-    for at in range(clock.sender_unit[sender], clock.sender_unit[sender + 1]):
-        unit, after, each = clock.members[at], none, none
-        if unit < clock.neurons.size:
-            if not is_fired(image.blocks, clock, unit, step, steps, turn):
+    routes, targets, steps = tables.routes, tables.targets, events.begin.shape[0]
+    done = tables.phase_overhead_cycles
+    for at in range(tables.sender_unit[sender], tables.sender_unit[sender + 1]):
+        unit, after, each = tables.members[at], none, none
+        if unit < tables.neurons.size:
+            if not is_fired(image.blocks, tables, unit, step, steps, phase):
                 continue
-            each = clock.group_cycles[unit]
-            after, done = done + each, done + clock.block_cycles[unit]
+            each = tables.group_cycles[unit]
+            after, done = done + each, done + tables.block_cycles[unit]
             if image.blocks[unit].helps != NO_BLOCK:
-                used = _queue_partial_sums(image, clock, unit, after, each, delivery, queue, used)
+                used = _queue_partial_sums(image, tables, unit, after, each, delivery, queue, used)
                 continue
-        elif turn > 0 or step >= steps:
+        elif phase > 0 or step >= steps:
             continue
-        route = run = clock.unit_route[unit]
-        while route < clock.unit_route[unit + 1] and routes[route].hold == 0:
+        route = run = tables.unit_route[unit]
+        while route < tables.unit_route[unit + 1] and routes[route].hold == 0:
             route += 1
         if route == run:
             continue
-        burst = Burst(unit, run, route, step - clock.unit_lag[unit], after, each)
+        burst = Burst(unit, run, route, step - tables.unit_lag[unit], after, each)
         target = routes[run].first_target
         alone = route - run == 1 and routes[run].last_target - target == 1
         if alone and (targets[target].core < 0 or image.banks[targets[target].bank].is_dense == 1):
@@ -218,7 +218,7 @@ def _queue_fresh(
 @inlined
 def _queue_partial_sums(
     image: Image,
-    clock: Clockwork,
+    tables: TimingTables,
     unit: int,
     after: int,
     each: int,
@@ -231,12 +231,12 @@ def _queue_partial_sums(
     cycles: Any = np.int64(0)
     flit: Any = np.int64(0)
     if owner != HANDED_ON:
-        cycles = clock.partial_sum_cycles
-        flit = (clock.block_core[owner] + 1) << FLIT_CORE_SHIFT | cycles
-        delivery.block_walk[owner] += clock.neurons[unit] * cycles
-    for slot in range(clock.neurons[unit]):
+        cycles = tables.partial_sum_cycles
+        flit = (tables.block_core[owner] + 1) << FLIT_CORE_SHIFT | cycles
+        delivery.block_walk[owner] += tables.neurons[unit] * cycles
+    for slot in range(tables.neurons[unit]):
         queue.flits[used] = flit
-        queue.ready[used] = after + slot // clock.group * each
+        queue.ready[used] = after + slot // tables.group * each
         queue.unit[used] = unit
         used += 1
     return used
@@ -245,7 +245,7 @@ def _queue_partial_sums(
 @inlined
 def _queue_sums_of_earlier_part(
     image: Image,
-    clock: Clockwork,
+    tables: TimingTables,
     step: int,
     delivery: Delivery,
     events: Events,
@@ -254,13 +254,13 @@ def _queue_sums_of_earlier_part(
 ) -> int:
     """Append the sums that an earlier part has begun; they arrive before their block is fired."""
     block = image.resuming
-    if 0 <= step - max(clock.unit_lag[block] - 1, 0) < events.begin.shape[0]:
-        cycles = clock.partial_sum_cycles
-        for _ in range(clock.neurons[block]):
-            queue.flits[used] = (clock.block_core[block] + 1) << FLIT_CORE_SHIFT | cycles
+    if 0 <= step - max(tables.unit_lag[block] - 1, 0) < events.begin.shape[0]:
+        cycles = tables.partial_sum_cycles
+        for _ in range(tables.neurons[block]):
+            queue.flits[used] = (tables.block_core[block] + 1) << FLIT_CORE_SHIFT | cycles
             queue.ready[used], queue.unit[used] = 0, block
             used += 1
-        delivery.block_walk[block] += clock.neurons[block] * cycles
+        delivery.block_walk[block] += tables.neurons[block] * cycles
     return used
 
 

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .behaviour import simulate_behaviour
-from .clockwork import Clockwork
+from .behaviour import Behaviour, simulate_behaviour
 from .compiled import compiled
 from .image import Image
-from .lone_sender import Places
+from .lone_sender import Departures
 from .records import BANK_COUNTS, CAUSES, OUTPUTS
 from .state import Mesh
-from .timing import Engine, simulate_timing
+from .timing import Engine, Timing, simulate_timing
+from .timing_tables import TimingTables
 
 
 class Tally(NamedTuple):
@@ -33,10 +33,10 @@ class Tally(NamedTuple):
     deadlock: np.ndarray  # (1) cycle, -1 without
 
 
-def new_tally(image: Image, clock: Clockwork, samples: int, steps: int) -> Tally:
+def new_tally(image: Image, tables: TimingTables, samples: int, steps: int) -> Tally:
     """Return a tally of nothing."""
-    units, blocks = len(clock.unit_lag), len(clock.neurons)
-    machine_steps = steps + clock.waves * clock.pipelined
+    units, blocks = len(tables.unit_lag), len(tables.neurons)
+    machine_steps = steps + tables.waves * tables.pipelined
 
     def zeros(*shape: int) -> np.ndarray:
         return np.zeros(shape, np.int64)
@@ -47,9 +47,9 @@ def new_tally(image: Image, clock: Clockwork, samples: int, steps: int) -> Tally
         unit_spikes=zeros(units),
         block_phase=zeros(blocks),
         block_walk=zeros(blocks),
-        core_shared=zeros(len(clock.sender_router) - 1),
+        core_shared=zeros(len(tables.sender_router) - 1),
         step_cycles=zeros(samples, machine_steps),
-        step_phases=zeros(machine_steps, 2 + clock.waves),
+        step_phases=zeros(machine_steps, 2 + tables.waves),
         step_causes=np.zeros(machine_steps, CAUSES),
         outputs=np.zeros(samples, OUTPUTS),
         forks=zeros(1),
@@ -60,9 +60,9 @@ def new_tally(image: Image, clock: Clockwork, samples: int, steps: int) -> Tally
 @compiled
 def simulate_share(
     image: Image,
-    clock: Clockwork,
+    tables: TimingTables,
     mesh: Mesh,
-    places: Places,
+    departures: Departures,
     engine: Engine,
     inputs: np.ndarray,
     input_columns: np.ndarray,
@@ -93,38 +93,15 @@ def simulate_share(
             leaving[sample],
         )
         mesh.outputs[0].first_cycle = mesh.outputs[0].last_cycle = -1
-        timing = simulate_timing(image, clock, mesh, places, engine, done.events, False)
+        timing = simulate_timing(image, tables, mesh, departures, engine, done.events, False)
         if timing.deadlock[0] >= 0:
             tally.deadlock[0] = timing.deadlock[0]
             return
-        for bank in range(tally.bank_counts.size):
-            counted, total = done.bank_counts[bank], tally.bank_counts[bank]
-            total.events += counted.events
-            total.walks += counted.walks
-            total.visited += counted.visited
-            total.effective += counted.effective
-        _add(done.overflows, tally.overflows)
-        _add(timing.block_phase, tally.block_phase)
-        _add(timing.block_walk, tally.block_walk)
-        _add(timing.core_shared, tally.core_shared)
-        times, phases, causes = timing.phase_times, tally.step_phases, timing.step_causes
-        for t in range(phases.shape[0]):
-            barriers = timing.step_cycles[t]
-            for turn in range(times.shape[1]):
-                length = times[t, turn].quiet - times[t, turn].first
-                phases[t, turn] += length
-                barriers -= length
-            phases[t, clock.waves + 1] += barriers
-            cause, total_cause = causes[t], tally.step_causes[t]
-            total_cause.walk += cause.walk
-            total_cause.neuron_phase += cause.neuron_phase
-            total_cause.send_waits += cause.send_waits
-            total_cause.event_fifo_waits += cause.event_fifo_waits
-            total_cause.link_waits += cause.link_waits
+        _tally_behaviour(done, tally)
+        _tally_timing(timing, tally)
         _add(timing.step_cycles, tally.step_cycles[sample])
         tally.outputs[sample].first_cycle = mesh.outputs[0].first_cycle
         tally.outputs[sample].last_cycle = mesh.outputs[0].last_cycle
-        tally.forks[0] += timing.forks[0]
         begin, end = done.events.begin, done.events.end
         all_fired, all_potentials = done.fired, done.potentials
         for t in range(inputs.shape[1]):
@@ -134,6 +111,39 @@ def simulate_share(
                 fired[sample, t, k] = all_fired[t, fired_columns[k]]
             for k in range(potential_slots.size):
                 potentials[sample, t, k] = all_potentials[t, potential_slots[k]]
+
+
+@compiled
+def _tally_behaviour(done: Behaviour, tally: Tally) -> None:
+    for bank in range(tally.bank_counts.size):
+        counted, total = done.bank_counts[bank], tally.bank_counts[bank]
+        total.events += counted.events
+        total.walks += counted.walks
+        total.visited += counted.visited
+        total.effective += counted.effective
+    _add(done.overflows, tally.overflows)
+
+
+@compiled
+def _tally_timing(timing: Timing, tally: Tally) -> None:
+    _add(timing.block_phase, tally.block_phase)
+    _add(timing.block_walk, tally.block_walk)
+    _add(timing.core_shared, tally.core_shared)
+    times, cycles = timing.phase_times, tally.step_phases
+    for t in range(cycles.shape[0]):
+        barriers = timing.step_cycles[t]
+        for phase in range(times.shape[1]):
+            length = times[t, phase].quiet - times[t, phase].first
+            cycles[t, phase] += length
+            barriers -= length
+        cycles[t, cycles.shape[1] - 1] += barriers
+        cause, total = timing.step_causes[t], tally.step_causes[t]
+        total.walk += cause.walk
+        total.neuron_phase += cause.neuron_phase
+        total.send_waits += cause.send_waits
+        total.event_fifo_waits += cause.event_fifo_waits
+        total.link_waits += cause.link_waits
+    tally.forks[0] += timing.forks[0]
 
 
 @compiled

@@ -16,7 +16,7 @@ from ..machine.architecture import Dataflow, Schedule
 from ..mapping.sequential import SequentialProgram
 from ..program.program import BinaryProgram
 from ..simulator.behaviour import simulate_behaviour
-from ..simulator.lone_sender import new_places
+from ..simulator.lone_sender import new_departures
 from ..simulator.run import empty_mesh, new_sums, prepared
 from ..simulator.timing import Engine, Timing, simulate_timing
 from ..simulator.turns import settle, take_over
@@ -37,7 +37,7 @@ def write_trace(
     synapse walks as one slice that ends with the last of them (`cycles` of work in `args`). A
     network in parts runs part after part on one axis; a track for the external memory shows what
     is loaded in between, and what is restored and saved where parts take turns in each step. Times
-    are in microseconds at the architecture's clock.
+    are in microseconds at the architecture's tables.
 
     Raises:
         InputError: `path` cannot be written; nothing is left there then.
@@ -96,25 +96,25 @@ def _slices(
     program: BinaryProgram, timing: Timing, begin: int, machine_steps: range
 ) -> Iterator[dict[str, Any]]:
     """Yield what a program does in some steps, the first of which begins in cycle `begin`."""
-    clock = prepared(program).clock
-    walks = _EVENTS if clock.walks_in_phase else _CORES  # what overlaps needs tracks of its own
+    tables = prepared(program).tables
+    walks = _EVENTS if tables.walks_in_phase else _CORES  # what overlaps needs tracks of its own
     pipelined = program.architecture.schedule is Schedule.PIPELINED
-    steps = len(timing.step_cycles) - clock.waves * pipelined
+    steps = len(timing.step_cycles) - tables.waves * pipelined
     begin -= int(timing.phase_times[machine_steps.start, 0]["first"])
     for step in machine_steps:
-        for turn, phase in enumerate(timing.phase_times[step]):
-            start, end = begin + int(phase["first"]), begin + int(phase["quiet"])
-            kind = "step" if pipelined else "input" if turn == 0 else f"wave {turn - 1}"
+        for phase, times in enumerate(timing.phase_times[step]):
+            start, end = begin + int(times["first"]), begin + int(times["quiet"])
+            kind = "step" if pipelined else "input" if phase == 0 else f"wave {phase - 1}"
             yield _slice(_PHASES, kind, start, end, step=step)
             for core in range(len(program.positions)):
                 done = start
                 for number in program.blocks_of(core):
                     block = program.blocks[number]
-                    turns_up = pipelined or block.wave == turn - 1
-                    if turns_up and 0 <= step - clock.unit_lag[number] < steps:
-                        length = int(clock.block_cycles[number])
+                    fires = pipelined or block.wave == phase - 1
+                    if fires and 0 <= step - tables.unit_lag[number] < steps:
+                        length = int(tables.block_cycles[number])
                         if done == start:
-                            length += clock.phase_overhead_cycles
+                            length += tables.phase_overhead_cycles
                         yield _slice(
                             (_CORES, 1 + core),
                             "neuron phase",
@@ -125,7 +125,7 @@ def _slices(
                             layer=block.layer,
                         )
                         done += length
-                walk, events, until = timing.core_times[step, turn, core].tolist()
+                walk, events, until = timing.core_times[step, phase, core].tolist()
                 if events:
                     until += begin
                     yield _slice(
@@ -171,9 +171,9 @@ def _turns(
                 take_over(fired, known)
             timing = simulate_timing(
                 arrays.image,
-                arrays.clock,
+                arrays.tables,
                 mesh,
-                new_places(mesh),
+                new_departures(mesh),
                 Engine.SHORTCUTS,
                 done.events,
                 True,

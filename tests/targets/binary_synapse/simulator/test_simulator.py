@@ -34,7 +34,7 @@ from axonc.targets.binary_synapse.program.memory import memory_bits, spike_bits
 from axonc.targets.binary_synapse.program.paths import population_grids
 from axonc.targets.binary_synapse.program.program import BinaryProgram
 from axonc.targets.binary_synapse.simulator.behaviour import simulate_behaviour
-from axonc.targets.binary_synapse.simulator.lone_sender import new_places
+from axonc.targets.binary_synapse.simulator.lone_sender import new_departures
 from axonc.targets.binary_synapse.simulator.run import (
     Totals,
     deadlock_text,
@@ -303,10 +303,16 @@ def test_a_mesh_in_which_nothing_can_move_is_reported() -> None:
     mesh = empty_mesh(program)
     mesh.events_count[1] = 16
     timing = simulate_timing(
-        arrays.image, arrays.clock, mesh, new_places(mesh), Engine.EVERY_CYCLE, done.events, False
+        arrays.image,
+        arrays.tables,
+        mesh,
+        new_departures(mesh),
+        Engine.EVERY_CYCLE,
+        done.events,
+        False,
     )
     assert timing.deadlock[0] > 0
-    text = deadlock_text(timing.deadlock[0], mesh, arrays.clock.columns)
+    text = deadlock_text(timing.deadlock[0], mesh, arrays.tables.columns)
     assert text == (
         f"deadlock in the mesh at cycle {timing.deadlock[0]}: blocked router (0, 0) host input "
         "(4 flits), router (1, 0) west input (4 flits)"

@@ -13,7 +13,7 @@ from .image import box_record
 from .records import ROUTE, TARGET
 
 
-class Clockwork(NamedTuple):
+class TimingTables(NamedTuple):
     """What the timing of a program follows, beside its image.
 
     Units are numbered as in the image: blocks, then input nodes. Senders are what puts flits into
@@ -49,14 +49,66 @@ class Clockwork(NamedTuple):
     in_turns: bool  # whether all arbiters are at rest when a step begins, not a sample alone
 
 
-def build_clockwork(program: BinaryProgram) -> Clockwork:
+def build_timing_tables(program: BinaryProgram) -> TimingTables:
     """Return the timing parameters of `program`."""
     machine, size = program.architecture, program.architecture.core
-    blocks = program.blocks
+    blocks, inputs = program.blocks, len(program.graph.inputs)
     pipelined = machine.schedule is Schedule.PIPELINED
     scans = size.dataflow is Dataflow.NEURON_MAJOR
-    first_bank = np.cumsum([0, *(len(block.banks) for block in blocks)])
+    positions = [column + row * machine.mesh.columns for column, row in program.positions]
+    router_core = np.full(machine.cores, -1, np.int64)
+    router_core[positions] = np.arange(len(positions))
+    members = [program.blocks_of(core) for core in range(len(positions))]
+    members.append([len(blocks) + number for number in range(inputs)])
+    neurons = _integers([block.box.volume for block in blocks])
+    group = 1 if scans else size.neuron_lanes
+    group_cycles = _group_cycles(program)
+    lags = [block.wave + 1 if pipelined else 0 for block in blocks] + [0] * inputs
+    unit_route, routes, targets = _routes(program)
+    return TimingTables(
+        columns=machine.mesh.columns,
+        barrier_cycles=machine.barrier_cycles,
+        pipelined=pipelined,
+        waves=program.waves,
+        sender_router=_integers([*positions, 0]),
+        sender_unit=_integers(np.cumsum([0, *map(len, members)])),
+        members=_integers([unit for units in members for unit in units]),
+        block_core=_integers([block.core for block in blocks]),
+        router_core=router_core,
+        router_x=np.arange(machine.cores) % machine.mesh.columns,
+        router_y=np.arange(machine.cores) // machine.mesh.columns,
+        link_cycles=np.where(between_chips(machine.mesh), machine.mesh.chip_link_cycles, 1),
+        unit_lag=_integers(lags),
+        unit_route=unit_route,
+        routes=routes,
+        targets=targets,
+        event_overhead_cycles=size.event_overhead_cycles,
+        walk_cycles=0 if scans else size.access_cycles,
+        lanes=size.synapse_lanes,
+        partial_sum_cycles=size.event_overhead_cycles + size.access_cycles,
+        neurons=neurons,
+        group=group,
+        group_cycles=group_cycles,
+        block_cycles=-(-neurons // group) * group_cycles,
+        phase_overhead_cycles=size.phase_overhead_cycles,
+        walks_in_phase=scans,
+        in_turns=program.in_turns,
+    )
 
+
+def _group_cycles(program: BinaryProgram) -> np.ndarray:
+    """Return, per block, the cycles of a group of neurons, or of one neuron's scan of its axons."""
+    size = program.architecture.core
+    if size.dataflow is not Dataflow.NEURON_MAJOR:
+        return np.full(len(program.blocks), size.access_cycles, np.int64)
+    axons = _integers([block.axon_count for block in program.blocks])
+    return np.maximum(1, -(-axons // size.scan_lanes) + size.neuron_overhead_cycles)
+
+
+def _routes(program: BinaryProgram) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the first route of each unit, the records of ROUTE, and those of TARGET."""
+    blocks = program.blocks
+    first_bank = np.cumsum([0, *(len(block.banks) for block in blocks)])
     unit_routes = [
         *program.block_routes,
         *(program.host_routes[name] for name in program.graph.inputs),
@@ -81,51 +133,8 @@ def build_clockwork(program: BinaryProgram) -> Clockwork:
         for route in routes
         for block, bank in route.targets
     ]
-    positions = [column + row * machine.mesh.columns for column, row in program.positions]
-    router_core = np.full(machine.cores, -1, np.int64)
-    router_core[positions] = np.arange(len(positions))
-    inputs = len(program.graph.inputs)
-    members = [program.blocks_of(core) for core in range(len(positions))]
-    members.append([len(blocks) + number for number in range(inputs)])
-
-    # Group by group: Q neurons an access, or one neuron a scan of all axons.
-    neurons = _integers([block.box.volume for block in blocks])
-    group = 1 if scans else size.neuron_lanes
-    group_cycles = np.full(len(blocks), size.access_cycles, np.int64)
-    if scans:
-        axons = _integers([block.axon_count for block in blocks])
-        scan = -(-axons // size.scan_lanes) + size.neuron_overhead_cycles
-        group_cycles = np.maximum(1, scan)
-    lags = [block.wave + 1 if pipelined else 0 for block in blocks] + [0] * inputs
-    return Clockwork(
-        columns=machine.mesh.columns,
-        barrier_cycles=machine.barrier_cycles,
-        pipelined=pipelined,
-        waves=program.waves,
-        sender_router=_integers([*positions, 0]),
-        sender_unit=_integers(np.cumsum([0, *map(len, members)])),
-        members=_integers([unit for units in members for unit in units]),
-        block_core=_integers([block.core for block in blocks]),
-        router_core=router_core,
-        router_x=np.arange(machine.cores) % machine.mesh.columns,
-        router_y=np.arange(machine.cores) // machine.mesh.columns,
-        link_cycles=np.where(between_chips(machine.mesh), machine.mesh.chip_link_cycles, 1),
-        unit_lag=_integers(lags),
-        unit_route=_integers(np.cumsum([0, *(len(routes) for routes in unit_routes)])),
-        routes=np.array(lines, ROUTE),
-        targets=np.array(targets, TARGET),
-        event_overhead_cycles=size.event_overhead_cycles,
-        walk_cycles=0 if scans else size.access_cycles,
-        lanes=size.synapse_lanes,
-        partial_sum_cycles=size.event_overhead_cycles + size.access_cycles,
-        neurons=neurons,
-        group=group,
-        group_cycles=group_cycles,
-        block_cycles=-(-neurons // group) * group_cycles,
-        phase_overhead_cycles=size.phase_overhead_cycles,
-        walks_in_phase=scans,
-        in_turns=program.in_turns,
-    )
+    unit_route = _integers(np.cumsum([0, *(len(routes) for routes in unit_routes)]))
+    return unit_route, np.array(lines, ROUTE), np.array(targets, TARGET)
 
 
 def between_chips(mesh: MeshParameters) -> np.ndarray:
