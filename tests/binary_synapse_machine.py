@@ -6,59 +6,22 @@ adds its weights when its core takes it, and a neuron phase reads what has arriv
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections import Counter, deque
 
 import numpy as np
+from binary_synapse_units import BlockModel, CoreModel, Flit, Sender
+from binary_synapse_walks import stored_rows, walks_of
 
 from axonc.targets.binary_synapse.machine.architecture import Dataflow, Schedule
 from axonc.targets.binary_synapse.mapping.sequential import Part
-from axonc.targets.binary_synapse.program.program import HOST, BinaryProgram, Block, Route
-from axonc.toolchain.ir import Delay, IntegerAffine, IntegerConv, IntegerNeuron, Reset, SumPool
+from axonc.targets.binary_synapse.program.memory import flit_bits
+from axonc.targets.binary_synapse.program.program import HOST, Bank, BinaryProgram, Block, Route
+from axonc.toolchain.cost import Access, Memory, Way
+from axonc.toolchain.ir import Delay, IntegerNeuron, Reset
 from axonc.toolchain.reference import linear_step
 
 NORTH, EAST, SOUTH, WEST, LOCAL, TO_HOST = range(6)
 STEPS = {NORTH: (0, -1), EAST: (1, 0), SOUTH: (0, 1), WEST: (-1, 0)}
-
-
-class Flit(NamedTuple):
-    targets: tuple[tuple[int, int], ...]  # (block or HOST, bank), several in a core or in several
-    source: int  # flat position in the source node; for a partial sum the neuron
-    value: int | None = None  # a partial sum
-
-
-class Sender:
-    """What injects flits at one router port, in order, each not before its cycle."""
-
-    def __init__(self, port: tuple[int, int, int]) -> None:
-        self.port = port
-        self.queue: deque[tuple[int, Flit]] = deque()
-        self.waits = 0
-
-
-@dataclass
-class CoreModel:
-    sender: Sender
-    blocks: list[BlockModel]
-
-    def __post_init__(self) -> None:
-        self.events: deque[Flit] = deque()
-        self.most = self.free = self.walk = self.taken = 0
-
-
-@dataclass
-class BlockModel:
-    number: int
-    block: Block
-
-    def __post_init__(self) -> None:
-        self.ids = self.block.box.flat_ids(self.block.grid)
-        self.phase = self.walk = 0
-        self.fired: dict[int, list[tuple[int, int]]] = {}  # step -> (flat position, slot)
-        self.sums = np.zeros(len(self.ids), np.int64)
-        self.membranes = np.zeros(len(self.ids), np.int64)
-        self.currents = np.zeros(len(self.ids), np.int64)
 
 
 Spikes = dict[int, list[tuple[int, int]]]
@@ -130,6 +93,8 @@ class MachineModel:
         self.steps = 0
         self.at = dict(zip(program.positions, self.cores, strict=True))
         self.arrivals: list[int] = []
+        self.moved: Counter[Access] = Counter()
+        self.flit_bits = flit_bits(program)
         self.cycles_of_step: list[int] = []
         self.counted: list[list[int]] = []  # after each step, see `_counted`
         self.cycles_of_phase = [0] * (1 + program.waves)
@@ -205,7 +170,10 @@ class MachineModel:
         neurons = len(model.ids)
         group, cycles = size.neuron_lanes, size.access_cycles
         if size.dataflow is Dataflow.NEURON_MAJOR:
-            axons = sum(self._stored_rows(bank) for bank in block.banks)
+            rows = [stored_rows(self.program, bank) for bank in block.banks]
+            axons = sum(rows)
+            for bank, count in zip(block.banks, rows, strict=True):
+                self._visit(block, bank, count * neurons)
             group = 1
             cycles = max(1, -(-axons // size.scan_lanes) + size.neuron_overhead_cycles)
         ends = begins + -(-neurons // group) * cycles
@@ -216,6 +184,7 @@ class MachineModel:
         self.phase_ends = max(getattr(self, "phase_ends", 0), ends)
         if size.dataflow is Dataflow.EVENT_MAJOR:
             core.free = ends
+        self._move(Memory.ACCUMULATORS, neurons * size.accumulator_bits, written=True)
         if block.helps is not None:
             if block.helps == HOST:
                 self.handed_on.append(model.sums.copy())
@@ -244,6 +213,13 @@ class MachineModel:
                 return product >> state.shift
             return np.sign(product) * (np.abs(product) >> state.shift)
 
+        size, neurons = self.size, len(model.ids)
+        self._move(Memory.MEMBRANES, neurons * size.membrane_bits, written=True)
+        if node.current is not None:
+            self._move(Memory.CURRENTS, neurons * size.current_bits, written=True)
+        self._move(Memory.THRESHOLDS, neurons * size.threshold_bits)
+        if node.bias.any():
+            self._move(Memory.BIASES, neurons * size.bias_bits)
         i = model.sums << node.fraction_bits
         if node.current is not None:
             i = model.currents = node.current.fit(leaked(node.current, model.currents) + i)
@@ -253,6 +229,20 @@ class MachineModel:
         model.membranes = np.where(z, after, u)
         model.sums[:] = 0
         return z
+
+    # -- bits read and written -------------------------------------------------------------------
+
+    def _move(self, memory: Memory, bits: int, *, written: bool = False) -> None:
+        self.moved[Access(Way.READ, memory)] += bits
+        if written:
+            self.moved[Access(Way.WRITE, memory)] += bits
+
+    def _visit(self, block: Block, bank: Bank, synapses: int) -> None:
+        """Read signs, and presence where any is absent, unless neither is stored (as in a pool)."""
+        if bank.projection.stored:
+            self._move(Memory.SIGNS, synapses)
+            if block.has_absent_synapses(bank):
+                self._move(Memory.PRESENCE, synapses)
 
     def state_bits(self) -> int:
         """Return what has to be kept for the next step."""
@@ -327,6 +317,7 @@ class MachineModel:
             core.free = self.now + cycles
             core.walk += cycles
             core.taken += 1
+            self._move(Memory.FIFOS, self.flit_bits, written=True)
         for x, y, port, out in moves:
             whole = self.fifos[x, y, port][0]
             flit = self._branch(whole, x, y, out)
@@ -347,9 +338,11 @@ class MachineModel:
                 core.most = max(core.most, len(core.events))
             else:
                 self.fifos[self._far_end(x, y, out)].append(flit)
+                self._move(Memory.FIFOS, self.flit_bits, written=True)
         self.host_flits += self.host in sends
         for sender in sends:
             self.fifos[sender.port].append(sender.queue.popleft()[1])
+            self._move(Memory.FIFOS, self.flit_bits, written=True)
         self.now += 1
 
     def _branch(self, flit: Flit, x: int, y: int, out: int) -> Flit:
@@ -382,6 +375,7 @@ class MachineModel:
         if flit.value is not None:
             model = self.blocks[flit.targets[0][0]]
             model.sums[flit.source] += flit.value
+            self._move(Memory.ACCUMULATORS, size.accumulator_bits, written=True)
             model.walk += size.event_overhead_cycles + size.access_cycles
             return size.event_overhead_cycles + size.access_cycles
         walks = [self._walk_bank(self.blocks[at], bank, flit.source) for at, bank in flit.targets]
@@ -402,73 +396,9 @@ class MachineModel:
         model.sums += signal.astype(np.int64).ravel()[model.ids]
         if size.dataflow is Dataflow.NEURON_MAJOR:
             return 0
-        groups, walks = self._walks(model, nodes, grid, source)
+        groups, walks = walks_of(model.block.box, nodes, grid, source)
+        self._move(Memory.ACCUMULATORS, groups * walks * size.accumulator_bits, written=True)
+        self._visit(model.block, model.block.banks[bank], groups * walks)
         cycles = walks * -(-groups // size.synapse_lanes) * size.access_cycles
         model.walk += cycles
         return cycles
-
-    def _walks(self, model, nodes, shape, source) -> tuple[int, int]:  # type: ignore[no-untyped-def]
-        """Return (neurons a row or tap adds to, rows or taps) by following every position."""
-        where = np.unravel_index(source, shape)
-        channel, positions = where[0], [tuple(int(p) for p in where[1:])]
-        box = model.block.box
-        outputs = 1 if box.channels[0] <= channel < box.channels[1] else 0
-        for node in nodes:
-            if isinstance(node, IntegerAffine):
-                return box.volume, len(positions)
-            if isinstance(node, (SumPool, IntegerConv)):
-                kernel = node.kernel if isinstance(node, SumPool) else node.weight.shape[2:]
-                sizes = node.window.output_size(shape[1:], kernel)
-                positions = [
-                    out
-                    for position in positions
-                    for out in np.ndindex(*sizes)
-                    for k in np.ndindex(*kernel)
-                    if all(
-                        o * s + kk * d - p[0] == at
-                        for o, s, kk, d, p, at in zip(
-                            out,
-                            node.window.stride,
-                            k,
-                            node.window.dilation,
-                            node.window.padding,
-                            position,
-                            strict=True,
-                        )
-                    )
-                ]
-            if isinstance(node, IntegerConv):
-                per_group = len(node.weight) // node.groups
-                group = channel // node.weight.shape[1]
-                low = max(box.channels[0], group * per_group)
-                outputs = max(0, min(box.channels[1], (group + 1) * per_group) - low)
-            shape = node.output_shape(shape) if not isinstance(node, Delay) else shape
-        if outputs == 0:
-            return 0, 0
-        ranges = [box.rows, box.columns][-len(positions[0]) :] if positions and positions[0] else []
-        inside = [
-            p for p in positions if all(a <= q < b for q, (a, b) in zip(p, ranges, strict=True))
-        ]
-        return outputs, len(inside)
-
-    def _stored_rows(self, bank) -> int:  # type: ignore[no-untyped-def]
-        """Return how many matrix columns the bank's sources reach."""
-        path, reached = bank.projection.path, set()
-        for source in bank.accepts.flat_ids(self.program.grids[path.source]):
-            signal = np.zeros((1, *self.program.graph.shapes[path.source]))
-            signal.flat[source] = 1
-            for name in path.through:
-                node = self.program.graph.nodes[name]
-                if isinstance(node, IntegerAffine):
-                    break
-                if isinstance(node, IntegerConv):  # unrolled: one row a source
-                    signal = np.zeros((1, *self.program.graph.shapes[path.source]))
-                    signal.flat[source] = 1
-                    break
-                if not isinstance(node, Delay):
-                    signal = linear_step(node)(signal)
-            else:  # plain pooling, unrolled
-                signal = np.zeros((1, *self.program.graph.shapes[path.source]))
-                signal.flat[source] = 1
-            reached |= set(np.flatnonzero(signal).tolist())
-        return len(reached)

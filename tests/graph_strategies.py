@@ -11,6 +11,8 @@ from axonc.toolchain.ir import (
     Affine,
     AvgPool,
     Conv,
+    CubaLIF,
+    Delay,
     Dialect,
     Edge,
     Flatten,
@@ -23,6 +25,7 @@ from axonc.toolchain.ir import (
     Scale,
     Stage,
     SumPool,
+    Threshold,
     Window,
     verify,
 )
@@ -35,6 +38,14 @@ def lif(shape: tuple[int, ...], rng: np.random.Generator, tau: float = 2e-3) -> 
     full = np.ones(shape, np.float32)
     threshold = rng.uniform(0.5, 2.0, shape).astype(np.float32)
     return LIF(shape, full * np.float32(tau), full, 0 * full, threshold, 0 * full)
+
+
+def current_based(shape: tuple[int, ...], rng: np.random.Generator) -> CubaLIF:
+    """Return LIF neurons with synaptic currents, and thresholds that differ."""
+    full = np.ones(shape, np.float32)
+    threshold = rng.uniform(0.5, 2.0, shape).astype(np.float32)
+    tau_syn, tau_mem = np.float32(2e-3), np.float32(4e-3)
+    return CubaLIF(shape, full * tau_syn, full * tau_mem, full, 0 * full, full, threshold, 0 * full)
 
 
 def integrate_and_fire(shape: tuple[int, ...], rng: np.random.Generator) -> IF:
@@ -53,7 +64,8 @@ def chain(nodes: dict[str, Node], dialect: Dialect, extra: tuple[Edge, ...] = ()
 @st.composite
 def dense_networks(draw: st.DrawFn) -> Graph:
     """Imported networks of 1 to 3 dense layers: binary, ternary, int8 or float weights, Scale or
-    not, bias or not, LIF or IF, hard or subtracting reset, maybe a recurrent connection."""
+    not, bias or not, a delay or not, LIF, IF, current-based or stateless neurons, any integrator,
+    hard or subtracting reset, maybe a recurrent connection."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     size = draw(st.integers(1, 12))
     nodes: dict[str, Node] = {"input": Input((size,))}
@@ -63,19 +75,24 @@ def dense_networks(draw: st.DrawFn) -> Graph:
         outputs = draw(st.integers(1, 10))
         weight = _weights(draw, rng, (outputs, size))
         bias = rng.normal(size=outputs).astype(np.float32) if draw(st.booleans()) else None
+        if draw(st.booleans()):
+            steps = rng.integers(0, 3, size).astype(np.float64)
+            nodes[f"delay{index}"] = Delay(steps * DT)
         nodes[f"linear{index}"] = Affine(weight, bias)
         if draw(st.booleans()):
             scale = rng.uniform(0.1, 0.6, outputs) * rng.choice([-1, 1], outputs)
             nodes[f"scale{index}"] = Scale(scale.astype(np.float32))
-        neuron = (
-            lif((outputs,), rng, tau)
-            if draw(st.booleans())
-            else integrate_and_fire((outputs,), rng)
-        )
-        nodes[f"neuron{index}"] = neuron
+        kind = draw(st.sampled_from(["lif", "lif", "if", "current", "threshold"]))
+        nodes[f"neuron{index}"] = {
+            "lif": lambda shape: lif(shape, rng, tau),
+            "if": lambda shape: integrate_and_fire(shape, rng),
+            "current": lambda shape: current_based(shape, rng),
+            "threshold": lambda shape: Threshold(shape, rng.uniform(0.5, 2.0, shape)),
+        }[kind]((outputs,))
         size = outputs
     nodes["output"] = Output((size,))
-    dialect = Dialect(DT, Integrator.EULER, draw(st.sampled_from([Reset.HARD, Reset.SUBTRACT])))
+    reset = draw(st.sampled_from([Reset.HARD, Reset.SUBTRACT]))
+    dialect = Dialect(DT, draw(st.sampled_from(list(Integrator))), reset)
     graph = chain(nodes, dialect)
     if draw(st.booleans()):
         last = list(nodes)[-2]
@@ -123,6 +140,7 @@ def convolutional_networks(draw: st.DrawFn) -> Graph:
     weight = rng.choice([-1, 1], (out_channels, channels // groups, *kernel)).astype(np.int8)
     conv = Conv(weight, window, groups)
     shape = conv.output_shape((channels, *size))
+    gains = rng.choice([1, -1] if draw(st.booleans()) else [1], (out_channels, 1, 1))
     pool_kind = draw(st.sampled_from([SumPool, AvgPool]))
     kernel_size = (min(2, shape[1]), min(2, shape[2]))
     pool = pool_kind(kernel_size, Window(kernel_size, ((0, 0), (0, 0)), (1, 1)))
@@ -131,7 +149,7 @@ def convolutional_networks(draw: st.DrawFn) -> Graph:
     nodes: dict[str, Node] = {
         "input": Input((channels, *size)),
         "conv": conv,
-        "scale": Scale(rng.uniform(0.2, 1.0, (out_channels, 1, 1)).astype(np.float32)),
+        "scale": Scale((gains * rng.uniform(0.2, 1.0, gains.shape)).astype(np.float32)),
         "neuron0": integrate_and_fire(shape, rng),
         "pool": pool,
         "flatten": Flatten(),

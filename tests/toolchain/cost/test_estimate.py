@@ -154,7 +154,9 @@ def test_an_estimate_carries_its_profile() -> None:
     source = "elsewhere"
     """
     profile = EnergyProfile.from_toml(text, "made_up.toml")
-    estimate = profile.price({Event.SPIKE_MESSAGE: 4, Event.HOP_EAST_WEST: 0, Event.NEURON_UPDATE: 2})
+    estimate = profile.price(
+        {Event.SPIKE_MESSAGE: 4, Event.HOP_EAST_WEST: 0, Event.NEURON_UPDATE: 2}
+    )
     assert (estimate.profile, estimate.basis, estimate.source) == ("made up", "none", "this test")
     assert estimate.counts == {Event.SPIKE_MESSAGE: 4, Event.NEURON_UPDATE: 2}
     assert dict(estimate.entries) == {Event.SPIKE_MESSAGE: profile.entries[Event.SPIKE_MESSAGE]}

@@ -1,18 +1,11 @@
-"""Every pass keeps the meaning: run before, run after, compare."""
+"""Lowering to integers, case by case: what becomes of nodes, what is refused, what is pruned."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from graph_strategies import (
-    chain,
-    convolutional_networks,
-    dense_networks,
-    integrate_and_fire,
-    lif,
-    spike_trains,
-)
-from hypothesis import given, settings
+from decided_runs import decided, recorded
+from graph_strategies import chain, integrate_and_fire, lif, spike_trains
 
 from axonc.toolchain.driver import lower
 from axonc.toolchain.errors import LoweringError
@@ -35,110 +28,23 @@ from axonc.toolchain.ir import (
     Stage,
 )
 from axonc.toolchain.passes import (
-    AverageToSum,
     Findings,
     FixedPoint,
-    FoldBias,
     IntegerWeights,
     MergeConnections,
-    Pass,
     Prune,
-    SinkScales,
     Verdict,
     integer_pipeline,
     run_passes,
     to_discrete,
     to_integer,
 )
-from axonc.toolchain.reference import Recording, execute
-
-RNG = np.random.default_rng(5)
+from axonc.toolchain.reference import execute
 
 
-def recorded(graph: Graph, spikes: np.ndarray) -> Recording:
-    return execute(graph, spikes, probes=[name for name in graph.spiking])
-
-
-def decided(recording: Recording, graph: Graph) -> bool:
-    """Whether no potential came so close to its threshold that float64 rounding could matter.
-
-    Folding changes the order of float64 operations, each good to 1.1e-16 relative; potentials
-    here stay below 1e4, so 1e-9 is far more than their sum of errors.
-    """
-    for name, potential in recording.potentials.items():
-        node = graph.nodes[name]
-        assert isinstance(node, Neuron)
-        if np.any(np.abs(potential - node.threshold) < 1e-9):
-            return False
-    return True
-
-
-@settings(max_examples=60, deadline=None)
-@given(graph=dense_networks())
-def test_discretize_keeps_every_spike_and_potential(graph: Graph) -> None:
-    spikes = spike_trains(graph)
-    before, discrete = recorded(graph, spikes), to_discrete(graph, Findings())
-    after = recorded(discrete, spikes)
-    for name in graph.spiking:
-        # v + k(r x - v) and (1 - k) v + k r x differ by float64 rounding only
-        np.testing.assert_allclose(
-            after.potentials[name], before.potentials[name], rtol=1e-9, atol=1e-9
-        )
-    if decided(after, discrete):
-        assert np.array_equal(before.output, after.output)
-
-
-@pytest.mark.parametrize("step", [AverageToSum(), SinkScales(), FoldBias()], ids=str)
-@settings(max_examples=40, deadline=None)
-@given(graph=dense_networks() | convolutional_networks())
-def test_folding_keeps_every_spike(step: Pass, graph: Graph) -> None:
-    before = to_discrete(graph, Findings())
-    after = run_passes(before, [AverageToSum(), step], Findings())
-    spikes = spike_trains(graph)
-    expected = recorded(before, spikes)
-    if decided(expected, before):
-        assert np.array_equal(recorded(after, spikes).output, expected.output)
-
-
-@settings(max_examples=60, deadline=None)
-@given(graph=convolutional_networks())
-def test_binary_convolutions_lower_exactly_but_for_rounding(graph: Graph) -> None:
-    discrete = to_discrete(graph, Findings())
-    integer = to_integer(discrete, Findings(), passes=integer_pipeline(fixed_point=FixedPoint(12)))
-    spikes = spike_trains(graph)
-    expected, got = recorded(discrete, spikes), recorded(integer, spikes)
-    conv = integer.nodes["conv"]
-    assert conv.weight_type is BIPOLAR  # type: ignore[attr-defined]
-    # Without leak and bias nothing is rounded but the threshold, and that keeps its meaning.
-    if decided(expected, discrete):
-        assert np.array_equal(got.spikes["neuron0"], expected.spikes["neuron0"])
-
-
-@settings(max_examples=80, deadline=None)
-@given(graph=dense_networks())
-def test_integer_potentials_stay_within_the_stated_bound(graph: Graph) -> None:
-    """Where no spike differs, potentials differ by at most what the pass said."""
-    discrete = run_passes(to_discrete(graph, Findings()), integer_pipeline()[:-1], Findings())
-    fixed = FixedPoint(fraction_bits=10)
-    integer = run_passes(discrete, [fixed], Findings())
-    spikes = spike_trains(graph)
-    expected, got = recorded(discrete, spikes), recorded(integer, spikes)
-    assert all(count == 0 for count in got.overflows.values()), "the proven range was left"
-    for name in integer.spiking:
-        if not np.array_equal(got.spikes[name], expected.spikes[name]):
-            break  # what follows sees other inputs
-        neuron, made = discrete.nodes[name], integer.nodes[name]
-        assert isinstance(neuron, Neuron) and isinstance(made, IntegerNeuron)
-        if neuron.reset is Reset.SUBTRACT:
-            continue  # a subtracted threshold is rounded too, at every spike
-        potential = got.potentials[name] / 2.0**made.fraction_bits
-        settle = np.minimum(1 / np.maximum(1 - neuron.decay, 1e-12), 12)
-        decay_error = np.abs(made.membrane.multiplier / 2.0**made.membrane.shift - neuron.decay)
-        reach = np.abs(expected.potentials[name] / neuron.gain).max()
-        bound = settle * (1.5 * 2.0**-made.fraction_bits + decay_error * reach * settle) + 1e-9
-        assert np.all(
-            np.abs(potential - expected.potentials[name] / np.abs(neuron.gain)) <= bound.max()
-        )
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(5)
 
 
 def lowered(graph: Graph, **options: int) -> tuple[Graph, Findings]:
@@ -148,13 +54,13 @@ def lowered(graph: Graph, **options: int) -> tuple[Graph, Findings]:
     return to_integer(discrete, findings, passes=passes), findings
 
 
-def test_a_negative_gain_negates_the_row() -> None:
+def test_a_negative_gain_negates_the_row(rng: np.random.Generator) -> None:
     signs = np.array([[1, -1, 1], [1, 1, -1]], np.int8)
     nodes = {
         "input": Input((3,)),
         "linear": Affine(signs),
         "scale": Scale(np.array([0.5, -0.5], np.float32)),
-        "neuron": lif((2,), RNG),
+        "neuron": lif((2,), rng),
         "output": Output((2,)),
     }
     graph = chain(nodes, Dialect(1e-3))
@@ -197,13 +103,13 @@ def test_strict_comparison_keeps_its_meaning_at_whole_thresholds() -> None:
     assert {row.verdict for row in findings} <= {Verdict.EXACT, Verdict.APPROXIMATE}
 
 
-def test_everything_refused_is_told_at_once() -> None:
+def test_everything_refused_is_told_at_once(rng: np.random.Generator) -> None:
     full = np.ones(2)
     nodes = {
         "input": Input((2,)),
         "linear": Affine(np.eye(2, dtype=np.float32)),
         "readout": LI((2,), 2e-3 * full, full, 0 * full),
-        "neuron": lif((2,), RNG, tau=0.5e-3),
+        "neuron": lif((2,), rng, tau=0.5e-3),
         "last": Affine(np.eye(2, dtype=np.float32)),
         "output": Output((2,)),
     }
@@ -221,16 +127,16 @@ def test_everything_refused_is_told_at_once() -> None:
     )
 
 
-def test_a_current_that_skips_a_neuron_is_refused_with_its_cause() -> None:
+def test_a_current_that_skips_a_neuron_is_refused_with_its_cause(rng: np.random.Generator) -> None:
     """As in Bi-Real Net, where currents, and not spikes, run past the neurons."""
     synapses = Affine(np.array([[1, -1], [1, 1]], np.int8), np.ones(2, np.float32))
     nodes = {
         "input": Input((2,)),
         "linear": synapses,
         "scale": Scale(np.array([0.5, 0.7])),
-        "one": lif((2,), RNG),
+        "one": lif((2,), rng),
         "next": synapses,
-        "two": lif((2,), RNG),
+        "two": lif((2,), rng),
         "output": Output((2,)),
     }
     imported = chain(nodes, Dialect(1e-3), (Edge("scale", "two"),))
@@ -244,13 +150,13 @@ def test_a_current_that_skips_a_neuron_is_refused_with_its_cause() -> None:
     )
 
 
-def test_recurrent_connections_share_the_scale_of_their_neuron() -> None:
+def test_recurrent_connections_share_the_scale_of_their_neuron(rng: np.random.Generator) -> None:
     alpha = np.float32(0.7)
     nodes = {
         "input": Input((3,)),
-        "linear": Affine(alpha * RNG.choice([-1, 1], (4, 3)).astype(np.float32)),
-        "neuron": lif((4,), RNG),
-        "recurrent": Affine(alpha * RNG.choice([-1, 1], (4, 4)).astype(np.float32)),
+        "linear": Affine(alpha * rng.choice([-1, 1], (4, 3)).astype(np.float32)),
+        "neuron": lif((4,), rng),
+        "recurrent": Affine(alpha * rng.choice([-1, 1], (4, 4)).astype(np.float32)),
         "output": Output((4,)),
     }
     edges = (
@@ -275,15 +181,17 @@ def test_passes_print_their_options() -> None:
     assert str(FixedPoint(fraction_bits=3)) == "fixed-point{fraction-bits=3}"
 
 
-def test_a_pointwise_affine_behind_a_binary_connection_becomes_its_scale() -> None:
+def test_a_pointwise_affine_behind_binary_weights_becomes_their_scale(
+    rng: np.random.Generator,
+) -> None:
     """How a BatchNorm looks in files of exporters that do not fold it."""
-    signs = RNG.choice([-1, 1], (4, 6)).astype(np.int8)
-    scale, shift = RNG.uniform(0.3, 2, 4), RNG.normal(size=4)
+    signs = rng.choice([-1, 1], (4, 6)).astype(np.int8)
+    scale, shift = rng.uniform(0.3, 2, 4), rng.normal(size=4)
     nodes = {
         "input": Input((6,)),
         "linear": Affine(signs),
         "norm": Affine(np.diag(scale), shift),
-        "neuron": lif((4,), RNG),
+        "neuron": lif((4,), rng),
         "output": Output((4,)),
     }
     graph = chain(nodes, Dialect(1e-3))
@@ -299,13 +207,13 @@ def test_a_pointwise_affine_behind_a_binary_connection_becomes_its_scale() -> No
     assert np.array_equal(recorded(merged, spikes).output, expected.output)
 
 
-def test_two_affine_in_a_row_are_multiplied() -> None:
-    one, two = RNG.normal(size=(5, 6)), RNG.normal(size=(4, 5))
+def test_two_affine_in_a_row_are_multiplied(rng: np.random.Generator) -> None:
+    one, two = rng.normal(size=(5, 6)), rng.normal(size=(4, 5))
     nodes = {
         "input": Input((6,)),
-        "first": Affine(one, RNG.normal(size=5)),
-        "second": Affine(two, RNG.normal(size=4)),
-        "neuron": lif((4,), RNG),
+        "first": Affine(one, rng.normal(size=5)),
+        "second": Affine(two, rng.normal(size=4)),
+        "neuron": lif((4,), rng),
         "output": Output((4,)),
     }
     discrete = to_discrete(chain(nodes, Dialect(1e-3)), Findings())
@@ -317,14 +225,14 @@ def test_two_affine_in_a_row_are_multiplied() -> None:
     assert np.array_equal(recorded(merged, spikes).output, expected.output)
 
 
-def test_what_reaches_no_output_is_pruned() -> None:
+def test_what_reaches_no_output_is_pruned(rng: np.random.Generator) -> None:
     nodes = {
         "input": Input((3,)),
-        "linear": Affine(RNG.choice([-1, 1], (2, 3)).astype(np.int8)),
-        "neuron": lif((2,), RNG),
+        "linear": Affine(rng.choice([-1, 1], (2, 3)).astype(np.int8)),
+        "neuron": lif((2,), rng),
         "output": Output((2,)),
         "aside": Affine(np.ones((2, 2))),
-        "unheard": lif((2,), RNG),
+        "unheard": lif((2,), rng),
     }
     edges = (
         Edge("input", "linear"),
@@ -339,17 +247,17 @@ def test_what_reaches_no_output_is_pruned() -> None:
     assert findings.about("unheard")[-1].detail == "removed: no output depends on it"
 
 
-def test_a_population_that_can_never_spike_is_pruned() -> None:
+def test_a_population_that_can_never_spike_is_pruned(rng: np.random.Generator) -> None:
     """Two layers side by side into the output; one has too little drive to ever spike."""
     weak = np.full((2, 3), 0.1, np.float32)
     nodes = {
         "input": Input((3,)),
-        "first": Affine(RNG.choice([-1, 1], (3, 3)).astype(np.int8)),
-        "hidden": integrate_and_fire((3,), RNG),
+        "first": Affine(rng.choice([-1, 1], (3, 3)).astype(np.int8)),
+        "hidden": integrate_and_fire((3,), rng),
         "strong": Affine(np.ones((2, 3), np.int8)),
         "weak": Affine(weak),
-        "loud": lif((2,), RNG),
-        "silent": lif((2,), RNG),
+        "loud": lif((2,), rng),
+        "silent": lif((2,), rng),
         "output": Output((2,)),
     }
     edges = tuple(
@@ -373,17 +281,6 @@ def test_a_population_that_can_never_spike_is_pruned() -> None:
     assert findings.about("silent")[0].detail == "removed: it can never reach its threshold"
     spikes = spike_trains(graph)
     assert np.array_equal(execute(pruned, spikes).output, execute(discrete, spikes).output)
-
-
-@settings(max_examples=40, deadline=None)
-@given(graph=dense_networks() | convolutional_networks())
-def test_pruning_and_merging_keep_every_spike(graph: Graph) -> None:
-    before = to_discrete(graph, Findings())
-    after = run_passes(before, [MergeConnections(), AverageToSum(), Prune()], Findings())
-    spikes = spike_trains(graph)
-    expected = recorded(before, spikes)
-    if decided(expected, before):
-        assert np.array_equal(execute(after, spikes).output, expected.output)
 
 
 @pytest.mark.parametrize("threshold", [1.5, 2.3, 7.9])

@@ -13,7 +13,7 @@ from axonc.targets.binary_synapse.machine.architecture import (
     MeshParameters,
     Schedule,
 )
-from axonc.toolchain.errors import InputError, LoweringError
+from axonc.toolchain.errors import LoweringError
 from axonc.toolchain.ir import (
     Affine,
     Delay,
@@ -364,34 +364,6 @@ def test_a_loop_shorter_than_the_pipeline() -> None:
         "pipeline between them is 2 steps long",
     ):
         BinarySynapse(machine).compile(graph)
-
-
-@pytest.mark.parametrize(
-    ("spikes", "message"),
-    [
-        (np.zeros((1, 2, 4)), r"got shape \(1, 2, 4\), expected \(batch, time, 5\)"),
-        (np.zeros((1, 0, 5)), r"got shape \(1, 0, 5\)"),
-        (np.full((1, 2, 5), 0.5), "got values of type float64, expected booleans or integer"),
-        (np.full((1, 2, 5), -1), "got counts from -1 to -1, expected 0 to 255 spikes a bin"),
-        (np.full((1, 2, 5), 256), "got counts from 256 to 256, expected 0 to 255 spikes a bin"),
-        (np.full((1, 2, 5), 9), "up to 9 spikes a bin, which can bring a sum of layer 'neuron0'"),
-    ],
-)
-def test_spikes_that_do_not_fit(spikes: np.ndarray, message: str) -> None:
-    target = edge(accumulator_bits=5)
-    program = target.compile(perceptron([5, 4]))
-    with pytest.raises(InputError, match=message):
-        target.run(program, spikes)
-
-
-def test_unknown_probe_and_engine() -> None:
-    target = edge()
-    program = target.compile(perceptron([5, 4]))
-    spikes = np.zeros((1, 2, 5), bool)
-    with pytest.raises(InputError, match="probe: got 'linear0', expected a node that spikes"):
-        target.run(program, spikes, probes=["linear0"])
-    with pytest.raises(InputError, match="engine of target binary_synapse: got 'fast'"):
-        target.run(program, spikes, engine="fast")
 
 
 def test_pooled_read_out() -> None:

@@ -98,6 +98,9 @@ def test_every_cycle_equals_the_naive_machine(layout: Layout) -> None:
         assert_same_cycles(slow.totals, model)
         if part.program.handing_on is not None:
             np.testing.assert_array_equal(slow.sums[0], model.handed_on)
+    moved = sum((model.moved for model in models), Counter[Access]())
+    on_chip = {a: bits for a, bits in run.accesses.items() if a.memory is not Memory.EXTERNAL}
+    assert +Counter(on_chip) == +moved
     bound = target.run(program, counts, engine="analytic")
     assert 0 < bound.cycles.total <= run.cycles.total
 
