@@ -24,7 +24,7 @@ from ..program.memory import memory_bits
 from ..program.program import BinaryProgram
 
 _MEMORY_CLASSES = ((8 << 13, Event.MEMORY_BIT_8KB), (32 << 13, Event.MEMORY_BIT_32KB))
-_ADDERS = ((8, Event.ADD_8BIT), (16, Event.ADD_16BIT), (41, Event.ADD_32BIT))
+_ADDERS = ((8, Event.ADD_8BIT), (16, Event.ADD_16BIT))
 
 
 def cost_report(program: BinaryProgram | SequentialProgram, run: Run | None) -> CostReport:

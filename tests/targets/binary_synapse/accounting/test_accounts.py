@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,13 +21,16 @@ from binary_synapse_networks import affine, chain, neurons, perceptron, spike_co
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from axonc.targets.base import Run
 from axonc.targets.binary_synapse import (
     Architecture,
     BinarySynapse,
     SequentialProgram,
     load_architecture,
 )
-from axonc.targets.binary_synapse.machine.architecture import ExternalMemory
+from axonc.targets.binary_synapse.accounting.counting import memory_accesses
+from axonc.targets.binary_synapse.execution import BinaryRun, parts_of
+from axonc.targets.binary_synapse.machine.architecture import Dataflow, ExternalMemory, Schedule
 from axonc.toolchain.cost import Access, Count, Memory, Way
 from axonc.toolchain.ir import (
     BIPOLAR,
@@ -202,12 +205,47 @@ def _parts_in_turns() -> tuple[Graph, Architecture]:
     return replace(graph, nodes=nodes, edges=edges), machine
 
 
+def _sums_between_parts() -> tuple[Graph, Architecture]:
+    """More inputs than all axons of the chip: a part hands its sums on to the next."""
+    shipped = load_architecture("edge")
+    core = shipped.core.model_copy(update={"axons": 32, "neurons": 16})
+    mesh = shipped.mesh.model_copy(update={"columns": 2, "rows": 1})
+    machine = shipped.model_copy(
+        update={"core": core, "mesh": mesh, "external_memory": ExternalMemory(bits_per_cycle=48)}
+    )
+    return perceptron([150, 30, 12], 6), machine
+
+
+def _scans() -> tuple[Graph, Architecture]:
+    """Cores that scan all axons of a neuron in every step."""
+    graph, shipped = _dense_with_everything()
+    scanning = {"dataflow": Dataflow.NEURON_MAJOR, "scan_lanes": 8}
+    return graph, shipped.model_copy(update={"core": shipped.core.model_copy(update=scanning)})
+
+
+def _pipelined() -> tuple[Graph, Architecture]:
+    graph = perceptron([30, 24, 10], 7)
+    return graph, load_architecture("edge").model_copy(update={"schedule": Schedule.PIPELINED})
+
+
 NETWORKS: dict[str, Callable[[], tuple[Graph, Architecture]]] = {
     "dense": _dense_with_everything,
     "convolution": _convolution,
     "helpers": _sums_of_helpers,
     "turns": _parts_in_turns,
+    "handed-on": _sums_between_parts,
+    "scans": _scans,
+    "pipelined": _pipelined,
 }
+
+
+def test_a_run_of_another_kind_is_taken_as_simulated() -> None:
+    graph, machine = _dense_with_everything()
+    target = BinarySynapse(machine)
+    program = target.compile(graph)
+    run = target.run(program, spike_counts(graph))
+    plain = Run(**{field.name: getattr(run, field.name) for field in fields(Run)})
+    assert target.cost(program, plain) == target.cost(program, run)
 
 
 @pytest.mark.parametrize("engine", ["cycle", "analytic"])
@@ -243,6 +281,10 @@ def account(graph: Graph, machine: Architecture, engine: str) -> str:
         )
     lines += sorted(f"counted {what}: {n}" for what, n in run.counters.items() if n)
     lines += sorted(f"moved {access}: {bits} bits" for access, bits in run.accesses.items() if bits)
+    assert isinstance(run, BinaryRun)
+    for part, totals in zip(parts_of(program), run.part_totals, strict=True):
+        by_core = memory_accesses(part.program, totals)
+        lines += sorted(f"{list(part.program.reasons)} {at}: {n}" for at, n in by_core.items() if n)
     for node, counts in sorted(run.layers.items()):
         lines += sorted(f"{node} {what}: {n}" for what, n in counts.items() if n)
     assert run.counters[Count.SAMPLES] == SAMPLES

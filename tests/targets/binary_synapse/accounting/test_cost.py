@@ -156,6 +156,16 @@ def test_updates_are_additions_and_products(with_current: bool, decays: bool) ->
 
 
 @pytest.mark.parametrize(
+    ("memory", "width"),
+    [
+        (Memory.ACCUMULATORS, "accumulator_bits"),
+        (Memory.MEMBRANES, "membrane_bits"),
+        (Memory.CURRENTS, "current_bits"),
+        (Memory.THRESHOLDS, "threshold_bits"),
+        (Memory.BIASES, "bias_bits"),
+    ],
+)
+@pytest.mark.parametrize(
     ("neurons", "event"),
     [
         (2048, Event.MEMORY_BIT_8KB),
@@ -164,9 +174,11 @@ def test_updates_are_additions_and_products(with_current: bool, decays: bool) ->
         (8193, Event.MEMORY_BIT_1MB),
     ],
 )
-def test_a_memory_is_priced_as_the_smallest_that_holds_it(neurons: int, event: Event) -> None:
+def test_a_memory_is_priced_as_the_smallest_that_holds_it(
+    memory: Memory, width: str, neurons: int, event: Event
+) -> None:
     edge = load_architecture("edge")
-    core = edge.core.model_copy(update={"neurons": neurons, "membrane_bits": 32})
-    read = {Access(Way.READ, Memory.MEMBRANES): 5.0}
+    core = edge.core.model_copy(update={"neurons": neurons, width: 32})
+    read = {Access(Way.READ, memory): 5.0}
     events = component_events(edge.model_copy(update={"core": core}), read, additions=0)
     assert {which: count for which, count in events.items() if count} == {event: 5.0}
