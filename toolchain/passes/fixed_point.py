@@ -46,8 +46,8 @@ class RoundedNeuron:
     """A population before and after rounding.
 
     real: in units of one synapse of weight 1. needed_bits: of its membrane. counts, steps: the runs
-    that its width suffices for, None where it does for any. refusals: why the integer form cannot
-    be used.
+    that its width suffices for, None where it does for any. raised: by neuron, how many times its
+    gain its synapses count. refusals: why the integer form cannot be used.
     """
 
     real: Neuron
@@ -55,6 +55,7 @@ class RoundedNeuron:
     needed_bits: int
     counts: int | None
     steps: int | None
+    raised: np.ndarray
     refusals: tuple[Refusal, ...]
 
     def report(self, name: str, horizon_steps: int, findings: Findings) -> None:
@@ -70,6 +71,12 @@ class RoundedNeuron:
             share = float(np.max(bound / np.maximum(np.abs(theta), 1e-12)))
             causes.append(
                 f"rounding moves the potential by at most {100 * share:.2g} % of threshold"
+            )
+        if np.any(self.raised > 1):
+            where = np.argwhere(np.broadcast_to(self.raised, self.real.shape) > 1)
+            causes.append(
+                f"the gain of {_neurons(where)} is so small that the bias decides alone, and was "
+                f"raised up to {self.raised.max():.2g} times"
             )
         if self.needed_bits > membrane.bits:
             causes.append(f"the membrane saturates, for it would need {self.needed_bits} bits")
@@ -99,7 +106,10 @@ class FixedPoint(Pass):
         bias      = round(leak' * 2^F)    half to even
         decay     = m / 2^s               exact with the smallest s, else nearest with s = 12
 
-    Gains must not be negative (see positive-gains). The width B is the smallest that the range
+    Gains must not be negative (see positive-gains). Where all synapses together move a potential by
+    less than `tolerance` of what bias or reset bring, as behind a BatchNorm factor near 0, the gain
+    is raised until they move it by so much; else one such neuron would widen all membranes. The
+    width B is the smallest that the range
     analysis proves sufficient for any spike train with at most `input_count` spikes in a bin; a
     membrane without leak, which no width holds for ever, gets what `steps` steps need (at least
     `horizon_steps`) and saturates there. The graph keeps both as `sized_for`.
@@ -169,8 +179,11 @@ class FixedPoint(Pass):
             leak=leak,
             v_reset=v_reset,
         )
-        fraction = dict(self.fraction_bits_of).get(name, self._fraction(normal))
         arriving = arriving_range(graph, name, self.input_count)
+        raised = self._raised(normal, arriving)
+        theta, leak, v_reset = theta / raised, leak / raised, v_reset / raised
+        normal = replace(normal, threshold=theta, leak=leak, v_reset=v_reset)
+        fraction = dict(self.fraction_bits_of).get(name, self._fraction(normal))
         bits, needed_bits, holds, refusals = self._width(normal, arriving, fraction)
         counts = self.input_count if _depends_on_counts(graph, name) else None
         one, top = 1 << fraction, (1 << bits - 1) - 1
@@ -191,12 +204,27 @@ class FixedPoint(Pass):
             reset=node.reset,
         )
         steps = None if holds else self._steps
-        return RoundedNeuron(normal, neuron, needed_bits, counts, steps, refusals)
+        return RoundedNeuron(normal, neuron, needed_bits, counts, steps, raised, refusals)
 
     @property
     def _steps(self) -> int:
         """The steps that a membrane is wide enough for if no width is for ever."""
         return max(self.horizon_steps, self.steps or 0)
+
+    def _raised(self, node: Neuron, arriving: Range | None) -> np.ndarray:
+        """Return by how much each gain is raised: 1, or what makes synapses a `tolerance` of bias.
+
+        In units of one synapse: bias and reset, and all that the synapses can bring, each added up
+        over the membrane's memory.
+        """
+        assert node.v_reset is not None
+        if arriving is None or self.tolerance == 0:
+            return np.ones(1)
+        settled = node.settling_gain(self._steps)
+        brought = np.maximum(np.abs(arriving.low), np.abs(arriving.high))
+        brought = np.maximum(brought * node.current_settling_gain(self._steps), 1) * settled
+        fixed = np.maximum(np.abs(node.leak) * settled, np.abs(node.v_reset))
+        return np.maximum(fixed * self.tolerance / brought, 1)
 
     def _width(
         self, node: Neuron, arriving: Range | None, fraction: int
@@ -223,7 +251,8 @@ class FixedPoint(Pass):
         if bits > _WIDEST_MEMBRANE:
             refusals.append(
                 Refusal(
-                    f"its membrane would need {bits} bits, {_WIDEST_MEMBRANE} are the most",
+                    f"its membrane would need {bits} bits, {_WIDEST_MEMBRANE} are the most; "
+                    f"{_neurons(_widest(node, lowest, highest))} needs most",
                     "scale weights and threshold down, or fix the fraction bits (--fraction-bits)",
                 )
             )
@@ -242,6 +271,20 @@ class FixedPoint(Pass):
             ):
                 return fraction
         return _WIDEST_FRACTION
+
+
+def _widest(node: Neuron, lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
+    """Return where the membrane reaches farthest, (1, axes)."""
+    assert node.v_reset is not None
+    reach = np.maximum(np.maximum(highest, -lowest), np.abs(node.v_reset))
+    spread = np.broadcast_to(reach, node.shape)
+    return np.array([np.unravel_index(np.argmax(spread), node.shape)])
+
+
+def _neurons(where: np.ndarray) -> str:
+    """Return which neurons are meant, in words. where: (neurons, axes)."""
+    first = ", ".join(map(str, where[0].tolist()))
+    return f"neuron {first}" if len(where) == 1 else f"neuron {first} and {len(where) - 1} more"
 
 
 def _depends_on_counts(graph: Graph, name: str) -> bool:

@@ -6,6 +6,8 @@ import numpy as np
 
 from ..ir import Neuron, Range, Reset
 
+_LONGEST_STEPS = 1 << 20
+
 
 def membrane_range(
     node: Neuron, arriving: Range, horizon_steps: int
@@ -15,7 +17,8 @@ def membrane_range(
     From below, with a decay under 1, u >= (low + leak) / (1 - decay). With decay 1 there is no
     lower bound, so the one returned is reached after `horizon_steps` steps and holds that long
     only. From above the reset bounds it: u <= decay * threshold + high + leak; the residue of a
-    subtracting reset has the same limit as the potential without a reset.
+    subtracting reset has the same limit as the potential without a reset. A threshold so high that
+    nothing reaches it, in 2^20 steps where there is no leak, bounds nothing.
     """
     settle, current = node.settling_gain(horizon_steps), node.current_settling_gain(horizon_steps)
     if node.current_gain is not None:
@@ -30,5 +33,9 @@ def membrane_range(
     highest = node.decay * before + high
     if node.reset is not Reset.HARD:
         highest = np.maximum(highest, high * settle)
-    holds = bool(np.all(node.decay < 1) or (np.all(low >= 0) and node.reset is Reset.HARD))
+    longest = node.settling_gain(max(horizon_steps, _LONGEST_STEPS))
+    unreset = np.maximum(high * longest, node.decay * np.maximum(reset, 0) + high)
+    bounded = np.all((highest <= unreset) & (low >= 0)) and node.reset is Reset.HARD
+    highest = np.minimum(highest, unreset)
+    holds = bool(np.all(node.decay < 1) or bounded)
     return lowest, highest, holds
