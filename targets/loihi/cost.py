@@ -27,7 +27,7 @@ from .timing import time_estimate, time_profile
 
 PROFILES = ("davies_2018", "sana_fe_silicon_fit")
 LEFT_OUT = (
-    "energy leaves out barrier synchronisation, links between chips, the host and input from it, "
+    "energy leaves out barrier synchronisation, the host and input from it, "
     "because no figures are published; static power is reported separately"
 )
 TIME_IS = (
@@ -95,8 +95,10 @@ def _events(
     spikes: Breakdown[str],
 ) -> Mapping[Event, float]:
     """Return the events of one inference."""
-    samples = run.counters[Count.SAMPLES]
-    events: defaultdict[Event, float] = defaultdict(float, program.mapping.messages(spikes.parts))
+    samples, mapping = run.counters[Count.SAMPLES], program.mapping
+    events: defaultdict[Event, float] = defaultdict(float)
+    for event, count in mapping.messages(mapping.sent(run.arrived)).items():
+        events[event] = count / samples
     for group, operations in run.operations.items():
         events[forms[group]] += operations / samples
     events[Event.NEURON_UPDATE_ACTIVE] = active.total

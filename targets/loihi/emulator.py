@@ -31,13 +31,15 @@ class Emulation:
 
     potentials: v before reset. counters: by population; `spikes`, `active_updates` (compartments
     with a non-zero sum, state or bias in the step), `current_wraps`, `membrane_clips`.
-    operations: synaptic operations by synapse group. wall_s: without compilation.
+    operations: synaptic operations by synapse group. arrived: by synapse group, how many spikes of
+    each source neuron, flat, arrived within the run. wall_s: without compilation.
     """
 
     spikes: Mapping[str, np.ndarray]
     potentials: Mapping[str, np.ndarray]
     counters: Mapping[str, Mapping[Count, int]]
     operations: Mapping[GroupName, int]
+    arrived: Mapping[GroupName, np.ndarray]
     wall_s: float
 
 
@@ -59,6 +61,7 @@ def emulate(
         {n: np.concatenate([part[1][n] for part in kept]) for n in machine.probed},
         machine.counters(),
         dict(machine.operations),
+        dict(machine.arrived),
         wall_s,
     )
 
@@ -89,6 +92,7 @@ class _Machine:
     steps: int
     probes: Sequence[str]
     operations: dict[GroupName, int] = field(default_factory=dict)
+    arrived: dict[GroupName, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         network = self.network
@@ -101,6 +105,9 @@ class _Machine:
         self.registers = {p.name: _registers(p) for p in network.populations}
         self.counts = {p.name: np.zeros(4, np.int64) for p in network.populations}
         self.operations = {g.name: 0 for g in network.synapses}
+        self.arrived = {
+            g.name: np.zeros(prod(network.shape_of(g.source)), np.int64) for g in network.synapses
+        }
 
     def _delay(self, group: SynapseGroup) -> np.ndarray:
         """The delay in steps of the network: what the schedule of depths does not explain."""
@@ -160,6 +167,8 @@ class _Machine:
                     potentials[p.name],
                     self.counts[p.name],
                 )
+        for group in self.network.synapses:
+            self.arrived[group.name] += _in_time(rasters[group.source], self._delay(group))
         lead, shape_of = (batch, self.steps), self.network.shape_of
         return (
             {n: rasters[n].reshape(lead + shape_of(n)).astype(bool) for n in self.kept},
@@ -172,6 +181,8 @@ class _Machine:
         self.run({n: np.zeros((1, 1, prod(s)), np.uint8) for n, s in self.network.inputs.items()})
         self.steps = steps
         self.operations = dict.fromkeys(self.operations, 0)
+        for arrived in self.arrived.values():
+            arrived[:] = 0
         for counts in self.counts.values():
             counts[:] = 0
 
@@ -182,6 +193,23 @@ class _Machine:
             population: dict(zip(names, map(int, counts), strict=True))
             for population, counts in self.counts.items()
         }
+
+
+def _in_time(raster: np.ndarray, delay: np.ndarray) -> np.ndarray:
+    """Return how many spikes of each neuron arrive within the run, over the batch.
+
+    raster: bits (batch, time, neurons). delay: steps, one for all neurons or one each.
+    """
+    steps, size = raster.shape[1:]
+    if delay.size == 1:
+        early = raster[:, : max(steps - int(delay[0]), 0)]
+        return early.sum(axis=(0, 1), dtype=np.int64)
+    counts = np.zeros(size, np.int64)
+    for late in np.unique(delay):
+        own = np.flatnonzero(delay == late)
+        early = raster[:, : max(steps - int(late), 0), own]
+        counts[own] = early.sum(axis=(0, 1), dtype=np.int64)
+    return counts
 
 
 def _registers(p: Population) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from axonc.toolchain.cost import Event
 
+from .network import GroupName
 from .partition import Partition
-from .placement import Placement, Traffic, hops, place, traffic_of
+from .placement import Placement, Traffic, chip_links, hops, place, traffic_of
 
 
 @dataclass(frozen=True)
@@ -80,25 +81,22 @@ class ChipMapping:
             for resource in usages[0]
         }
 
-    def messages(self, spikes: Mapping[str, float]) -> dict[Event, float]:
-        """Return messages and hops for so many spikes of each population, evenly over its neurons.
+    def sent(self, arrived: Mapping[GroupName, np.ndarray]) -> Traffic:
+        """Return the messages between cores for spikes that arrived; see `LoihiRun.arrived`.
 
-        A spike is one message to every core that it has a synapse in; messages from outside and
-        what leaves the last population are not counted.
+        Messages from outside and what leaves the last population are not counted.
         """
-        network, traffic = self.partition.network, self.traffic
-        rates = np.array(
-            [
-                0.0
-                if g.source in network.inputs
-                else spikes[g.source] / network.population(g.source).size
-                for g in network.synapses
-            ]
-        )
-        sent = traffic.messages * rates[traffic.group]
-        along = (hops(traffic, self.placement.tile_xy) * sent[:, None]).sum(axis=0)
+        return traffic_of(self.partition, arrived)
+
+    def messages(self, sent: Traffic) -> dict[Event, int]:
+        """Return messages, and hops along their ways, those from chip to chip by themselves."""
+        tile_xy = self.placement.tile_xy
+        between = chip_links(sent, tile_xy, self.partition.chip)
+        on_chip = hops(sent, tile_xy) - between
+        east_west, north_south = (on_chip * sent.messages[:, None]).sum(axis=0)
         return {
-            Event.SPIKE_MESSAGE: float(sent.sum()),
-            Event.HOP_EAST_WEST: float(along[0]),
-            Event.HOP_NORTH_SOUTH: float(along[1]),
+            Event.SPIKE_MESSAGE: int(sent.messages.sum()),
+            Event.HOP_EAST_WEST: int(east_west),
+            Event.HOP_NORTH_SOUTH: int(north_south),
+            Event.HOP_BETWEEN_CHIPS: int((between.sum(axis=1) * sent.messages).sum()),
         }

@@ -6,6 +6,7 @@ chip as from tile to tile. The search is `place_on_mesh`, shared by all targets 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -14,12 +15,13 @@ import numpy as np
 from ..mesh_placement import MeshTraffic, place_on_mesh
 from .chip import Chip
 from .core_usage import reached
+from .network import GroupName
 from .partition import Partition
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Messages between fragments for one spike of every neuron.
+    """Messages between fragments.
 
     names: the fragments. source, target, messages: one entry for each pair between which messages
     go; those from the inputs are not counted.
@@ -46,8 +48,16 @@ class Placement:
     sequential_mean_hops: float
 
 
-def traffic_of(partition: Partition) -> Traffic:
-    """Count the messages between all fragments of a partitioned network."""
+def traffic_of(
+    partition: Partition, spikes: Mapping[GroupName, np.ndarray] | None = None
+) -> Traffic:
+    """Count the messages between all fragments of a partitioned network.
+
+    A spike is one message to every core that the synapse group has a synapse of its neuron in.
+
+    Args:
+        spikes: by synapse group, those of each source neuron, flat; one of each without.
+    """
     names = [
         (name, i) for name, fragments in partition.fragments.items() for i in range(len(fragments))
     ]
@@ -57,12 +67,14 @@ def traffic_of(partition: Partition) -> Traffic:
         if group.source in partition.network.inputs:
             continue
         size = partition.network.population(group.source).size
+        sent = np.ones(size, np.int64) if spikes is None else spikes[group.name]
         owner = np.empty(size, np.int64)
         for i, fragment in enumerate(partition.fragments[group.source]):
             owner[fragment.neurons] = number[group.source, i]
         for i, fragment in enumerate(partition.fragments[group.target]):
             mask = reached(group, fragment)
-            counts = np.bincount(owner[np.tile(mask, size // mask.size)], minlength=len(names))
+            own = np.tile(mask, size // mask.size)
+            counts = np.bincount(owner[own], sent[own], minlength=len(names)).astype(np.int64)
             sources = np.flatnonzero(counts)
             targets = np.full(len(sources), number[group.target, i])
             rows.append((sources, targets, counts[sources], np.full(len(sources), index)))
@@ -108,6 +120,12 @@ def _board(chips: int, chip: Chip) -> tuple[np.ndarray, np.ndarray]:
 def hops(traffic: Traffic, tile_xy: np.ndarray) -> np.ndarray:
     """Return the hops (east-west, north-south) of each pair of `traffic`."""
     return np.abs(tile_xy[traffic.source] - tile_xy[traffic.target])
+
+
+def chip_links(traffic: Traffic, tile_xy: np.ndarray, chip: Chip) -> np.ndarray:
+    """Return how many of the hops of each pair, (east-west, north-south), lead to another chip."""
+    chip_xy = tile_xy // np.array([chip.mesh.columns, chip.mesh.rows])
+    return np.abs(chip_xy[traffic.source] - chip_xy[traffic.target])
 
 
 def _mean_hops(traffic: Traffic, tile_xy: np.ndarray) -> float:

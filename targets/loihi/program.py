@@ -74,6 +74,10 @@ class LoihiProgram(Program):
 
 @dataclass(frozen=True)
 class LoihiRun(Run):
-    """A run with the synaptic operations of each synapse group."""
+    """A run with what each synapse group did.
+
+    arrived: how many spikes of each source neuron, flat, arrived within the run, over the batch.
+    """
 
     operations: Mapping[GroupName, int] = field(default_factory=dict)
+    arrived: Mapping[GroupName, np.ndarray] = field(default_factory=dict)

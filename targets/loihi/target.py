@@ -161,6 +161,7 @@ class Loihi(Target):
             },
             layers=layers,
             operations=emulation.operations,
+            arrived=emulation.arrived,
         )
 
     def cost(self, program: Program, run: Run | None = None) -> CostReport:

@@ -4,8 +4,8 @@
     step    = max over c of core(c) + longest way of a message + barrier(tiles in use)
 
 Two assumptions are made, because only times of single events are published: a core processes its
-events one after another, and all neurons of a population are equally active in all steps. Overlap
-makes a step shorter, bursts make it longer.
+events one after another, and all neurons of a population are equally active in all steps (which of
+them sent the messages is counted). Overlap makes a step shorter, bursts make it longer.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def _cores(
 ) -> dict[StepPart, dict[Event, np.ndarray]]:
     """Return mean counts a step, by part of the estimate and event: one number a core."""
     network, partition = program.network, program.mapping.partition
-    traffic = program.mapping.traffic
-    number = {name: i for i, name in enumerate(traffic.names)}
+    messages = program.mapping.sent(run.arrived)
+    number = {name: i for i, name in enumerate(messages.names)}
     count = len(number)
 
     def share(population: str) -> np.ndarray:
@@ -97,18 +97,15 @@ def _cores(
 
     work = {form: np.zeros(count) for form in dict.fromkeys(forms.values())}
     sent, received = np.zeros(count), np.zeros(count)
-    for index, g in enumerate(network.synapses):
+    np.add.at(sent, messages.source, messages.messages / steps)
+    np.add.at(received, messages.target, messages.messages / steps)
+    for g in network.synapses:
         work[forms[g.name]] += share(g.target) * run.operations[g.name] / steps
-        size = int(np.prod(network.shape_of(g.source)))
-        rate = run.layers[g.source][Count.SPIKES] / steps / size
         if g.source in network.inputs:
             for i, fragment in enumerate(partition.fragments[g.target]):
-                received[number[g.target, i]] += reached(g, fragment).mean() * size * rate
-        else:
-            own = traffic.group == index
-            messages = traffic.messages[own] * rate
-            np.add.at(sent, traffic.source[own], messages)
-            np.add.at(received, traffic.target[own], messages)
+                mask = reached(g, fragment)
+                arrived = run.arrived[g.name].reshape(-1, mask.size)
+                received[number[g.target, i]] += int(arrived[:, mask].sum()) / steps
     active, idle, spikes = np.zeros(count), np.zeros(count), np.zeros(count)
     for p in network.populations:
         mean = {what: share(p.name) * n / steps for what, n in run.layers[p.name].items()}

@@ -65,6 +65,7 @@ class Event(StrEnum):
     MESSAGE_RECEIVED = "message_received"
     HOP_EAST_WEST = "hop_east_west"
     HOP_NORTH_SOUTH = "hop_north_south"
+    HOP_BETWEEN_CHIPS = "hop_between_chips"
     ADD_8BIT = "add_8bit"
     ADD_16BIT = "add_16bit"
     ADD_32BIT = "add_32bit"

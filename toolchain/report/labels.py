@@ -56,6 +56,7 @@ _ENERGY_GROUPS = {
         Event.MESSAGE_RECEIVED,
         Event.HOP_EAST_WEST,
         Event.HOP_NORTH_SOUTH,
+        Event.HOP_BETWEEN_CHIPS,
     ),
 }
 _GROUP_OF = {event: group for group, events in _ENERGY_GROUPS.items() for event in events}
