@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from .training.evaluate import encode as encode
     from .training.evaluate import predict as predict
     from .training.evaluate import run_network as run_network
-    from .training.loop import TrainingProgress as TrainingProgress
     from .training.loop import TrainingResult as TrainingResult
     from .training.loop import train as train
     from .training.plots import plot_history as plot_history
+    from .training.run import TrainingProgress as TrainingProgress
     from .training.size import ModelSize as ModelSize
     from .training.size import model_size as model_size
     from .training.tensorboard import write_tensorboard as write_tensorboard
+    from .training.understood import Understood as Understood
+    from .training.understood import understood as understood
 
 _HOME = {
     "Dataset": "data",
@@ -37,8 +39,9 @@ _HOME = {
     "Split": "data",
     "TrainingConfig": "config",
     "TrainingInputError": "errors",
-    "TrainingProgress": "training.loop",
+    "TrainingProgress": "training.run",
     "TrainingResult": "training.loop",
+    "Understood": "training.understood",
     "dataset": "training.evaluate",
     "encode": "training.evaluate",
     "export_nir": "export.trained_network",
@@ -50,6 +53,7 @@ _HOME = {
     "predict": "training.evaluate",
     "run_network": "training.evaluate",
     "train": "training.loop",
+    "understood": "training.understood",
     "write_tensorboard": "training.tensorboard",
 }
 

@@ -36,6 +36,14 @@ class Augmentation(StrEnum):
     """crop-flip, AutoAugment, Cutout."""
 
 
+class Channels(StrEnum):
+    """Where the images of a .npz file have their channels (see `archive`)."""
+
+    AUTO = "auto"
+    FIRST = "first"
+    LAST = "last"
+
+
 class Encoding(StrEnum):
     """How an image becomes spikes (see `encoders`)."""
 
@@ -109,6 +117,7 @@ class DataConfig:
     side: pixels an image folder's images are cut and scaled to, or an event camera's are binned
         to, both ways (0: as recorded).
     bins: event frames a recording is cut into; with the events encoder, the time steps.
+    channels: of the data set npz, which axis of its images they are.
     """
 
     name: str = "mnist5k"
@@ -119,6 +128,7 @@ class DataConfig:
     augmentation: Augmentation = Augmentation.NONE
     side: int = 0
     bins: int = 10
+    channels: Channels = field(default=Channels.AUTO, metadata=_toml.LATER)
 
 
 @dataclass(frozen=True)
@@ -253,6 +263,7 @@ class TrainingConfig:
             ("neuron.tau_s", self.neuron.tau_s),
             ("neuron.threshold", self.neuron.threshold),
             ("surrogate.width", self.surrogate.width),
+            ("surrogate.slope", self.surrogate.slope),
             ("optimizer.learning_rate", self.optimizer.learning_rate),
             *(
                 (f"adali.{side}", value)
@@ -261,14 +272,64 @@ class TrainingConfig:
             ),
         ):
             _toml.require_positive(name, value)
-        for name in ("side", "train_limit", "split_seed"):
-            if getattr(self.data, name) < 0:
+        self._require_ranges()
+        if self.neuron.kind is not NeuronKind.IF:
+            self._require_leak()
+        if self.encoder.steps == 1 and self.batch_size // self.accumulate < 2:
+            raise TrainingInputError(
+                "setting batch_size",
+                got=f"{self.batch_size}, in {self.accumulate} parts, with encoder.steps = 1",
+                expected="two samples a part or more: BatchNorm needs two values a neuron",
+                remedy="raise batch_size or encoder.steps, or lower accumulate",
+            )
+
+    def _require_ranges(self) -> None:
+        """Refuse numbers outside [least, most], or [least, most) where most is open."""
+        endless = float("inf")
+        for name, values, least, most, is_open in (
+            ("seed", self.seed, 0, 2**63, True),
+            ("data.side", self.data.side, 0, 1 << 14, False),
+            ("data.train_limit", self.data.train_limit, 0, endless, True),
+            ("data.split_seed", self.data.split_seed, 0, endless, True),
+            ("encoder.threshold", self.encoder.threshold, 0, endless, True),
+            ("network.hidden", self.network.hidden, 1, 1 << 24, False),
+            ("network.channels", self.network.channels, 1, 1 << 24, False),
+            ("network.dropout", self.network.dropout, 0, 1, True),
+            ("gate.momentum", self.gate.momentum, 0, 1, False),
+            ("optimizer.learning_rate", self.optimizer.learning_rate, 0, 1e20, False),
+            ("optimizer.momentum", self.optimizer.momentum, 0, 1, True),
+            ("optimizer.weight_decay", self.optimizer.weight_decay, 0, 1e6, False),
+            ("optimizer.mse_share", self.optimizer.mse_share, 0, 1, False),
+            ("optimizer.label_smoothing", self.optimizer.label_smoothing, 0, 1, True),
+            ("bso.gamma", self.bso.gamma, 0, endless, True),
+            ("bso.beta1", self.bso.beta1, 0, 1, True),
+            ("bso.beta2", self.bso.beta2, 0, 1, True),
+            ("bso.fall_epochs", self.bso.fall_epochs, 0, endless, True),
+        ):
+            for value in values if isinstance(values, tuple) else (values,):
+                if least <= value < most or (value == most and not is_open):
+                    continue
+                until = "below" if is_open else "to"
+                upwards = "" if most == endless else f" {until} {most:g}"
                 raise TrainingInputError(
-                    f"setting data.{name}",
-                    got=str(getattr(self.data, name)),
-                    expected="a number from 0",
+                    f"setting {name}",
+                    got=str(value),
+                    expected=f"a number from {least}{upwards}",
                     remedy="correct it",
                 )
+
+    def _require_leak(self) -> None:
+        """Refuse a time constant of a time step or less, where what is kept would turn its sign."""
+        learned = self.neuron.kind is NeuronKind.PLIF
+        if self.neuron.tau_s < self.neuron.dt_s or (
+            learned and self.neuron.tau_s == self.neuron.dt_s
+        ):
+            raise TrainingInputError(
+                "setting neuron.tau_s",
+                got=f"{self.neuron.tau_s} with neuron.dt_s = {self.neuron.dt_s}",
+                expected="more than dt_s" if learned else "dt_s or more",
+                remedy="raise tau_s, or lower dt_s",
+            )
 
     def _sides(self, side: str) -> tuple[float, ...]:
         boundaries: tuple[float, ...] = getattr(self.adali, side)

@@ -92,6 +92,13 @@ class RawDataset:
     def check(self, name: str) -> None:
         """Refuse splits whose images and labels do not belong together."""
         for split, (images, labels) in (("train", self.train), ("test", self.test)):
+            if not len(images) or min(images.shape[1:], default=0) < 1:
+                raise DataError(
+                    f"data set {name}, {split}",
+                    got=f"images of shape {tuple(images.shape)}",
+                    expected="at least one image of at least one pixel",
+                    remedy="give every split its images",
+                )
             if len(images) != len(labels):
                 raise DataError(
                     f"data set {name}, {split}",
@@ -106,3 +113,29 @@ class RawDataset:
                     expected=f"labels from 0 to {self.classes - 1}",
                     remedy="check the label file",
                 )
+        shapes = [tuple(images.shape[1:]) for images, _ in (self.train, self.test)]
+        if shapes[0] != shapes[1]:
+            raise DataError(
+                f"data set {name}, test",
+                got=f"images of shape {shapes[1]}",
+                expected=f"{shapes[0]}, as in train",
+                remedy="bring all images to one size",
+            )
+
+
+def classes_of(what: str, train: Labels, test: Labels) -> int:
+    """Return the number of classes that labels from 0 stand for.
+
+    Raises:
+        DataError: more than half of the numbers up to the highest label are nobody's label.
+    """
+    used = np.unique(np.concatenate([train, test]))
+    count = int(used[-1]) + 1 if len(used) else 1
+    if count > 2 * max(len(used), 1):
+        raise DataError(
+            f"{what}, labels",
+            got=f"{len(used)} different ones from {used[0]} to {used[-1]}",
+            expected="classes numbered from 0 without large gaps",
+            remedy="number the classes from 0, as numpy.unique(labels, return_inverse=True) does",
+        )
+    return count

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import _user_file
 from ..config import DataConfig
 from ..errors import DataError
-from ._split import Labels, LazyImages, RawDataset
+from ._split import Labels, LazyImages, RawDataset, classes_of
 from .events import Events, Size, checked_frames, frame_size
 
 _MAX_SIDE = 1 << 13
@@ -51,9 +51,9 @@ def python(config: DataConfig) -> RawDataset:
     ]
     sensor, classes = _sensor_size(parts[0]), _attribute(pair[0], "classes")
     splits = [part.lazy(config, *sensor) for part in parts]
-    return RawDataset(
-        len(classes) if hasattr(classes, "__len__") else int(splits[0][1].max()) + 1, *splits
-    )
+    if hasattr(classes, "__len__"):
+        return RawDataset(len(classes), *splits)
+    return RawDataset(classes_of(config.path, splits[0][1], splits[0][1]), *splits)
 
 
 @dataclass(frozen=True)

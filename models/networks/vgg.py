@@ -11,6 +11,7 @@ from __future__ import annotations
 from torch import nn
 
 from ..config import TrainingConfig
+from ..errors import TrainingInputError
 from .blocks import Layers, conv, finish, linear, read_out
 from .network import INPUT, Wire
 
@@ -70,6 +71,14 @@ def _features(
 
     A pooling stands in front of the next layer; one at the plan's end is left to the caller.
     """
+    side = 2 ** plan.count(_POOL)
+    if min(shape[1:]) < side:
+        raise TrainingInputError(
+            f"network.architecture {config.network.architecture!r}",
+            got=f"images of {shape[1]}x{shape[2]}",
+            expected=f"{side}x{side} or more: pooling halves them {plan.count(_POOL)} times",
+            remedy="take larger images (data.side), or the architecture conv or mlp",
+        )
     layers: Layers = {}
     source, (channels, height, width) = INPUT, shape
     pool: nn.Module | None = None

@@ -25,11 +25,6 @@ class ModelSize:
         return 32 * (self.parameters - self.binary_weights) + self.binary_weights
 
     @property
-    def size_mb(self) -> float:
-        """The size with one bit a binary weight, in 10^6 bytes."""
-        return self.size_bits / 8e6
-
-    @property
     def float_size_mb(self) -> float:
         """The size of the same network in 32-bit floating point, in 10^6 bytes."""
         return self.parameters * 4 / 1e6

@@ -28,11 +28,6 @@ def config_path(name: str) -> Path:
     return _file(name, ".toml")
 
 
-def card(name: str) -> str:
-    """Return a network's card: data, seed, command, accuracy, sign flips; Markdown."""
-    return _file(name, ".md").read_text(encoding="utf-8")
-
-
 def _file(name: str, suffix: str) -> Path:
     if name not in names():
         raise TrainingInputError(

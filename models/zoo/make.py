@@ -9,7 +9,8 @@ from pathlib import Path
 
 from .. import TrainingConfig, TrainingInputError, export_nir, model_size, train
 from .._files import write_atomically
-from ..training.loop import CHECKPOINT, TrainingResult
+from ..training.loop import TrainingResult
+from ..training.run import CHECKPOINT
 from . import config_path, names
 
 _CARD = """\

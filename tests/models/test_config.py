@@ -59,7 +59,47 @@ def test_a_file_may_say_only_what_differs(tmp_path: Path) -> None:
         ("gate = 3", "settings: got gate = 3, expected a value of type table. Correct the value."),
         ("epochs = 0", "setting epochs: got 0, expected a number above 0. Correct it."),
         ("data.bins = 0", "setting data.bins: got 0, expected a number above 0. Correct it."),
-        ("data.side = -1", "setting data.side: got -1, expected a number from 0. Correct it."),
+        (
+            "data.side = -1",
+            "setting data.side: got -1, expected a number from 0 to 16384. Correct it.",
+        ),
+        *(
+            (
+                f"{table}.{name} = {value}",
+                f"setting {table}.{name}: got {got}, expected a number {expected}. Correct it.",
+            )
+            for table, name, value, got, expected in [
+                ("optimizer", "weight_decay", "-3", "-3.0", "from 0 to 1e+06"),
+                ("optimizer", "label_smoothing", "5", "5.0", "from 0 below 1"),
+                ("optimizer", "momentum", "5", "5.0", "from 0 below 1"),
+                ("optimizer", "mse_share", "-4", "-4.0", "from 0 to 1"),
+                ("optimizer", "learning_rate", "1e25", "1e+25", "from 0 to 1e+20"),
+                ("network", "dropout", "1.5", "1.5", "from 0 below 1"),
+                ("network", "hidden", "[0]", "0", "from 1 to 1.67772e+07"),
+                ("surrogate", "slope", "-4", "-4.0", "above 0"),
+                ("bso", "beta1", "1", "1.0", "from 0 below 1"),
+            ]
+        ),
+        (
+            "seed = -1",
+            "setting seed: got -1, expected a number from 0 below 9.22337e+18. Correct it.",
+        ),
+        (
+            "[neuron]\nkind = 'plif'\ntau_s = 1e-3",
+            "setting neuron.tau_s: got 0.001 with neuron.dt_s = 0.001, expected more than dt_s. "
+            "Raise tau_s, or lower dt_s.",
+        ),
+        (
+            "neuron.tau_s = 5e-4",
+            "setting neuron.tau_s: got 0.0005 with neuron.dt_s = 0.001, expected dt_s or more. "
+            "Raise tau_s, or lower dt_s.",
+        ),
+        (
+            "batch_size = 1\nencoder.steps = 1",
+            "setting batch_size: got 1, in 1 parts, with encoder.steps = 1, expected two samples a "
+            "part or more: BatchNorm needs two values a neuron. "
+            "Raise batch_size or encoder.steps, or lower accumulate.",
+        ),
         (
             "[neuron]\nthreshold = nan",
             "setting neuron.threshold: got nan, expected a number above 0. Correct it.",

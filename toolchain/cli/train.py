@@ -19,6 +19,7 @@ on where the checkpoint stands, with its settings, and reaches the weights of an
 examples:
   axonc train --out runs/digits                       the demo's network on 5,000 digits
   axonc train --config digits.toml --out runs/digits
+  axonc train --config digits.toml --check            what is understood of it; trains nothing
   axonc train --out runs/digits --resume
   axonc train --preset cifar10-vgg11-bso --data cifar-10-batches-bin --out runs/bso
   torchrun --nproc-per-node 2 --no-python axonc train --out runs/digits
@@ -40,6 +41,11 @@ def add_parser(subparsers: Any) -> None:
     action.add_argument("--out", type=Path, metavar="DIR", help="folder of checkpoint and metrics")
     action.add_argument(
         "--show", action="store_true", help="print all settings as TOML, and train nothing"
+    )
+    action.add_argument(
+        "--check",
+        action="store_true",
+        help="print what is understood of the data and the network, and train nothing",
     )
     parser.add_argument("--data", metavar="PATH", help="overrides data.path, where the files are")
     parser.add_argument("--seed", type=int, default=None, help="overrides the file's seed")
@@ -82,6 +88,8 @@ def execute(options: argparse.Namespace) -> int:
     if options.show:
         print(_settings(options, models).to_toml(), end="")
         return 0
+    if options.check:
+        return _check(_settings(options, models), options.json, models)
     # Under torchrun every process runs this; the first one speaks, and looks at the folder.
     first = os.environ.get("RANK", "0") == "0"
     checkpoint = options.out / "checkpoint.pt"
@@ -125,6 +133,18 @@ def execute(options: argparse.Namespace) -> int:
         print_json(figures)
     else:
         print_figures(figures, "trained")
+    return 0
+
+
+def _check(config: Any, json: bool, models: Any) -> int:
+    from ..report import print_figures, print_rows
+
+    found = models.understood(config)
+    if json:
+        print_json({**found.figures, "splits": found.splits})
+    else:
+        print_figures(found.figures, "understood")
+        print_rows("samples", found.splits)
     return 0
 
 

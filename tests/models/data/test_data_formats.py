@@ -10,7 +10,7 @@ from idx_files import made_mnist
 from PIL import Image
 
 from axonc.models import TrainingConfig, data
-from axonc.models.config import DataConfig, EncoderConfig
+from axonc.models.config import Channels, DataConfig, EncoderConfig
 from axonc.models.data._split import LazyImages
 from axonc.models.errors import DataError
 from axonc.models.training.evaluate import encode
@@ -61,6 +61,7 @@ def test_missing_idx_file(tmp_path: Path) -> None:
         (b"not gzip", "Not a gzipped file"),
         (gzip.compress(b"\0\0\x08\x03" * 100)[:-9], "Compressed file ended"),
     ],
+    ids=["no values", "no shape", "no idx file", "no gzip file", "cut"],
 )
 def test_corrupt_idx_file(content: bytes, got: str, tmp_path: Path) -> None:
     made_mnist(tmp_path)
@@ -151,8 +152,125 @@ def test_npz(tmp_path: Path) -> None:
 def test_npz_of_objects_is_not_unpickled(tmp_path: Path) -> None:
     file = tmp_path / "set.npz"
     np.savez(file, x_train=np.array([print], object), y_train=1, x_test=1, y_test=1)
-    with pytest.raises(DataError, match="allow_pickle"):
+    with pytest.raises(DataError, match="got 'x_train', an array of type object and shape"):
         load("npz", file)
+
+
+def save_npz(file: Path, images: np.ndarray, labels: object = None, **arrays: object) -> None:
+    chosen = np.arange(len(images)) % 2 if labels is None else np.asarray(labels)
+    parts = {"x_train": images, "y_train": chosen, "x_test": images, "y_test": chosen}
+    np.savez_compressed(file, **{**parts, **arrays})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        ((32, 32, 3), (3, 32, 32)),
+        ((3, 32, 32), (3, 32, 32)),
+        ((5, 6, 1), (1, 5, 6)),
+        ((8, 8, 12), (12, 8, 8)),
+        ((12, 8, 8), (12, 8, 8)),
+        ((3, 3, 2), (2, 3, 3)),
+        ((10, 34, 34, 2), (10, 2, 34, 34)),
+        ((10, 2, 34, 34), (10, 2, 34, 34)),
+    ],
+)
+def test_npz_with_channels_first_or_last(
+    stored: tuple[int, ...], read: tuple[int, ...], tmp_path: Path
+) -> None:
+    images = RANDOM.integers(0, 256, (4, *stored), dtype=np.uint8)
+    save_npz(tmp_path / "set.npz", images)
+    found = load("npz", tmp_path / "set.npz").test.images
+    assert isinstance(found, np.ndarray) and found.shape == (4, *read)
+    assert np.array_equal(found, images if stored == read else np.moveaxis(images, -1, -3))
+
+
+def test_npz_whose_channels_could_be_either(tmp_path: Path) -> None:
+    file = tmp_path / "set.npz"
+    save_npz(file, np.zeros((4, 5, 6, 7), np.uint8))
+    with pytest.raises(DataError) as error:
+        load("npz", file)
+    assert str(error.value) == (
+        "data set npz, images: got the shape (4, 5, 6, 7), whose channels may be its axis of 5 or "
+        "that of 7, expected channels that the shape tells from height and width. "
+        'Say it: data.channels = "first" or "last".'
+    )
+    for channels, shape in ((Channels.FIRST, (5, 6, 7)), (Channels.LAST, (7, 5, 6))):
+        config = DataConfig("npz", str(file), validation=1, channels=channels)
+        assert data.load(config).image_shape == shape
+
+
+def test_npz_larger_than_its_file_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("axonc.models.data._zipped._FREE_BYTES", 1 << 16)
+    file = tmp_path / "set.npz"
+    save_npz(file, np.zeros((4, 3, 512, 512), np.uint8))
+    message = (
+        "set.npz: got [0-9]+ bytes unpacked, more than the [0-9]+ allowed for its size, expected"
+    )
+    with pytest.raises(DataError, match=message):
+        load("npz", file)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (
+            {"x_test": np.zeros((0, 5, 6), np.uint8), "y_test": np.zeros(0, int)},
+            "data set npz, test: got images of shape (0, 1, 5, 6), expected at least one image of "
+            "at least one pixel. Give every split its images.",
+        ),
+        (
+            {"x_test": np.zeros((4, 5, 7), np.uint8)},
+            "data set npz, test: got images of shape (1, 5, 7), expected (1, 5, 6), as in train. "
+            "Bring all images to one size.",
+        ),
+        (
+            {"y_train": np.array([0, 200000, 0, 0])},
+            "data set npz, labels: got 3 different ones from 0 to 200000, expected classes "
+            "numbered from 0 without large gaps. "
+            "Number the classes from 0, as numpy.unique(labels, return_inverse=True) does.",
+        ),
+    ],
+)
+def test_npz_that_no_network_can_learn(
+    arrays: dict[str, np.ndarray], message: str, tmp_path: Path
+) -> None:
+    save_npz(tmp_path / "set.npz", np.zeros((4, 5, 6), np.uint8), **arrays)
+    with pytest.raises(DataError) as error:
+        load("npz", tmp_path / "set.npz")
+    assert str(error.value) == message
+
+
+def save_grey(path: Path, size: tuple[int, int] = (28, 20)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", size, 70).save(path)
+
+
+def test_hidden_folders_are_no_classes(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for name in ("apple", "pear", ".ipynb_checkpoints", "pear/.ipynb_checkpoints"):
+            save_image(tmp_path / split / name / "1.png", (9, 9, 9))
+        save_image(tmp_path / split / "pear" / "._1.png", (9, 9, 9))
+    found = load("image-folder", tmp_path, side=8)
+    assert (found.classes, found.test.labels.tolist()) == (2, [0, 1])
+
+
+def test_grey_images_keep_one_channel_and_their_size(tmp_path: Path) -> None:
+    for file in ("train/a/0.png", "train/b/1.png", "val/b/2.png"):
+        save_grey(tmp_path / file)
+    found = load("image-folder", tmp_path)
+    assert found.image_shape == (1, 20, 28)
+    assert (found.test.images[:] == 70).all()
+    assert load("image-folder", tmp_path, side=8).image_shape == (1, 8, 8)
+    save_grey(tmp_path / "val" / "b" / "3.png", (9, 9))
+    with pytest.raises(DataError) as error:
+        load("image-folder", tmp_path)
+    assert str(error.value) == (
+        "data set image-folder: got grey images of several sizes (28x20 0.png, 9x9 3.png), "
+        "expected one size, or a side to scale them to. Set data.side."
+    )
+    save_image(tmp_path / "val" / "b" / "4.png", (9, 0, 0))
+    assert load("image-folder", tmp_path).image_shape == (3, 224, 224)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the data sets in {SHARED} are not here")

@@ -38,7 +38,7 @@ def test_sizes_are_the_published_ones(
 ) -> None:
     size = model_size(build_network(published(architecture), (3, 32, 32), classes))
     assert round(size.float_size_mb, 2) == float_mb
-    assert round(size.size_mb, 2) == binary_mb
+    assert round(size.size_bits / 8e6, 2) == binary_mb
 
 
 def test_resnet19_has_12_57_million_parameters() -> None:
@@ -84,9 +84,9 @@ def test_parameters_are_those_of_the_architecture(
 def test_a_binary_resnet18_for_imagenet_has_3_52_mb() -> None:
     # With 32-bit shortcuts, the convention of BSO's table 2 (4.22 MB), ours would have 4.21.
     size = model_size(build_network(published("resnet18"), (3, 224, 224), 1000))
-    assert round(size.size_mb, 2) == 3.52
+    assert round(size.size_bits / 8e6, 2) == 3.52
     shortcuts = 64**2 + 64 * 128 + 128 * 256 + 256 * 512
-    assert round(size.size_mb + shortcuts * 31 / 8e6, 2) == 4.21
+    assert round(size.size_bits / 8e6 + shortcuts * 31 / 8e6, 2) == 4.21
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_convolutions_keep_channels_innermost_in_memory(channels: int) -> None:
 def test_a_full_precision_baseline_has_no_binary_layer() -> None:
     size = model_size(build_network(published("vgg11", binary=False), (3, 32, 32), 10))
     assert size.binary_weights == 0
-    assert size.size_mb == size.float_size_mb
+    assert size.size_bits / 8e6 == size.float_size_mb
 
 
 def test_unknown_architecture() -> None:
@@ -188,4 +188,14 @@ def test_unknown_architecture() -> None:
         build_network(published("resnet-19"), (3, 32, 32), 10)
     assert str(error.value) == (
         "network.architecture: got 'resnet-19', expected a known network. Did you mean 'resnet19'?"
+    )
+
+
+def test_images_too_small_for_a_networks_poolings() -> None:
+    config = TrainingConfig(network=NetworkConfig("vgg11"))
+    with pytest.raises(TrainingInputError) as error:
+        build_network(config, (3, 8, 8), 10)
+    assert str(error.value) == (
+        "network.architecture 'vgg11': got images of 8x8, expected 16x16 or more: pooling halves "
+        "them 4 times. Take larger images (data.side), or the architecture conv or mlp."
     )

@@ -40,7 +40,7 @@ def test_training_learns_and_leaves_the_global_generator_alone(tmp_path: Path) -
 def test_divergence_keeps_the_last_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from axonc.models.training import loop as training
+    from axonc.models.training import run as training
 
     calls = 0
     loss = training.batch_loss
@@ -64,7 +64,7 @@ def test_divergence_keeps_the_last_checkpoint(
 def test_weights_that_break_without_the_loss_are_found_before_they_are_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from axonc.models.training import loop as training
+    from axonc.models.training import run as training
 
     telemetry_observe = training.Telemetry.observe
     calls = 0

@@ -17,7 +17,7 @@ def test_each_network_is_binary_and_documented(name: str) -> None:
     assert weights
     assert all(w.dtype == np.int8 and set(np.unique(w)) <= {-1, 0, 1} for w in weights)
     config = TrainingConfig.from_toml(zoo.config_path(name))
-    card = zoo.card(name)
+    card = zoo.model_path(name).with_suffix(".md").read_text(encoding="utf-8")
     assert f"| seed | {config.seed} |" in card
     assert f"python -m axonc.models.zoo.make {name}" in card
     assert card.rstrip().splitlines()[-1].count(",") == config.epochs - 1

@@ -122,3 +122,11 @@ def test_torchrun_speaks_once(settings: Path, tmp_path: Path) -> None:
     assert [process.returncode for process in processes] == [0, 0]
     assert json.loads(first)["checkpoint"] == str(tmp_path / "out" / "checkpoint.pt")
     assert second == ""
+
+
+def test_check_tells_what_is_understood_and_trains_nothing(settings: Path) -> None:
+    out, err = axonc("--config", str(settings), "--check").communicate(timeout=60)
+    found = json.loads(out)
+    assert (found["one_sample"], found["last_batch"]) == ("1 channels, 28 height, 28 width", 20)
+    assert [row["samples"] for row in found["splits"]] == [400, 40, 1000]
+    assert [path.name for path in settings.parent.iterdir()] == ["settings.toml"]
