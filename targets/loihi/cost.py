@@ -21,9 +21,9 @@ from axonc.toolchain.cost import (
     TimeEstimate,
 )
 
-from .network import GroupName, SynapseGroup
 from .program import LoihiProgram, LoihiRun
 from .timing import time_estimate, time_profile
+from .work import CoreWork, work_of
 
 PROFILES = ("davies_2018", "sana_fe_silicon_fit")
 LEFT_OUT = (
@@ -64,11 +64,11 @@ def cost_report(program: LoihiProgram, run: LoihiRun | None) -> CostReport:
     energy: tuple[EnergyEstimate, ...] = ()
     time: tuple[TimeEstimate, ...] = ()
     if program.chip.name == "loihi1":
-        forms = {g.name: _form(g) for g in network.synapses}
-        events = _events(program, run, forms, active, updates, spikes)
+        work = list(work_of(program, run))
+        events = _events(program, run, work, active, updates, spikes)
         energy = tuple(profile.price(events) for profile in energy_profiles())
         profiles = [time_profile(name) for name in PROFILES]
-        time = tuple(time_estimate(program, run, forms, profile) for profile in profiles)
+        time = tuple(time_estimate(program, run, work, profile) for profile in profiles)
         notes += [LEFT_OUT, TIME_IS]
     else:
         notes.append(f"no energy and no time: for {program.chip.title} no figures are published")
@@ -89,7 +89,7 @@ def cost_report(program: LoihiProgram, run: LoihiRun | None) -> CostReport:
 def _events(
     program: LoihiProgram,
     run: LoihiRun,
-    forms: Mapping[GroupName, Event],
+    work: Iterable[CoreWork],
     active: Breakdown[str],
     updates: Breakdown[str],
     spikes: Breakdown[str],
@@ -99,8 +99,8 @@ def _events(
     events: defaultdict[Event, float] = defaultdict(float)
     for event, count in mapping.messages(mapping.sent(run.arrived)).items():
         events[event] = count / samples
-    for group, operations in run.operations.items():
-        events[forms[group]] += operations / samples
+    for done in work:
+        events[done.form] += done.operations / samples
     events[Event.NEURON_UPDATE_ACTIVE] = active.total
     events[Event.NEURON_UPDATE_INACTIVE] = updates.total - active.total
     events[Event.SPIKE_GENERATED] = spikes.total
@@ -124,12 +124,3 @@ def _memory(program: LoihiProgram) -> Breakdown[Stored]:
         if np.any(p.bias_mant):
             parts[Stored(p.name, Memory.BIASES)] = chip["bias_bits"] * p.size
     return Breakdown(parts)
-
-
-def _form(group: SynapseGroup) -> Event:
-    """Return what one operation of a group is, by how its synapses are stored."""
-    if group.kernel is not None:
-        return Event.SYNAPTIC_OPERATION_CONV
-    if int(group.fan_out().sum()) == int(np.prod(group.weight.shape)):
-        return Event.SYNAPTIC_OPERATION_DENSE
-    return Event.SYNAPTIC_OPERATION_SPARSE

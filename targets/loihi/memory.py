@@ -58,10 +58,21 @@ class SynapseLists:
     def matrix_bits(self, group: SynapseGroup, present: np.ndarray, compartments: int) -> int:
         """Return the bits of a matrix's lists in a core with so many compartments, one a source.
 
-        present: synapses of each source neuron in this core. A list is stored without indices,
-        zeros included, where that is smaller.
+        present: synapses of each source neuron in this core. The lists are stored without indices,
+        zeros included, where that is smaller; all of them in one form, see `is_indexed`.
         """
+        return min(self._bits_of_forms(group, present, compartments))
+
+    def is_indexed(self, group: SynapseGroup, present: np.ndarray, compartments: int) -> bool:
+        """Return whether a core stores an index with each synapse of a matrix, and no zeros."""
+        indexed, plain = self._bits_of_forms(group, present, compartments)
+        return indexed < plain
+
+    def _bits_of_forms(
+        self, group: SynapseGroup, present: np.ndarray, compartments: int
+    ) -> tuple[int, int]:
+        """Return the bits with indices, and without."""
         width = self.synapse_width(group)
-        sparse = self.list_bits(present, width + self.index_width(compartments))
-        dense = self.list_bits(np.full_like(present, compartments), width)
-        return int(np.minimum(sparse, np.where(present > 0, dense, 0)).sum())
+        indexed = self.list_bits(present, width + self.index_width(compartments))
+        plain = self.list_bits(np.full_like(present, compartments), width)
+        return int(indexed.sum()), int(np.where(present > 0, plain, 0).sum())

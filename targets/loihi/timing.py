@@ -4,14 +4,15 @@
     step    = max over c of core(c) + longest way of a message + barrier(tiles in use)
 
 Two assumptions are made, because only times of single events are published: a core processes its
-events one after another, and all neurons of a population are equally active in all steps (which of
-them sent the messages is counted). Overlap makes a step shorter, bursts make it longer.
+events one after another, and all steps are alike, as are the updates of all neurons of a population
+(messages, and operations of matrices, are counted core by core). Overlap makes a step shorter,
+bursts make it longer.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,9 +22,9 @@ import numpy as np
 from axonc.toolchain.cost import Count, Event, StepPart, TimeEstimate
 
 from .core_usage import reached
-from .network import GroupName
 from .placement import hops
 from .program import LoihiProgram, LoihiRun
+from .work import CoreWork
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,14 @@ def time_profile(name: str) -> TimeProfile:
 
 
 def time_estimate(
-    program: LoihiProgram, run: LoihiRun, forms: Mapping[GroupName, Event], profile: TimeProfile
+    program: LoihiProgram, run: LoihiRun, work: Sequence[CoreWork], profile: TimeProfile
 ) -> TimeEstimate:
-    """Return the time of a mean step of a run.
-
-    Args:
-        forms: what one operation of each synapse group is.
-    """
+    """Return the time of a mean step of a run, of which `work` are the synaptic operations."""
     network, mapping = program.network, program.mapping
     first = network.populations[0]
     samples = run.counters[Count.SAMPLES]
     steps = run.layers[first.name][Count.NEURON_UPDATES] // (samples * first.size)
-    cores = _cores(program, run, samples * steps, forms)
+    cores = _cores(program, run, samples * steps, work)
     busy = {
         part: np.sum([profile.ns[event] * counts for event, counts in events.items()], axis=0)
         for part, events in cores.items()
@@ -80,7 +77,7 @@ def time_estimate(
 
 
 def _cores(
-    program: LoihiProgram, run: LoihiRun, steps: int, forms: Mapping[GroupName, Event]
+    program: LoihiProgram, run: LoihiRun, steps: int, work: Sequence[CoreWork]
 ) -> dict[StepPart, dict[Event, np.ndarray]]:
     """Return mean counts a step, by part of the estimate and event: one number a core."""
     network, partition = program.network, program.mapping.partition
@@ -95,12 +92,14 @@ def _cores(
             found[number[population, i]] = len(fragment.neurons)
         return found / found.sum()
 
-    work = {form: np.zeros(count) for form in dict.fromkeys(forms.values())}
+    operations = {form: np.zeros(count) for form in dict.fromkeys(done.form for done in work)}
+    for done in work:
+        core = number[done.group.target, done.fragment]
+        operations[done.form][core] += done.operations / steps
     sent, received = np.zeros(count), np.zeros(count)
     np.add.at(sent, messages.source, messages.messages / steps)
     np.add.at(received, messages.target, messages.messages / steps)
     for g in network.synapses:
-        work[forms[g.name]] += share(g.target) * run.operations[g.name] / steps
         if g.source in network.inputs:
             for i, fragment in enumerate(partition.fragments[g.target]):
                 mask = reached(g, fragment)
@@ -113,7 +112,7 @@ def _cores(
         idle += mean[Count.NEURON_UPDATES] - mean[Count.ACTIVE_UPDATES]
         spikes += mean[Count.SPIKES]
     return {
-        StepPart.SYNAPTIC_OPERATIONS: work,
+        StepPart.SYNAPTIC_OPERATIONS: operations,
         StepPart.NEURON_UPDATES: {
             Event.NEURON_UPDATE_ACTIVE: active,
             Event.NEURON_UPDATE_INACTIVE: idle,

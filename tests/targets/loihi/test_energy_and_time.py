@@ -5,7 +5,8 @@ import pytest
 
 from axonc.targets.loihi import Loihi
 from axonc.targets.loihi.placement import Placement
-from axonc.toolchain.cost import Event, StepPart
+from axonc.targets.loihi.work import work_of
+from axonc.toolchain.cost import Event, Memory, StepPart, Stored
 from axonc.toolchain.ir import Edge, Graph
 
 TILES = {"lif1": (0, 0), "lif2": (3, 1), "lif3": (7, 3)}
@@ -96,3 +97,44 @@ def test_the_longest_way_counts_for_the_time_of_a_step(laid_out):
     davies = target.cost(program, run).time[0]
     assert davies.profile == "davies-2018"
     assert davies.parts_ns[StepPart.LONGEST_WAY] == pytest.approx(4 * 4.1 + 2 * 6.5)
+
+
+@pytest.mark.parametrize(
+    ("density", "form", "other"),
+    [
+        (0.1, Event.SYNAPTIC_OPERATION_SPARSE, Event.SYNAPTIC_OPERATION_DENSE),
+        (0.8, Event.SYNAPTIC_OPERATION_DENSE, Event.SYNAPTIC_OPERATION_SPARSE),
+    ],
+)
+def test_a_ternary_matrix_has_one_form_in_memory_and_in_energy(density, form, other, build):
+    rng = np.random.default_rng(4)
+    weight = np.where(rng.random((64, 80)) < density, rng.choice([-1, 1], (64, 80)), 0)
+    graph = build.affine_graph([weight.astype(np.int8)], [build.integer_neuron(64, 2)])
+    target = Loihi()
+    program = target.compile(graph)
+    run = target.run(program, rng.random((2, 10, 80)) < 0.3)
+    (group,) = program.network.synapses
+    lists, present = program.chip.synapse_lists, np.count_nonzero(weight, axis=0)
+    width, index = lists.synapse_width(group), lists.index_width(64)
+    forms = {
+        Event.SYNAPTIC_OPERATION_SPARSE: lists.list_bits(present, width + index).sum(),
+        Event.SYNAPTIC_OPERATION_DENSE: lists.list_bits(np.full(80, 64), width).sum(),
+    }
+    report = target.cost(program, run)
+    assert forms[form] < forms[other]
+    assert report.memory_bits.parts[Stored("fc1", Memory.SYNAPSES)] == forms[form]
+    for estimate in report.energy:
+        assert estimate.counts[form] == run.synaptic_operations / 2
+        assert other not in estimate.counts
+
+
+def test_work_by_core_adds_up_to_the_operations(build):
+    rng = np.random.default_rng(5)
+    weight = np.where(rng.random((1400, 30)) < 0.5, 1, 0).astype(np.int8)  # on two cores
+    graph = build.affine_graph([weight], [build.integer_neuron(1400, 2)])
+    target = Loihi()
+    program = target.compile(graph)
+    run = target.run(program, rng.random((2, 10, 30)) < 0.3)
+    work = list(work_of(program, run))
+    assert len(work) > 1
+    assert sum(done.operations for done in work) == run.synaptic_operations
