@@ -2,8 +2,10 @@
 
 window/LAYER                share of potentials inside the surrogate's window, over neurons,
                             steps and samples (AdaLi calls it compute density)
-synaptic_operations/LAYER   additions a sample costs: for each input that is not 0, the number
-                            of synapses it reaches (borders of convolutions excluded exactly)
+synaptic_operations/LAYER   additions a sample costs: for each spike that arrives, the number of
+                            synapses it reaches (borders of convolutions excluded exactly); behind
+                            average pooling each spike of a window arrives by itself, as on a chip
+multiplications/LAYER       where real numbers arrive: one a number and synapse, zeros included
 """
 
 from __future__ import annotations
@@ -57,8 +59,15 @@ class Probe:
         self._samples += len(scores)
 
     def _work(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+        pool = self._network.layer(name).pool
+
         def hook(synapses: nn.Module, inputs: Any, output: Tensor) -> None:
-            self._add(f"synaptic_operations/{name}", synaptic_operations(synapses, inputs[0]))
+            spikes = spikes_behind(pool, inputs[0])
+            if spikes is None:
+                numbers = torch.ones_like(inputs[0])
+                self._add(f"multiplications/{name}", synaptic_operations(synapses, numbers))
+            else:
+                self._add(f"synaptic_operations/{name}", synaptic_operations(synapses, spikes))
 
         return hook
 
@@ -73,9 +82,27 @@ class Probe:
 
 
 @torch.no_grad()
-def synaptic_operations(synapses: nn.Module, inputs: Tensor) -> float:
-    """Count the synapses reached by inputs that are not 0, summed over a batch."""
-    active = (inputs != 0).sum(0, keepdim=True).double()
+def spikes_behind(pool: nn.Module | None, inputs: Tensor) -> Tensor | None:
+    """Return how many spikes each input stands for; None where inputs are no counts of spikes.
+
+    A mean over a window is that of whole numbers, but for the rounding of its own type.
+    """
+    counts = inputs.double()
+    if isinstance(pool, nn.AvgPool2d):
+        size = pool.kernel_size
+        area = size[0] * size[1] if isinstance(size, tuple) else size * size
+        counts = counts * (pool.divisor_override or area)
+    rounded = counts.round()
+    tolerance = 4 * torch.finfo(inputs.dtype).eps * counts.abs().clamp(min=1)
+    if bool(((counts - rounded).abs() > tolerance).any()) or bool((rounded < 0).any()):
+        return None
+    return rounded
+
+
+@torch.no_grad()
+def synaptic_operations(synapses: nn.Module, spikes: Tensor) -> float:
+    """Count the synapses that spikes reach, summed over a batch; spikes: counts (batch, *shape)."""
+    active = spikes.sum(0, keepdim=True).double()
     if isinstance(synapses, nn.Linear):
         return float(active.sum()) * synapses.out_features
     assert isinstance(synapses, nn.Conv2d)

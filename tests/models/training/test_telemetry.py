@@ -1,15 +1,31 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from axonc.models import TrainingConfig, model_size, plot_history, write_tensorboard
+from axonc.models import (
+    SpikingNetwork,
+    TrainingConfig,
+    export_nir,
+    model_size,
+    plot_history,
+    write_tensorboard,
+)
 from axonc.models.config import EncoderConfig, NetworkConfig, SurrogateConfig, SurrogateKind
+from axonc.models.networks.layers import SpikingLayer
+from axonc.models.networks.network import Wire
 from axonc.models.networks.registry import build_network
 from axonc.models.nn.binarize import BinaryConv2d, BinaryLinear
-from axonc.models.training.probe import Probe, synaptic_operations
+from axonc.models.nn.neurons import IFCell, if_parameters
+from axonc.models.nn.surrogates import Triangle
+from axonc.models.training.probe import Probe, spikes_behind, synaptic_operations
 from axonc.models.training.telemetry import Telemetry
+from axonc.toolchain.driver import lower, workload_of
+from axonc.toolchain.frontend import load_graph
+from axonc.toolchain.reference import execute
 
 CONFIG = TrainingConfig(
     network=NetworkConfig(hidden=(6,)),
@@ -121,3 +137,58 @@ def test_plots_and_tensorboard(tmp_path: Path) -> None:
     write_tensorboard(history, tmp_path / "events")
     (file,) = (tmp_path / "events").iterdir()
     assert b"flips/hidden1" in file.read_bytes()
+
+
+@pytest.mark.parametrize("divisor", [None, 1])
+@pytest.mark.parametrize("kernel", [2, (3, 2)])
+def test_every_spike_of_an_averaged_window_is_counted(
+    divisor: int | None, kernel: int | tuple[int, int]
+) -> None:
+    pool = nn.AvgPool2d(kernel, divisor_override=divisor)
+    spikes = (torch.rand(4, 3, 6, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    found = spikes_behind(pool, pool(spikes))
+    assert found is not None and found.sum() == spikes.sum()
+    assert spikes_behind(None, pool(spikes) * 0.37) is None
+    assert spikes_behind(None, -spikes) is None
+    assert spikes_behind(None, spikes) is not None
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_telemetry_counts_what_cost_counts(tmp_path: Path, real: bool) -> None:
+    """Of a convolutional network with pooling, exported and lowered; pixels are multiplied."""
+    torch.manual_seed(3)
+
+    def integrate(synapses: nn.Linear | nn.Conv2d, pool: nn.Module | None = None) -> SpikingLayer:
+        return SpikingLayer(synapses, cell=IFCell(if_parameters(0.9), Triangle()), pool=pool)
+
+    network = SpikingNetwork(
+        {
+            "first": (Wire("input"), integrate(BinaryConv2d(2, 4, 3, padding=1))),
+            "second": (Wire("first"), integrate(BinaryConv2d(4, 6, 3), nn.AvgPool2d(2))),
+            "third": (Wire("second"), integrate(BinaryLinear(6 * 4, 5))),
+        },
+        input_shape=(2, 8, 8),
+        classes=5,
+        steps=6,
+    ).eval()
+    inputs = np.random.default_rng(0).random((3, 6, 2, 8, 8))
+    inputs = inputs if real else inputs < 0.4
+    with Probe(network) as probe, torch.no_grad():
+        network(torch.from_numpy(inputs.astype(np.float32)).swapaxes(0, 1))
+    figures = {k: v for k, v in probe.figures().items() if not k.startswith("window")}
+    export_nir(network, tmp_path / "model.nir")
+    lowering = lower(load_graph(tmp_path / "model.nir"), real_input=real)
+    work, arriving = [], inputs
+    assert lowering.split is not None
+    for part in (lowering.split.front, lowering.integer):
+        if part is not None:
+            recording = execute(part, arriving)
+            work.append(workload_of(part, recording))
+            arriving = recording.output
+    counted: dict[str, float] = {}
+    for done in work:
+        for kind in ("synaptic_operations", "multiplications"):
+            for name, number in getattr(done, kind).items():
+                if number:
+                    counted[f"{kind}/{name.removesuffix('_synapses')}"] = number / 3
+    assert figures == counted
