@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Iterable
 from functools import partial
 
+_COMMANDS = ("axonc", "make", "pip")
+
 
 class TrainingInputError(ValueError):
     """A configuration, a data set or an option cannot be used (exit status 1).
@@ -20,7 +22,9 @@ class TrainingInputError(ValueError):
 
     def __init__(self, what: str, *, got: str, expected: str, remedy: str) -> None:
         self.what, self.got, self.expected, self.remedy = what, got, expected, remedy
-        remedy = remedy[:1].upper() + remedy[1:]
+        first = remedy.split(maxsplit=1)[0]
+        if first.rstrip(",.;:").isalpha() and first not in _COMMANDS:  # those are kept as they are
+            remedy = remedy[:1].upper() + remedy[1:]
         end = "" if remedy.endswith((".", "?", "!")) else "."
         super().__init__(f"{what}: got {got}, expected {expected}. {remedy}{end}")
 

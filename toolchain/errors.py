@@ -47,6 +47,12 @@ class EngineError(AxoncError):
     """An external engine (Lava, Verilator) is missing, broke or ran out of time (status 3)."""
 
 
+_COMMANDS = ("axonc", "make", "pip")
+
+
 def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
+    """Return a remedy as a sentence; one that begins with a command or a path keeps it as it is."""
+    first = text.split(maxsplit=1)[0] if text.split() else ""
+    if first.rstrip(",.;:").isalpha() and first not in _COMMANDS:
+        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!")) else text + "."

@@ -48,7 +48,7 @@ def test_missing_idx_file(tmp_path: Path) -> None:
     assert str(error.value) == (
         f"data set fashion-mnist: got no file t10k-labels-idx1-ubyte or "
         f"t10k-labels-idx1-ubyte.gz in {tmp_path}, expected the four idx files in one folder. "
-        "Apt-get install dataset-fashion-mnist, or set data.path to the files' folder."
+        "apt-get install dataset-fashion-mnist, or set data.path to the files' folder."
     )
 
 

@@ -116,7 +116,7 @@ def test_compiling_without_a_compiler(tmp_path: Path, monkeypatch: pytest.Monkey
         train(replace(TINY, compile=True), tmp_path)
     assert str(error.value) == (
         "setting compile: got no C++ compiler no-such-compiler, expected one to build with. "
-        "Apt-get install g++, or name one in CXX; or train with compile = false."
+        "apt-get install g++, or name one in CXX; or train with compile = false."
     )
 
 

@@ -67,7 +67,7 @@ def test_parameters_that_make_no_hardware(change: tuple[str, str], fault: str) -
     text = str(caught.value)
     assert text.startswith("architecture bad.toml: got ")
     assert fault in text
-    assert text.endswith("Docs/binary_synapse.md lists every parameter and its range.")
+    assert text.endswith("docs/binary_synapse.md lists every parameter and its range.")
 
 
 def test_unknown_architecture() -> None:
