@@ -119,9 +119,11 @@ def execute(options: argparse.Namespace) -> int:
     tables = deployment.tables(done.run) if deployment else {}
     if options.report:
         write_text(options.report, tables_text(options.report, title, done.summary(), tables))
+    rounded: list[str] = []
     if done.graph.stage is Stage.INTEGER:
         rows = verdicts(lowering, options.target)
-        if rounded := [row.node for row in rows if row.verdict is Verdict.APPROXIMATE]:
+        rounded = [row.node for row in rows if row.verdict is Verdict.APPROXIMATE]
+        if rounded:
             print(
                 f"axonc: approximate: {', '.join(rounded)} were rounded to integers; axonc check "
                 "says how, and with --input what it changes",
@@ -130,7 +132,7 @@ def execute(options: argparse.Namespace) -> int:
     for warning in done.warnings:
         print(f"axonc: WARNING: {warning}", file=sys.stderr)
     if options.json:
-        print_json(done.summary())
+        print_json(done.summary() | {"approximate": rounded})
     else:
         print_dialect(lowering)
         print_figures(done.summary(), title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nir
@@ -22,6 +23,11 @@ def test_runs_of_rounded_networks_say_so(
     command += ["--output", str(tmp_path / "out.npz")]
     assert main([*command, "--precision", "int"]) == 0
     assert "were rounded to integers" in capsys.readouterr().err
+    assert main([*command, "--precision", "int", "--json"]) == 0
+    (rounded,) = json.loads(capsys.readouterr().out)["approximate"]
+    assert rounded in nir.read(tmp_path / "n.nir").nodes
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["approximate"] == []
     assert main(command) == 0
     assert "were rounded" not in capsys.readouterr().err
     assert main([*command, "--weight-bits", "4"]) != 0
