@@ -22,7 +22,7 @@ class TrainingInputError(ValueError):
 
     def __init__(self, what: str, *, got: str, expected: str, remedy: str) -> None:
         self.what, self.got, self.expected, self.remedy = what, got, expected, remedy
-        first = remedy.split(maxsplit=1)[0]
+        first = remedy.partition(" ")[0]
         if first.rstrip(",.;:").isalpha() and first not in _COMMANDS:  # those are kept as they are
             remedy = remedy[:1].upper() + remedy[1:]
         end = "" if remedy.endswith((".", "?", "!")) else "."

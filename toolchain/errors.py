@@ -52,7 +52,7 @@ _COMMANDS = ("axonc", "make", "pip")
 
 def _sentence(text: str) -> str:
     """Return a remedy as a sentence; one that begins with a command or a path keeps it as it is."""
-    first = text.split(maxsplit=1)[0] if text.split() else ""
+    first = text.partition(" ")[0]
     if first.rstrip(",.;:").isalpha() and first not in _COMMANDS:
         text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!")) else text + "."
