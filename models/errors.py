@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable
 from functools import partial
 
-_COMMANDS = ("axonc", "make", "pip")
+_COMMANDS = ("axonc", "pip")
 
 
 class TrainingInputError(ValueError):

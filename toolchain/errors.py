@@ -47,7 +47,7 @@ class EngineError(AxoncError):
     """An external engine (Lava, Verilator) is missing, broke or ran out of time (status 3)."""
 
 
-_COMMANDS = ("axonc", "make", "pip")
+_COMMANDS = ("axonc", "pip")
 
 
 def _sentence(text: str) -> str:

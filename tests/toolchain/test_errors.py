@@ -16,7 +16,6 @@ from axonc.toolchain.errors import InputError
         ("scale it, or not!", "Scale it, or not!"),
         ("pip install axonc[train]", "pip install axonc[train]."),
         ("axonc doctor shows what is there", "axonc doctor shows what is there."),
-        ("make test", "make test."),
         ("apt-get install g++", "apt-get install g++."),
         ("docs/formats.md has an example", "docs/formats.md has an example."),
         ("--precision float runs it", "--precision float runs it."),
