@@ -6,7 +6,7 @@
 # make bench   speed against peers, as ratios
 # make bench-peers  training speed and memory against spikingjelly and snnTorch
 # make mutation  changes the code in thousands of places, one at a time, and lists the changes that no
-#              test notices (hours; a second run goes on where the first stopped)
+#              test notices (hours; a second run goes on, and tries again what none noticed)
 # make clean   remove the environment and all caches of this folder
 
 PYTHON ?= python3
@@ -45,7 +45,9 @@ bench-peers: $(VENV)-peers/.ready
 
 MUTATION := build/mutation
 mutation: $(VENV)-mutation/.ready
+	rm -rf $(MUTATION)/src $(MUTATION)/tests $(MUTATION)/mutants/tests
 	mkdir -p $(MUTATION)/src/axonc
+	$(VENV)-mutation/bin/python tests/mutation/score.py $(MUTATION) --forget
 	cp -rp toolchain targets models $(MUTATION)/src/axonc/
 	cp -rp tests docs README.md pyproject.toml $(MUTATION)/
 	cd $(MUTATION) && OMP_NUM_THREADS=1 $(abspath $(VENV))-mutation/bin/mutmut run --max-children $(TEST_JOBS)

@@ -310,9 +310,9 @@ class MachineModel:
                     sends.append(sender)
                 else:
                     sender.waits += 1
-        eats = [core for core in self.cores if core.events and core.free <= self.now]
+        takers = [core for core in self.cores if core.events and core.free <= self.now]
 
-        for core in eats:
+        for core in takers:
             cycles = self._take(core.events.popleft())
             core.free = self.now + cycles
             core.walk += cycles

@@ -123,13 +123,13 @@ class RawDataset:
             )
 
 
-def classes_of(what: str, train: Labels, test: Labels) -> int:
+def classes_of(what: str, *labels: Labels) -> int:
     """Return the number of classes that labels from 0 stand for.
 
     Raises:
         DataError: more than half of the numbers up to the highest label are nobody's label.
     """
-    used = np.unique(np.concatenate([train, test]))
+    used = np.unique(np.concatenate(labels))
     count = int(used[-1]) + 1 if len(used) else 1
     if count > 2 * max(len(used), 1):
         raise DataError(

@@ -1,7 +1,7 @@
 """Arrays out of a `.npz` file, of which nothing is believed before it is bounded.
 
-NumPy's own reader allocates what a header claims; this one allocates no more than the archive says
-that it holds, and refuses an archive that says too much for its size.
+NumPy's own reader allocates what a header claims; so headers are compared first with what the
+archive says that it holds, and an archive that says too much for its size is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from .._files import open_regular
 _FREE_BYTES = 256 << 20
 _MOST_COMPRESSION = 100
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_CHUNK_BYTES = 1 << 20
 
 
 def read_arrays(
@@ -51,27 +50,24 @@ def read_arrays(
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     entry = archive.getinfo(f"{name}.npy")
     with archive.open(entry) as file:
-        shape, by_columns, dtype = _header(name, cast(BinaryIO, file))
+        shape, dtype = _header(name, cast(BinaryIO, file))
         size = prod(shape) * dtype.itemsize
         stored = entry.file_size - file.tell()
         if size != stored:
             raise ValueError(f"{name!r}, an array of shape {shape} in {stored} bytes")
-        raw = np.empty(size, np.uint8)
-        for start in range(0, size, _CHUNK_BYTES):
-            part = file.read(min(size - start, _CHUNK_BYTES))
-            raw[start : start + len(part)] = np.frombuffer(part, np.uint8)
-    return raw.view(dtype).reshape(shape, order="F" if by_columns else "C")
+    with archive.open(entry) as file:
+        return npy.read_array(cast(BinaryIO, file), allow_pickle=False)
 
 
-def _header(name: str, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(name: str, file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = npy.read_magic(file)
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"{name!r} in version {version} of NumPy's format")
     try:
-        shape, by_columns, dtype = readers[version](file)
+        shape, _, dtype = readers[version](file)
     except Exception as error:  # the header is a literal of Python: any kind of error
         raise ValueError(f"{name!r} with a damaged header ({error})") from None
     if dtype.kind not in "biuf" or any(length < 0 for length in shape):
         raise ValueError(f"{name!r}, an array of type {dtype} and shape {shape}")
-    return shape, by_columns, dtype
+    return shape, dtype

@@ -53,7 +53,7 @@ def python(config: DataConfig) -> RawDataset:
     splits = [part.lazy(config, *sensor) for part in parts]
     if hasattr(classes, "__len__"):
         return RawDataset(len(classes), *splits)
-    return RawDataset(classes_of(config.path, splits[0][1], splits[0][1]), *splits)
+    return RawDataset(classes_of(config.path, splits[0][1]), *splits)
 
 
 @dataclass(frozen=True)

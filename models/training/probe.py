@@ -5,7 +5,8 @@ window/LAYER                share of potentials inside the surrogate's window, o
 synaptic_operations/LAYER   additions a sample costs: for each spike that arrives, the number of
                             synapses it reaches (borders of convolutions excluded exactly); behind
                             average pooling each spike of a window arrives by itself, as on a chip
-multiplications/LAYER       where real numbers arrive: one a number and synapse, zeros included
+multiplications/LAYER       where real numbers arrive: one a number and synapse, zeros included;
+                            one of the two is 0
 """
 
 from __future__ import annotations
@@ -63,11 +64,10 @@ class Probe:
 
         def hook(synapses: nn.Module, inputs: Any, output: Tensor) -> None:
             spikes = spikes_behind(pool, inputs[0])
-            if spikes is None:
-                numbers = torch.ones_like(inputs[0])
-                self._add(f"multiplications/{name}", synaptic_operations(synapses, numbers))
-            else:
-                self._add(f"synaptic_operations/{name}", synaptic_operations(synapses, spikes))
+            arriving = torch.ones_like(inputs[0]) if spikes is None else spikes
+            reached = synaptic_operations(synapses, arriving)
+            self._add(f"synaptic_operations/{name}", 0.0 if spikes is None else reached)
+            self._add(f"multiplications/{name}", reached if spikes is None else 0.0)
 
         return hook
 

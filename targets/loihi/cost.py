@@ -21,6 +21,7 @@ from axonc.toolchain.cost import (
     TimeEstimate,
 )
 
+from .placement import Traffic
 from .program import LoihiProgram, LoihiRun
 from .timing import time_estimate, time_profile
 from .work import CoreWork, work_of
@@ -65,10 +66,11 @@ def cost_report(program: LoihiProgram, run: LoihiRun | None) -> CostReport:
     time: tuple[TimeEstimate, ...] = ()
     if program.chip.name == "loihi1":
         work = list(work_of(program, run))
-        events = _events(program, run, work, active, updates, spikes)
+        sent = program.mapping.sent(run.arrived)
+        events = _events(program, run, work, sent, active, updates, spikes)
         energy = tuple(profile.price(events) for profile in energy_profiles())
         profiles = [time_profile(name) for name in PROFILES]
-        time = tuple(time_estimate(program, run, work, profile) for profile in profiles)
+        time = tuple(time_estimate(program, run, work, sent, profile) for profile in profiles)
         notes += [LEFT_OUT, TIME_IS]
     else:
         notes.append(f"no energy and no time: for {program.chip.title} no figures are published")
@@ -90,14 +92,15 @@ def _events(
     program: LoihiProgram,
     run: LoihiRun,
     work: Iterable[CoreWork],
+    sent: Traffic,
     active: Breakdown[str],
     updates: Breakdown[str],
     spikes: Breakdown[str],
 ) -> Mapping[Event, float]:
     """Return the events of one inference."""
-    samples, mapping = run.counters[Count.SAMPLES], program.mapping
+    samples = run.counters[Count.SAMPLES]
     events: defaultdict[Event, float] = defaultdict(float)
-    for event, count in mapping.messages(mapping.sent(run.arrived)).items():
+    for event, count in program.mapping.messages(sent).items():
         events[event] = count / samples
     for done in work:
         events[done.form] += done.operations / samples

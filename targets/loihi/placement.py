@@ -31,7 +31,6 @@ class Traffic:
     source: np.ndarray
     target: np.ndarray
     messages: np.ndarray
-    group: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def traffic_of(
     ]
     number = {name: i for i, name in enumerate(names)}
     rows: list[tuple[np.ndarray, ...]] = []
-    for index, group in enumerate(partition.network.synapses):
+    for group in partition.network.synapses:
         if group.source in partition.network.inputs:
             continue
         size = partition.network.population(group.source).size
@@ -77,8 +76,8 @@ def traffic_of(
             counts = np.bincount(owner[own], sent[own], minlength=len(names)).astype(np.int64)
             sources = np.flatnonzero(counts)
             targets = np.full(len(sources), number[group.target, i])
-            rows.append((sources, targets, counts[sources], np.full(len(sources), index)))
-    empty = tuple(np.zeros(0, np.int64) for _ in range(4))
+            rows.append((sources, targets, counts[sources]))
+    empty = tuple(np.zeros(0, np.int64) for _ in range(3))
     columns = [np.concatenate(column) for column in zip(empty, *rows, strict=True)]
     return Traffic(names, *columns)
 

@@ -22,7 +22,7 @@ import numpy as np
 from axonc.toolchain.cost import Count, Event, StepPart, TimeEstimate
 
 from .core_usage import reached
-from .placement import hops
+from .placement import Traffic, hops
 from .program import LoihiProgram, LoihiRun
 from .work import CoreWork
 
@@ -48,14 +48,18 @@ def time_profile(name: str) -> TimeProfile:
 
 
 def time_estimate(
-    program: LoihiProgram, run: LoihiRun, work: Sequence[CoreWork], profile: TimeProfile
+    program: LoihiProgram,
+    run: LoihiRun,
+    work: Sequence[CoreWork],
+    messages: Traffic,
+    profile: TimeProfile,
 ) -> TimeEstimate:
-    """Return the time of a mean step of a run, of which `work` are the synaptic operations."""
+    """Return the time of a mean step of a run, given its synaptic operations and its messages."""
     network, mapping = program.network, program.mapping
     first = network.populations[0]
     samples = run.counters[Count.SAMPLES]
     steps = run.layers[first.name][Count.NEURON_UPDATES] // (samples * first.size)
-    cores = _cores(program, run, samples * steps, work)
+    cores = _cores(program, run, samples * steps, work, messages)
     busy = {
         part: np.sum([profile.ns[event] * counts for event, counts in events.items()], axis=0)
         for part, events in cores.items()
@@ -77,11 +81,10 @@ def time_estimate(
 
 
 def _cores(
-    program: LoihiProgram, run: LoihiRun, steps: int, work: Sequence[CoreWork]
+    program: LoihiProgram, run: LoihiRun, steps: int, work: Sequence[CoreWork], messages: Traffic
 ) -> dict[StepPart, dict[Event, np.ndarray]]:
     """Return mean counts a step, by part of the estimate and event: one number a core."""
     network, partition = program.network, program.mapping.partition
-    messages = program.mapping.sent(run.arrived)
     number = {name: i for i, name in enumerate(messages.names)}
     count = len(number)
 

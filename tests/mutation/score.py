@@ -5,8 +5,10 @@ that none noticed. A change that no test reaches counts as unnoticed too. `equiv
 function, changed lines that cannot change a result, with the reason; they are left out.
 
     python tests/mutation/score.py build/mutation [--at-least 95]
+    python tests/mutation/score.py build/mutation --forget
 
-Exits with status 1 where a folder's share is below.
+Exits with status 1 where a folder's share is below. --forget prints nothing and makes the next run
+try again what no test noticed, for mutmut takes an old result as it is.
 """
 
 from __future__ import annotations
@@ -88,12 +90,28 @@ def equivalents(listed: Path) -> set[str]:
     return {line for line in lines if line and not line.startswith("#")}
 
 
+def forget_unnoticed(work: Path) -> None:
+    """Make mutmut try every unnoticed change again, with the tests that there are now."""
+    for meta in (work / "mutants").rglob("*.py.meta"):
+        kept = json.loads(meta.read_text())
+        statuses = kept["exit_code_by_key"]
+        kept["exit_code_by_key"] = {
+            name: None if status in UNNOTICED else status for name, status in statuses.items()
+        }
+        meta.write_text(json.dumps(kept))
+    (work / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)  # which test reaches what
+
+
 def main() -> int:
     """Print the shares and the changes that nobody noticed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--at-least", type=float, default=95.0, metavar="PERCENT")
+    parser.add_argument("--forget", action="store_true")
     options = parser.parse_args()
+    if options.forget:
+        forget_unnoticed(options.work)
+        return 0
     equivalent = equivalents(Path(__file__).with_name("equivalent.txt"))
     by_folder: defaultdict[str, list[Mutant]] = defaultdict(list)
     untried = 0
