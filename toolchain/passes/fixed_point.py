@@ -165,24 +165,14 @@ class FixedPoint(Pass):
 
     def rounded(self, graph: Graph, name: str, node: Neuron) -> RoundedNeuron:
         """Return the integer form of one population of `graph`; `neuron_refusals` must be empty."""
-        assert node.threshold is not None and node.v_reset is not None
         scale = node.gain * (1.0 if node.current_gain is None else node.current_gain)
         silent = scale == 0
         unit = np.where(silent, 1.0, scale)
-        theta, leak = node.threshold / unit, node.leak / unit
-        v_reset = node.v_reset / unit
-        normal = replace(
-            node,
-            gain=np.ones(1),
-            current_gain=None if node.current_gain is None else np.ones(1),
-            threshold=theta,
-            leak=leak,
-            v_reset=v_reset,
-        )
         arriving = arriving_range(graph, name, self.input_count)
-        raised = self._raised(normal, arriving)
-        theta, leak, v_reset = theta / raised, leak / raised, v_reset / raised
-        normal = replace(normal, threshold=theta, leak=leak, v_reset=v_reset)
+        raised = self._raised(_in_units_of(node, unit), arriving)
+        normal = _in_units_of(node, unit * raised)
+        theta, leak, v_reset = normal.threshold, normal.leak, normal.v_reset
+        assert theta is not None and v_reset is not None
         fraction = dict(self.fraction_bits_of).get(name, self._fraction(normal))
         bits, needed_bits, holds, refusals = self._width(normal, arriving, fraction)
         counts = self.input_count if _depends_on_counts(graph, name) else None
@@ -271,6 +261,19 @@ class FixedPoint(Pass):
             ):
                 return fraction
         return _WIDEST_FRACTION
+
+
+def _in_units_of(node: Neuron, synapse: np.ndarray) -> Neuron:
+    """Return the neuron with its potentials counted in what one synapse of weight 1 brings."""
+    assert node.threshold is not None and node.v_reset is not None
+    return replace(
+        node,
+        gain=np.ones(1),
+        current_gain=None if node.current_gain is None else np.ones(1),
+        threshold=node.threshold / synapse,
+        leak=node.leak / synapse,
+        v_reset=node.v_reset / synapse,
+    )
 
 
 def _widest(node: Neuron, lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:

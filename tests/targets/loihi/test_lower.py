@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from loihi_graphs import chain, recurrent_graph, signs
 
 from axonc.targets.base import Verdict
 from axonc.targets.loihi import Loihi
@@ -13,11 +14,9 @@ from axonc.toolchain.ir import (
     Edge,
     Flatten,
     Graph,
-    Input,
     IntegerAffine,
     IntegerConv,
     LeakyState,
-    Output,
     Overflow,
     Reset,
     Stage,
@@ -28,22 +27,6 @@ from axonc.toolchain.ir import (
 from axonc.toolchain.reference import execute
 
 TARGET = Loihi()
-
-
-def signs(rng, *shape):
-    return (rng.integers(0, 2, shape) * 2 - 1).astype(np.int8)
-
-
-def chain(nodes, shape):
-    """Return in - nodes - out; nodes is {name: node}."""
-    names = ["in", *nodes, "out"]
-    last = Graph(
-        Stage.INTEGER,
-        {"in": Input(shape), **nodes, "out": Output(())},
-        tuple(Edge(a, b) for a, b in zip(names, names[1:], strict=False)),
-    )
-    out = next(n.shape for n in reversed(list(nodes.values())) if hasattr(n, "shape"))
-    return last.with_nodes({"out": Output(out)})
 
 
 def assert_equals_its_reference(graph, spikes, probes=()):
@@ -187,17 +170,6 @@ def test_one_dimensional_and_grouped_convolutions_are_lowered_too(build):
     }
     spikes = rng.random((2, 12, 4, 11)) < 0.3
     assert_equals_its_reference(chain(nodes, (4, 11)), spikes, ["lif"])
-
-
-def recurrent_graph(build, delay, layers=1):
-    rng = np.random.default_rng(7)
-    neurons = {f"lif{i}": build.integer_neuron(6, 3) for i in range(1, layers + 1)}
-    weights = [signs(rng, 6, 6) for _ in range(layers)]
-    graph = build.affine_graph(weights, list(neurons.values()))
-    loop = signs(rng, 6, 6)
-    nodes = {**graph.nodes, "loop": IntegerAffine(loop, narrowest_type(loop))}
-    edges = (*graph.edges, Edge(f"lif{layers}", "loop", delay), Edge("loop", "lif1"))
-    return Graph(Stage.INTEGER, nodes, edges)
 
 
 @pytest.mark.parametrize(("delay", "layers"), [(1, 1), (3, 1), (2, 2), (4, 3)])
