@@ -17,7 +17,7 @@ from axonc.targets.binary_synapse.mapping.sequential import Part
 from axonc.targets.binary_synapse.program.memory import flit_bits
 from axonc.targets.binary_synapse.program.program import HOST, Bank, BinaryProgram, Block, Route
 from axonc.toolchain.cost import Access, Memory, Way
-from axonc.toolchain.ir import Delay, IntegerNeuron, Reset
+from axonc.toolchain.ir import Delay, IntegerNeuron
 from axonc.toolchain.reference import linear_step
 
 NORTH, EAST, SOUTH, WEST, LOCAL, TO_HOST = range(6)
@@ -204,15 +204,6 @@ class MachineModel:
         node = self.program.graph.nodes[model.block.layer]
         assert isinstance(node, IntegerNeuron)
 
-        def own(values: np.ndarray) -> np.ndarray:
-            return np.broadcast_to(values, node.shape).ravel()[model.ids]
-
-        def leaked(state, values):  # type: ignore[no-untyped-def]
-            product = values * own(state.multiplier)
-            if state.rounding == "floor":
-                return product >> state.shift
-            return np.sign(product) * (np.abs(product) >> state.shift)
-
         size, neurons = self.size, len(model.ids)
         self._move(Memory.MEMBRANES, neurons * size.membrane_bits, written=True)
         if node.current is not None:
@@ -220,15 +211,7 @@ class MachineModel:
         self._move(Memory.THRESHOLDS, neurons * size.threshold_bits)
         if node.bias.any():
             self._move(Memory.BIASES, neurons * size.bias_bits)
-        i = model.sums << node.fraction_bits
-        if node.current is not None:
-            i = model.currents = node.current.fit(leaked(node.current, model.currents) + i)
-        u = node.membrane.fit(leaked(node.membrane, model.membranes) + i + own(node.bias))
-        z = u > own(node.threshold)
-        after = own(node.v_reset) if node.reset is Reset.HARD else u - own(node.threshold)
-        model.membranes = np.where(z, after, u)
-        model.sums[:] = 0
-        return z
+        return model.update(node)
 
     # -- bits read and written -------------------------------------------------------------------
 

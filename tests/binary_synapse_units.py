@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from axonc.targets.binary_synapse.program.program import Block
+from axonc.toolchain.ir import IntegerNeuron, Reset
 
 
 class Flit(NamedTuple):
@@ -48,3 +49,25 @@ class BlockModel:
         self.sums = np.zeros(len(self.ids), np.int64)
         self.membranes = np.zeros(len(self.ids), np.int64)
         self.currents = np.zeros(len(self.ids), np.int64)
+
+    def update(self, node: IntegerNeuron) -> np.ndarray:
+        """Do one step of all neurons; return which fire."""
+
+        def own(values: np.ndarray) -> np.ndarray:
+            return np.broadcast_to(values, node.shape).ravel()[self.ids]
+
+        def leaked(state, values):  # type: ignore[no-untyped-def]
+            product = values * own(state.multiplier)
+            if state.rounding == "floor":
+                return product >> state.shift
+            return np.sign(product) * (np.abs(product) >> state.shift)
+
+        i = self.sums << node.fraction_bits
+        if node.current is not None:
+            i = self.currents = node.current.fit(leaked(node.current, self.currents) + i)
+        u = node.membrane.fit(leaked(node.membrane, self.membranes) + i + own(node.bias))
+        z = u > own(node.threshold)
+        after = own(node.v_reset) if node.reset is Reset.HARD else u - own(node.threshold)
+        self.membranes = np.where(z, after, u)
+        self.sums[:] = 0
+        return z
